@@ -1,0 +1,76 @@
+/** The contract every engine keeps; `packages/protocol/engine.proto` is the same, between processes. */
+import type { PlatformError } from "../base/errors.ts";
+import type { TokenId } from "../base/ids.ts";
+import type { EngineEvent, EnginePrompt, EngineSampling } from "../generation/engine-prompt.ts";
+
+export type EngineKind = "native" | "vllm" | "transformers";
+
+/** Which of the reference's behaviours: Meta's (`ref`) or Transformers as installed (`hf`). */
+export type ModelProfile = "ref" | "hf";
+
+/** What the front needs to know about a loaded model. */
+export type EngineModelInfo = {
+  /** Tokens of prompt and answer together, at most. */
+  readonly contextLength: number;
+  /** Rows of the output head: generated ids are below it. */
+  readonly vocabSize: number;
+  /** Rows of the embedding: prompt ids are below it. */
+  readonly numEmbeddings: number;
+  readonly imageTokenId: TokenId;
+  readonly bosTokenId: TokenId;
+  /** From generation_config.json, else config.json. */
+  readonly stopTokenIds: readonly TokenId[];
+  /** Vision tokens of one tile: patches and the class token. */
+  readonly visionTokensPerTile: number;
+};
+
+export type EngineLoadOptions = {
+  /** A checkpoint directory in Hugging Face layout, absolute. */
+  readonly directory: string;
+  readonly profile: ModelProfile;
+  /** Cap on prompt and answer together; the model's own limit when absent. */
+  readonly maxModelLen: number | undefined;
+  readonly maxNumSeqs: number | undefined;
+  readonly kvCacheDtype: "f32" | "f16" | undefined;
+  readonly numThreads: number | undefined;
+};
+
+export type LoadProgress = { readonly stage: string; readonly fraction: number | undefined };
+
+export type EngineStats = {
+  readonly numRunning: number;
+  readonly numWaiting: number;
+  readonly kvBlocksUsed: number;
+  readonly kvBlocksTotal: number;
+  readonly cachedPictures: number;
+  readonly residentBytes: number;
+};
+
+/** A loaded model that can answer. Disposing it frees the model and ends its processes. */
+export interface Engine extends AsyncDisposable {
+  readonly kind: EngineKind;
+  readonly model: EngineModelInfo;
+  /**
+   * Leaving the loop early, or aborting `signal`, stops the work and frees its memory.
+   *
+   * @throws PlatformError `context_length_exceeded`, `invalid_request`, `queue_full`, `worker_failed`
+   */
+  generate(
+    prompt: EnginePrompt,
+    options: { readonly sampling: EngineSampling; readonly signal: AbortSignal },
+  ): AsyncIterable<EngineEvent>;
+  stats(): Promise<EngineStats>;
+  /** Why the engine cannot take requests, or `undefined` when it can. */
+  problem(): PlatformError | undefined;
+}
+
+/** Starts an engine; one entry of `catalog.ts`. */
+export type EngineLoader = (
+  options: EngineLoadOptions,
+  hooks: {
+    readonly signal: AbortSignal;
+    readonly onProgress: (progress: LoadProgress) => void;
+    /** One line of the worker's log. */
+    readonly onLog: (line: string) => void;
+  },
+) => Promise<Engine>;

@@ -1,0 +1,49 @@
+/**
+ * What the scheduling loop asks of a loaded model: encode a picture, run one forward pass.
+ *
+ * The loop knows sequences and blocks; the runner knows tensors. `mllama-runner.ts` implements it.
+ */
+import type { BlockId, TokenId } from "../../base/ids.ts";
+import type { ImageReport, Picture } from "../../generation/engine-prompt.ts";
+import type { EngineModelInfo } from "../engine.ts";
+
+/** A picture's cross-attention keys and values on the device. Freed by its owner, the vision cache. */
+export interface CrossStates extends Disposable {
+  /** Vision tokens that text can see: real tiles only. */
+  readonly numVisionTokens: number;
+  readonly sizeBytes: number;
+  readonly report: Pick<ImageReport, "grid" | "resized" | "aspectRatioId">;
+}
+
+/** One sequence's part of a forward pass. */
+export type StepSequence = {
+  /** The tokens to run, in order: a prompt chunk, or one token. */
+  readonly tokenIds: readonly TokenId[];
+  /** Position of the first of `tokenIds` in the sequence. */
+  readonly startPosition: number;
+  /** The KV blocks of the whole sequence, in order; they hold at least `startPosition + tokenIds.length` cells. */
+  readonly blockIds: readonly BlockId[];
+  /** All pictures of the prompt, in order; empty for text only. */
+  readonly pictures: readonly CrossStates[];
+  /** Position of each picture's image token in the prompt, ascending. */
+  readonly imagePositions: readonly number[];
+  /** Number of prompt tokens: rows from there on repeat the last prompt row of the mask. */
+  readonly promptLength: number;
+  /** Whether the logits of the last of `tokenIds` are wanted. */
+  readonly wantsLogits: boolean;
+};
+
+export interface ModelRunner extends AsyncDisposable {
+  readonly model: EngineModelInfo;
+  /** Cells in one KV block. */
+  readonly blockSize: number;
+  readonly numBlocks: number;
+  /** Run a picture through tower, projector and the cross layers' key and value products. */
+  encodeImage(picture: Picture): Promise<CrossStates>;
+  /**
+   * One forward pass over all of `batch`; off the event loop.
+   *
+   * @returns per sequence of `batch`, `[vocabSize]` when it wanted logits, else `undefined`
+   */
+  step(batch: readonly StepSequence[]): Promise<(Float32Array | undefined)[]>;
+}

@@ -1,0 +1,32 @@
+import type { TokenId } from "../base/ids.ts";
+import type { ImageReport, TokenLogprob } from "./engine-prompt.ts";
+
+/** What a caller gets back: events in order, then exactly one `finish`. A failure is thrown. */
+export type GenerateEvent =
+  | { readonly type: "started"; readonly promptTokenIds: readonly TokenId[] }
+  | { readonly type: "image"; readonly report: ImageReport }
+  | {
+      readonly type: "text-delta";
+      /** Never ends in half a character; may be empty while a character or a stop string is open. */
+      readonly text: string;
+      /** The tokens this delta accounts for, in order; with log-probabilities when asked for. */
+      readonly tokens: readonly GeneratedToken[];
+    }
+  | { readonly type: "finish"; readonly reason: FinishReason; readonly usage: Usage };
+
+export type GeneratedToken = {
+  readonly tokenId: TokenId;
+  /** The token's own bytes, which may be half a character. */
+  readonly bytes: Uint8Array;
+  readonly logprob: number | undefined;
+  readonly topLogprobs: readonly (TokenLogprob & { readonly bytes: Uint8Array })[];
+};
+
+export type FinishReason = "stop" | "length" | "cancelled";
+
+export type Usage = {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** Vision tokens that the pictures put into cross-attention. */
+  readonly imageTokens: number;
+};

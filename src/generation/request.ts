@@ -1,0 +1,61 @@
+/** What a caller asks for, whichever engine answers and whichever dialect it was asked in. */
+
+/** A request to continue a conversation, or a bare prompt. */
+export type GenerateRequest = {
+  readonly prompt: ChatPrompt | RawPrompt;
+  readonly sampling: SamplingParams;
+};
+
+/** Messages, rendered by the checkpoint's chat template; exactly one BOS. */
+export type ChatPrompt = { readonly type: "chat"; readonly messages: readonly ChatMessage[] };
+
+/**
+ * Text as it is, for base models and scripts.
+ *
+ * `images` stand for the `<|image|>` markers in order; with no marker in the text they are put in
+ * front. `bos: "auto"` is the processor's rule (`<|begin_of_text|>` after leading images when the
+ * text has none); `"never"` adds nothing.
+ */
+export type RawPrompt = {
+  readonly type: "raw";
+  readonly text: string;
+  readonly images: readonly EncodedImage[];
+  readonly bos: "auto" | "never";
+};
+
+export type ChatMessage = {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: readonly ContentPart[];
+};
+
+export type ContentPart =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "image"; readonly image: EncodedImage };
+
+/** A picture as it arrived: the bytes of a PNG, JPEG, WebP or GIF file. */
+export type EncodedImage = { readonly bytes: Uint8Array };
+
+/** How the next token is chosen and when to end. Ranges are checked by `checkSamplingParams`. */
+export type SamplingParams = {
+  /** Tokens to generate at most; `undefined`: as many as the context still holds. */
+  readonly maxTokens: number | undefined;
+  /** 0 picks the most likely token every time. */
+  readonly temperature: number;
+  /** Keep the k most likely tokens; 0 keeps all. */
+  readonly topK: number;
+  /** Keep the smallest set of tokens whose probabilities reach this sum; 1 keeps all. */
+  readonly topP: number;
+  /** Drop tokens less likely than this fraction of the most likely one; 0 keeps all. */
+  readonly minP: number;
+  /** Subtracted once from the logit of a token that was generated before. */
+  readonly presencePenalty: number;
+  /** Subtracted per earlier occurrence among the generated tokens. */
+  readonly frequencyPenalty: number;
+  /** Divides positive and multiplies negative logits of tokens in prompt or answer; 1 is off. */
+  readonly repetitionPenalty: number;
+  readonly seed: number | undefined;
+  /** Text that ends the answer; it is not part of it. */
+  readonly stop: readonly string[];
+  /** Number of alternatives reported with each token, 0 to 20; `undefined`: no log-probabilities. */
+  readonly logprobs: number | undefined;
+};
