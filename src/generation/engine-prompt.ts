@@ -4,15 +4,8 @@
  * No text, no file formats, no templates: those are handled once, in front of every engine.
  */
 import type { TokenId } from "../base/ids.ts";
+import type { RgbImage } from "../base/rgb-image.ts";
 import type { FinishReason } from "./event.ts";
-
-/** An oriented, opaque picture. */
-export type RgbImage = {
-  readonly width: number;
-  readonly height: number;
-  /** `[height, width, 3]`, 8 bits, RGB. */
-  readonly pixels: Uint8Array;
-};
 
 export type Picture = RgbImage & {
   /** Hex SHA-256 over width, height and pixels: equal for equal pictures. */
