@@ -1,0 +1,44 @@
+"""Makes the golden fixtures under test/golden from the reference implementation. See README.md.
+
+usage: python make_goldens.py [mllama] [processor] [template] [tokenizer]      (none named: all)
+"""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import torch
+from transformers.utils import logging
+
+GOLDEN = Path(__file__).resolve().parents[2] / "test" / "golden"
+
+
+def make_mllama() -> None:
+    from mllama_goldens import write_mllama
+
+    write_mllama(GOLDEN / "mllama")
+
+
+PARTS = {"mllama": make_mllama}
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    names = sys.argv[1:] or list(PARTS)
+    for name in names:
+        if name not in PARTS:
+            sys.exit(f"unknown part {name}; known: {', '.join(PARTS)}")
+    with torch.no_grad():
+        for name in names:
+            PARTS[name]()
+
+
+if __name__ == "__main__":
+    main()
