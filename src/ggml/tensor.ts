@@ -1,0 +1,94 @@
+/**
+ * A tensor as the rest of the code sees it: a dtype and a shape, outermost axis first.
+ *
+ * ggml stores and reports the same axes innermost first and always has four of them; this file and
+ * `graph.ts` are the only ones that know. A tensor belongs to a graph or a tensor set and dies with it.
+ */
+import { type Dtype, dtypeTraits, rowBytes } from "./dtype.ts";
+import type { Pointer } from "./symbols.ts";
+
+/** Who frees a tensor. Using a tensor of a disposed owner throws instead of crashing. */
+export type TensorOwner = { readonly isDisposed: boolean; readonly name: string };
+
+/** Four extents or byte strides, innermost first: ggml's `ne` and `nb`. */
+export type Four = readonly [number, number, number, number];
+
+export class Tensor {
+  readonly dtype: Dtype;
+  /** Outermost axis first, as in the reference implementation. */
+  readonly shape: readonly number[];
+  /** ggml's extents; for `src/ggml` only. */
+  readonly extents: Four;
+  /** ggml's byte strides; for `src/ggml` only. */
+  readonly strides: Four;
+  readonly #owner: TensorOwner;
+  readonly #pointer: Pointer;
+
+  constructor(
+    owner: TensorOwner,
+    pointer: Pointer,
+    dtype: Dtype,
+    shape: readonly number[],
+    strides?: Four,
+  ) {
+    this.dtype = dtype;
+    this.shape = shape;
+    this.extents = toExtents(shape);
+    this.strides = strides ?? contiguousStrides(dtype, this.extents);
+    this.#owner = owner;
+    this.#pointer = pointer;
+  }
+
+  get numElements(): number {
+    return this.extents[0] * this.extents[1] * this.extents[2] * this.extents[3];
+  }
+
+  get isContiguous(): boolean {
+    const packed = contiguousStrides(this.dtype, this.extents);
+    return this.strides.every(
+      (stride, axis) => stride === packed[axis] || this.extents[axis] === 1,
+    );
+  }
+
+  toString(): string {
+    return `${this.dtype}[${this.shape.join(", ")}]`;
+  }
+
+  /** The address, while the owner lives; for `src/ggml` only. */
+  static pointerOf(tensor: Tensor): Pointer {
+    if (tensor.#owner.isDisposed) {
+      throw new Error(`${tensor} is used after its ${tensor.#owner.name} was disposed`);
+    }
+    return tensor.#pointer;
+  }
+
+  /** Whether `owner` made this tensor; for `src/ggml` only. */
+  static isOwnedBy(tensor: Tensor, owner: TensorOwner): boolean {
+    return tensor.#owner === owner;
+  }
+}
+
+export function toExtents(shape: readonly number[]): Four {
+  if (shape.length < 1 || shape.length > 4) {
+    throw new Error(`a tensor has one to four axes, not [${shape.join(", ")}]`);
+  }
+  for (const extent of shape) {
+    if (!Number.isSafeInteger(extent) || extent < 1) {
+      throw new Error(`[${shape.join(", ")}] is not a shape: every extent is a positive integer`);
+    }
+  }
+  const [ne0 = 1, ne1 = 1, ne2 = 1, ne3 = 1] = shape.toReversed();
+  return [ne0, ne1, ne2, ne3];
+}
+
+export function contiguousStrides(dtype: Dtype, extents: Four): Four {
+  const nb1 = rowBytes(dtype, extents[0]);
+  const nb2 = nb1 * extents[1];
+  return [dtypeTraits[dtype].blockBytes, nb1, nb2, nb2 * extents[2]];
+}
+
+/** Bytes of a contiguous tensor of this shape. */
+export function tensorBytes(dtype: Dtype, shape: readonly number[]): number {
+  const extents = toExtents(shape);
+  return contiguousStrides(dtype, extents)[3] * extents[3];
+}
