@@ -1,0 +1,14 @@
+/** Every error, in OpenAI's form: as a reply's body, and as the last event of a broken stream. */
+export type ErrorReply = {
+  readonly error: {
+    /** For a person: what happened, with the values, then what to do. */
+    readonly message: string;
+    readonly type: "invalid_request_error" | "rate_limit_error" | "server_error";
+    /** The field it is about, such as `messages[0].content`. */
+    readonly param: string | null;
+    /** Stable; see the table of errors. */
+    readonly code: string;
+  };
+};
+
+export type HealthReply = { readonly status: "ok"; readonly version: string };

@@ -1,0 +1,7 @@
+/** The words on the wire between a server and its clients. The contract between engines is `./engine`. */
+export * from "./chat.ts";
+export * from "./completions.ts";
+export * from "./error.ts";
+export * from "./limits.ts";
+export * from "./models.ts";
+export * from "./receipt.ts";

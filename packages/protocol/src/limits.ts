@@ -1,0 +1,12 @@
+/** What one request may hold. Each limit stands here once; the sentences that refuse name its value. */
+export const requestLimits = {
+  maxMessages: 1_024,
+  maxPartsPerMessage: 256,
+  maxImages: 8,
+  /** Of one picture's file, decoded from base64. */
+  maxImageBytes: 20 * 1024 * 1024,
+  maxStops: 4,
+  maxStopLength: 256,
+  maxTopLogprobs: 20,
+  maxModelUidLength: 100,
+} as const;

@@ -1,0 +1,65 @@
+/** Launch, list and terminate: `POST`, `GET` and `DELETE` on `/v1/models`, in Xinference's words. */
+import { z } from "zod";
+import { requestLimits } from "./limits.ts";
+
+/** Body of `POST /v1/models`. Xinference's clients send `null` for what is not set. */
+export const LaunchRequest = z.looseObject({
+  /** A model this version knows by name: `demo`. */
+  model_name: z.string().min(1).nullish(),
+  /** A checkpoint directory in Hugging Face layout, absolute, on the server's machine. */
+  model_path: z.string().min(1).nullish(),
+  /** The name it will answer to; the directory's own when absent. */
+  model_uid: z
+    .string()
+    .min(1)
+    .max(requestLimits.maxModelUidLength)
+    .regex(/^[^/?#\s\p{Cc}]+$/u)
+    .nullish(),
+  /** In any case: clients write "vLLM" as well as "vllm". */
+  model_engine: z.string().toLowerCase().nullish(),
+  /** Meta's semantics (`ref`, the default) or those of Transformers as installed (`hf`). */
+  profile: z.enum(["ref", "hf"]).nullish(),
+  /** Tokens of prompt and answer together, at most. */
+  max_model_len: z.int().min(1).nullish(),
+  max_num_seqs: z.int().min(1).nullish(),
+  kv_cache_dtype: z.enum(["f32", "f16"]).nullish(),
+  num_threads: z.int().min(1).max(1_024).nullish(),
+});
+export type LaunchRequest = z.infer<typeof LaunchRequest>;
+
+export type LaunchReply = { readonly model_uid: string };
+
+export type ModelState = "starting" | "ready" | "failed" | "stopping";
+
+/** One row of `GET /v1/models`; alone, the answer of `GET /v1/models/{uid}`. */
+export type ModelRecord = {
+  readonly id: string;
+  readonly object: "model";
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly owned_by: "atalaya";
+  readonly model_type: "LLM";
+  readonly model_name: string;
+  readonly model_engine: string;
+  readonly model_format: "pytorch";
+  readonly quantization: "none";
+  readonly model_size_in_billions: number | null;
+  readonly model_ability: readonly ("chat" | "generate" | "vision")[];
+  /** Tokens of prompt and answer together; `null` until the model is ready. */
+  readonly context_length: number | null;
+  readonly replica: 1;
+  readonly profile: "ref" | "hf";
+  readonly state: ModelState;
+  /** While starting. */
+  readonly progress?: { readonly stage: string; readonly fraction: number | null };
+  /** When failed, or ready but unable to answer. */
+  readonly error?: { readonly code: string; readonly message: string };
+};
+
+export type ModelList = { readonly object: "list"; readonly data: readonly ModelRecord[] };
+
+/** `GET /v1/models` lists the models that can answer; `?state=all` lists every one. */
+export const ListModelsQuery = z.object({ state: z.enum(["ready", "all"]).default("ready") });
+
+/** With `wait_ready=false`, `POST /v1/models` answers at once, and the record tells how it goes on. */
+export const LaunchQuery = z.object({ wait_ready: z.stringbool().default(true) });
