@@ -18,16 +18,6 @@ from tiny_models import TinyModel
 
 # Rows of the per-step logits that are kept where not every stage is.
 FEW_STEPS = [1, 2, 3, GREEDY_TOKENS - 1]
-# In the second profile the tower differs from the first only from here on.
-SAME_IN_BOTH_PROFILES = (
-    "vision.patch",
-    "vision.pre_tile",
-    "vision.position",
-    "vision.layernorm",
-    "vision.local",
-    "vision.post_tile",
-    "vision.global",
-)
 
 
 def load_model(directory: Path) -> MllamaForConditionalGeneration:
@@ -109,17 +99,24 @@ def run_case(
 
 def kept(case: Case, stages: dict[str, torch.Tensor], profile_name: str, inputs: Inputs) -> dict:
     """What of the stages goes into the file, to keep the repository small."""
-    if case.stages and profile_name == "ref":
-        return dict(stages)
-    if case.stages:
-        return {k: v for k, v in stages.items() if not k.startswith(SAME_IN_BOTH_PROFILES)}
-    few = {"steps.logits.few": stages["steps.logits"][FEW_STEPS]}
+    out = {}
+    if "vision" in case.stages and profile_name == "ref":
+        out.update({key: value for key, value in stages.items() if key.startswith("vision.")})
+    if "text" in case.stages:
+        out.update({key: value for key, value in stages.items() if key.startswith("text.")})
+        out["steps.logits"] = stages["steps.logits"]
+        # In the other profile the tower first differs in its features.
+        for key in ("vision.features", "vision.projected"):
+            if key in stages:
+                out[key] = stages[key]
+        return out
+    out["steps.logits.few"] = stages["steps.logits"][FEW_STEPS]
     long = stages["text.logits"].shape[0] > 32
-    few["text.logits"] = stages["text.logits"][-1:] if long else stages["text.logits"]
-    if "vision.projected" in stages:
+    out["text.logits"] = stages["text.logits"][-1:] if long else stages["text.logits"]
+    if "vision.projected" in stages and "vision.projected" not in out:
         tiles = max(inputs.num_tiles)
-        few["vision.projected.used"] = stages["vision.projected"][:, :tiles]
-    return few
+        out["vision.projected.used"] = stages["vision.projected"][:, :tiles]
+    return out
 
 
 def _picture_entries(case: Case, tiny: TinyModel, inputs: Inputs, seed: int) -> list[dict]:
@@ -162,7 +159,8 @@ def write_cases(tiny: TinyModel, root: Path) -> list[dict]:
                 # Without a picture the profiles are one.
                 path = out / f"{case.name}.ref.safetensors"
             else:
-                save_file(tensors, path, metadata={"profile": name, "case": case.name})
+                save_file(tensors, path, metadata={"profile": name})
+                path.chmod(0o644)
             reloaded = load_file(path)
             assert all(torch.equal(reloaded[key], tensors[key]) for key in tensors)
             files[name] = {

@@ -23,8 +23,8 @@ class Case:
     prompt: tuple[int | None, ...]
     # (width, height) in units of a thousandth of the tile side, one for each IMAGE.
     pictures: tuple[tuple[int, int], ...] = ()
-    # Every stage is stored, not only the projected tokens and the logits.
-    stages: bool = False
+    # Which stages are stored besides the projected tokens and the logits: "vision", "text", "vision text".
+    stages: str = ""
     # The lengths of a prompt that arrives in turns, each later one with its own picture.
     turns: tuple[int, ...] = ()
 
@@ -57,20 +57,20 @@ THREE_ROWS = (680, 2900)
 FOUR_ROWS = (930, 4500)
 
 CASES_A = [
-    Case("one-tile", (BOS, *_text(3), IMAGE, *_text(6)), (ONE_TILE,), stages=True),
-    Case("text-only", (BOS, *_text(9)), stages=True),
+    Case("one-tile", (BOS, *_text(3), IMAGE, *_text(6)), (ONE_TILE,), stages="vision text"),
+    Case("text-only", (BOS, *_text(9)), stages="text"),
     Case("one-by-two", (BOS, *_text(2), IMAGE, *_text(5)), (ONE_BY_TWO,)),
     Case("one-by-three", (BOS, *_text(2), IMAGE, *_text(5)), (ONE_BY_THREE,)),
     Case("one-by-four", (BOS, *_text(2), IMAGE, *_text(5)), (ONE_BY_FOUR,)),
-    Case("two-rows", (BOS, *_text(2), IMAGE, *_text(5)), (TWO_ROWS,), stages=True),
-    Case("four-tiles", (BOS, *_text(2), IMAGE, *_text(5)), (TWO_BY_TWO,), stages=True),
+    Case("two-rows", (BOS, *_text(2), IMAGE, *_text(5)), (TWO_ROWS,), stages="vision"),
+    Case("four-tiles", (BOS, *_text(2), IMAGE, *_text(5)), (TWO_BY_TWO,), stages="vision"),
     Case("three-rows", (BOS, *_text(2), IMAGE, *_text(5)), (THREE_ROWS,)),
     Case("four-rows", (BOS, *_text(2), IMAGE, *_text(5)), (FOUR_ROWS,)),
     Case(
         "two-pictures",
         (BOS, *_text(2), IMAGE, *_text(3), IMAGE, *_text(4)),
         (TWO_ROWS, WIDE_IN_ONE_TILE),
-        stages=True,
+        stages="text",
     ),
     Case("two-consecutive", (BOS, None, IMAGE, IMAGE, *_text(4)), (WIDE_IN_ONE_TILE, ONE_BY_TWO)),
     Case(

@@ -113,7 +113,9 @@ def v5_name(name: str) -> str:
 
 
 def _write_weights_v4(directory: Path, weights: dict[str, torch.Tensor]) -> None:
-    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+    path = directory / "model.safetensors"
+    save_file(weights, path, metadata={"format": "pt"})
+    path.chmod(0o644)
 
 
 def _write_weights_v5(directory: Path, weights: dict[str, torch.Tensor]) -> None:
@@ -130,6 +132,7 @@ def _write_weights_v5(directory: Path, weights: dict[str, torch.Tensor]) -> None
         save_file(
             {name: named[name] for name in members}, directory / file, metadata={"format": "pt"}
         )
+        (directory / file).chmod(0o644)
         weight_map.update(dict.fromkeys(members, file))
     total = sum(value.numel() * value.element_size() for value in named.values())
     write_json(

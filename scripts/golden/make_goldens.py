@@ -5,6 +5,7 @@ usage: python make_goldens.py [mllama] [processor] [template] [tokenizer]      (
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -29,6 +30,7 @@ PARTS = {"mllama": make_mllama}
 def main() -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
+    warnings.filterwarnings("ignore", category=FutureWarning)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     names = sys.argv[1:] or list(PARTS)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 from case_goldens import FEW_STEPS, write_cases
 from cases import GREEDY_TOKENS
+from checks import check_reference, check_variant
 from checkpoint import write_checkpoint, write_json
 from manifest import LIMITS, made_with
 from pictures import FORMULA
 from profiles import PROFILES
+from rope_goldens import write_rope
 from tiny_models import MODELS
 
 
@@ -21,6 +23,7 @@ def write_mllama(root: Path) -> None:
             "unusedTileSlotsAreZero": tiny.zero_unused_slots,
             "tokensPerTile": tiny.tokens_per_tile,
         }
+        check_variant(tiny, root)
         cases += write_cases(tiny, root)
     write_json(
         root / "manifest.json",
@@ -32,6 +35,8 @@ def write_mllama(root: Path) -> None:
             "greedyTokens": GREEDY_TOKENS,
             "fewSteps": FEW_STEPS,
             "models": models,
+            "rope": write_rope(root),
+            "largestDifferencesInChecks": check_reference(root),
             "cases": cases,
         },
         indent=None,
