@@ -105,15 +105,16 @@ def kept(case: Case, stages: dict[str, torch.Tensor], profile_name: str, inputs:
     if "text" in case.stages:
         out.update({key: value for key, value in stages.items() if key.startswith("text.")})
         out["steps.logits"] = stages["steps.logits"]
-        # In the other profile the tower first differs in its features.
-        for key in ("vision.features", "vision.projected"):
-            if key in stages:
-                out[key] = stages[key]
+        if case.pictures:
+            out["vision.projected"] = stages["vision.projected"]
+            # In the other profile the tower first differs in its features.
+            if len(case.pictures) == 1:
+                out["vision.features"] = stages["vision.features"]
         return out
     out["steps.logits.few"] = stages["steps.logits"][FEW_STEPS]
     long = stages["text.logits"].shape[0] > 32
     out["text.logits"] = stages["text.logits"][-1:] if long else stages["text.logits"]
-    if "vision.projected" in stages and "vision.projected" not in out:
+    if case.pictures and profile_name == "ref" and "vision.projected" not in out:
         tiles = max(inputs.num_tiles)
         out["vision.projected.used"] = stages["vision.projected"][:, :tiles]
     return out

@@ -46,9 +46,7 @@ def check_profiles_differ(model: MllamaForConditionalGeneration, inputs: Inputs)
     return difference
 
 
-def check_library_generates_the_same(
-    model: MllamaForConditionalGeneration, inputs: Inputs
-) -> None:
+def check_library_generates_the_same(model: MllamaForConditionalGeneration, inputs: Inputs) -> None:
     ours = greedy_cached(model, inputs, GREEDY_TOKENS).token_ids
     theirs = model.generate(
         input_ids=inputs.token_ids,
@@ -131,9 +129,7 @@ def check_batch(model: MllamaForConditionalGeneration, alone: list[Inputs]) -> f
         masks.append(
             torch.nn.functional.pad(one.cross_attention_mask, (0, 0, 0, empty, padding, 0))
         )
-        pixels.append(
-            torch.nn.functional.pad(one.pixel_values, (0, 0, 0, 0, 0, 0, 0, 0, 0, empty))
-        )
+        pixels.append(torch.nn.functional.pad(one.pixel_values, (0, 0, 0, 0, 0, 0, 0, 0, 0, empty)))
         ratio_ids.append(torch.nn.functional.pad(one.aspect_ratio_ids, (0, empty)))
         ratio_mask = torch.nn.functional.pad(one.aspect_ratio_mask, (0, 0, 0, empty))
         if empty:

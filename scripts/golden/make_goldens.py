@@ -15,6 +15,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import torch
 from transformers.utils import logging
 
+from notes import NOTES, write_note
+
 GOLDEN = Path(__file__).resolve().parents[2] / "test" / "golden"
 
 
@@ -24,7 +26,30 @@ def make_mllama() -> None:
     write_mllama(GOLDEN / "mllama")
 
 
-PARTS = {"mllama": make_mllama}
+def make_processor() -> None:
+    from processor_goldens import write_processor
+
+    write_processor(GOLDEN / "processor")
+
+
+def make_template() -> None:
+    from template_goldens import write_templates
+
+    write_templates(GOLDEN / "template", GOLDEN / "mllama" / "tiny-a")
+
+
+def make_tokenizer() -> None:
+    from tokenizer_goldens import write_tokenizers
+
+    write_tokenizers(GOLDEN / "tokenizer")
+
+
+PARTS = {
+    "mllama": make_mllama,
+    "processor": make_processor,
+    "template": make_template,
+    "tokenizer": make_tokenizer,
+}
 
 
 def main() -> None:
@@ -40,6 +65,9 @@ def main() -> None:
     with torch.no_grad():
         for name in names:
             PARTS[name]()
+            for directory in NOTES:
+                if directory.split("/")[0] == name:
+                    write_note(GOLDEN, directory)
 
 
 if __name__ == "__main__":

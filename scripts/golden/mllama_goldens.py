@@ -4,8 +4,8 @@ from pathlib import Path
 
 from case_goldens import FEW_STEPS, write_cases
 from cases import GREEDY_TOKENS
-from checks import check_reference, check_variant
 from checkpoint import write_checkpoint, write_json
+from checks import check_reference, check_variant
 from manifest import LIMITS, made_with
 from pictures import FORMULA
 from profiles import PROFILES

@@ -111,9 +111,7 @@ MODELS = [
     TINY_B,
     TINY_C,
     replace(TINY_A, name="tiny-a-bf16", dtype=torch.bfloat16),
-    replace(
-        TINY_A, name="tiny-a-v5-f16", seed=78, text=SMALL_TEXT, dtype=torch.float16, form="v5"
-    ),
+    replace(TINY_A, name="tiny-a-v5-f16", seed=78, text=SMALL_TEXT, dtype=torch.float16, form="v5"),
     replace(
         TINY_A,
         name="tiny-a-nonzero-tables",

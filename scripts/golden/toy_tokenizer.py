@@ -63,7 +63,10 @@ def toy_vocabulary() -> dict[str, int]:
     never_in_utf8 = {0xC0, 0xC1, *range(0xF5, 0x100)}
     ordered = [symbols[byte] for byte in range(256) if byte not in never_in_utf8]
     ordered += [left + right for left, right in MERGES]
-    return {token: FIRST_BYTE_ID + index for index, token in enumerate(ordered)}
+    vocabulary = {content: token_id for token_id, content in SPECIAL_TOKENS[:FIRST_BYTE_ID]}
+    # The library gives an added token its stated id only where the vocabulary has it, or at the vocabulary's end.
+    vocabulary.update({token: FIRST_BYTE_ID + index for index, token in enumerate(ordered)})
+    return vocabulary
 
 
 def tokenizer_json(
