@@ -1,0 +1,144 @@
+/** Talks to a running server. */
+import type {
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+  LaunchReply,
+  LaunchRequest,
+  ModelList,
+  ModelRecord,
+} from "@atalaya/protocol";
+import { ApiError, apiErrorFrom } from "./api-error.ts";
+import { parseEventStream } from "./sse.ts";
+
+export type ClientOptions = {
+  /** Where the server is, such as `http://127.0.0.1:9997`. */
+  readonly endpoint: string;
+  readonly fetch?: typeof fetch;
+};
+
+type CallOptions = { readonly signal?: AbortSignal | undefined };
+
+export class AtalayaClient {
+  readonly endpoint: string;
+  readonly #fetch: typeof fetch;
+
+  constructor({ endpoint, fetch: fetchIt = fetch }: ClientOptions) {
+    this.endpoint = endpoint.replace(/\/+$/, "");
+    this.#fetch = fetchIt;
+  }
+
+  /** @param options.state `all` lists also what is starting, stopping or has failed */
+  async listModels(
+    options: CallOptions & { readonly state?: "ready" | "all" } = {},
+  ): Promise<readonly ModelRecord[]> {
+    const list = await this.#call<ModelList>(
+      "GET",
+      `/v1/models?state=${options.state ?? "ready"}`,
+      options,
+    );
+    return list.data;
+  }
+
+  /** @throws ApiError `model_not_found` */
+  async getModel(uid: string, options: CallOptions = {}): Promise<ModelRecord> {
+    return await this.#call("GET", `/v1/models/${encodeURIComponent(uid)}`, options);
+  }
+
+  /** @param options.waitReady `false` returns as soon as loading has begun */
+  async launch(
+    body: LaunchRequest,
+    options: CallOptions & { readonly waitReady?: boolean } = {},
+  ): Promise<LaunchReply> {
+    const path = `/v1/models?wait_ready=${options.waitReady ?? true}`;
+    return await this.#call("POST", path, { ...options, body });
+  }
+
+  /** @throws ApiError `model_not_found` */
+  async terminate(uid: string, options: CallOptions = {}): Promise<void> {
+    await this.#call("DELETE", `/v1/models/${encodeURIComponent(uid)}`, options);
+  }
+
+  /**
+   * Ask, and read the answer as it comes. Leaving the loop, or aborting `signal`, stops the work.
+   *
+   * @throws ApiError also in the middle, when the server ends the stream with an error
+   */
+  async *streamChat(
+    body: ChatCompletionRequest,
+    options: CallOptions = {},
+  ): AsyncGenerator<ChatCompletionChunk, void> {
+    const response = await this.#request("POST", "/v1/chat/completions", {
+      ...options,
+      body: { ...body, stream: true },
+    });
+    for await (const data of parseEventStream(chunksOf(response))) {
+      if (data === "[DONE]") return;
+      // Our own server wrote it; the types are its schema.
+      const chunk = JSON.parse(data) as ChatCompletionChunk;
+      const error = apiErrorFrom(chunk, 0);
+      if (error !== undefined) throw error;
+      yield chunk;
+    }
+    throw new ApiError("The server ended the answer before it was complete.", {
+      status: 0,
+      code: "worker_failed",
+    });
+  }
+
+  async #call<Reply>(
+    method: string,
+    path: string,
+    options: CallOptions & { readonly body?: unknown },
+  ): Promise<Reply> {
+    const response = await this.#request(method, path, options);
+    return (await response.json()) as Reply;
+  }
+
+  async #request(
+    method: string,
+    path: string,
+    { signal, body }: CallOptions & { readonly body?: unknown },
+  ): Promise<Response> {
+    let response: Response;
+    try {
+      response = await this.#fetch(`${this.endpoint}${path}`, {
+        method,
+        ...(body === undefined
+          ? {}
+          : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (error) {
+      if (signal?.aborted === true) throw error;
+      throw new ApiError(`No server answers at ${this.endpoint}.`, {
+        status: 0,
+        code: "unreachable",
+        cause: error,
+      });
+    }
+    if (!response.ok) throw await errorOf(response, this.endpoint);
+    return response;
+  }
+}
+
+async function errorOf(response: Response, endpoint: string): Promise<ApiError> {
+  const body: unknown = await response.json().catch(() => undefined);
+  return (
+    apiErrorFrom(body, response.status) ??
+    new ApiError(
+      `What answers at ${endpoint} is no Atalaya server: status ${response.status} without a reason.`,
+      { status: response.status, code: "unreachable" },
+    )
+  );
+}
+
+/** The body as chunks, in a form that every browser can iterate. */
+async function* chunksOf({ body }: Response): AsyncGenerator<Uint8Array, void> {
+  if (body === null) return;
+  const reader = body.getReader();
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}

@@ -1,0 +1,31 @@
+/** Where this package lies and which version it is; the same from source and from `dist`. */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The directory that holds our `package.json`. */
+export function packageRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, "package.json"))) {
+    const parent = dirname(directory);
+    if (parent === directory) throw new Error("no package.json above this file");
+    directory = parent;
+  }
+  return directory;
+}
+
+export function packageVersion(): string {
+  const text: unknown = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8"));
+  if (typeof text === "object" && text !== null && "version" in text) return String(text.version);
+  throw new Error("package.json has no version");
+}
+
+/** The bundled checkpoint that knows coloured shapes and numbers. */
+export function demoCheckpoint(): string {
+  return join(packageRoot(), "demo", "checkpoint");
+}
+
+/** Pictures to ask the demo model about. */
+export function demoPictures(): string {
+  return join(packageRoot(), "demo", "pictures");
+}

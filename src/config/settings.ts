@@ -1,0 +1,110 @@
+/** Flags and environment → one checked `Settings`. A flag wins over the environment, which wins over the default. */
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { PlatformError } from "../base/errors.ts";
+import { type LogLevel, logLevels } from "../base/logger.ts";
+
+export type Settings = {
+  /** Where a server listens: a loopback address. */
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Where clients find a server, without a trailing slash. */
+  readonly endpoint: string;
+  /** What the platform writes for itself. */
+  readonly home: string;
+  readonly logLevel: LogLevel;
+};
+
+/** As typed: nothing is checked yet. */
+export type SettingFlags = {
+  readonly host?: string | undefined;
+  readonly port?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly logLevel?: string | undefined;
+};
+
+export const defaultPort = 9997;
+
+const loopback = /^(127(\.\d{1,3}){3}|localhost|::1|\[::1\])$/i;
+
+/**
+ * @throws PlatformError `invalid_request`, naming the flag or variable and its value
+ */
+export function readSettings(flags: SettingFlags, env: NodeJS.ProcessEnv): Settings {
+  const host = checkHost(pick(flags.host, "--host", env, ["ATALAYA_HOST"]));
+  const port = checkPort(pick(flags.port, "--port", env, ["ATALAYA_PORT"]));
+  const endpoint = pick(flags.endpoint, "--endpoint", env, [
+    "ATALAYA_ENDPOINT",
+    "XINFERENCE_ENDPOINT",
+  ]);
+  return {
+    host,
+    port,
+    endpoint: endpoint === undefined ? `http://${urlHost(host)}:${port}` : checkEndpoint(endpoint),
+    home: resolve(env["ATALAYA_HOME"] ?? join(homedir(), ".atalaya")),
+    logLevel: checkLogLevel(pick(flags.logLevel, "--log-level", env, ["ATALAYA_LOG_LEVEL"])),
+  };
+}
+
+/** An address as it stands in a URL: IPv6 in brackets. */
+export function urlHost(host: string): string {
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+}
+
+type Given = { readonly value: string; readonly source: string };
+
+function pick(
+  flag: string | undefined,
+  flagName: string,
+  env: NodeJS.ProcessEnv,
+  variables: readonly string[],
+): Given | undefined {
+  if (flag !== undefined) return { value: flag, source: flagName };
+  for (const source of variables) {
+    const value = env[source];
+    if (value !== undefined && value !== "") return { value, source };
+  }
+  return undefined;
+}
+
+function checkHost(given: Given | undefined): string {
+  if (given === undefined) return "127.0.0.1";
+  if (!loopback.test(given.value)) {
+    throw invalid(
+      `${given.source} is ${given.value}, which other machines can reach, and this version has no keys to keep strangers out. Use 127.0.0.1, and an SSH tunnel to reach it from elsewhere.`,
+    );
+  }
+  return given.value.replace(/^\[(.*)\]$/, "$1");
+}
+
+function checkPort(given: Given | undefined): number {
+  if (given === undefined) return defaultPort;
+  const port = Number(given.value);
+  if (!/^\d+$/.test(given.value) || port > 65_535) {
+    throw invalid(`${given.source} is ${given.value}; a port is a number from 0 to 65535.`);
+  }
+  return port;
+}
+
+function checkEndpoint({ value, source }: Given): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw invalid(`${source} is ${value}; an endpoint looks like http://127.0.0.1:9997.`);
+  }
+  return value.replace(/\/+$/, "");
+}
+
+function checkLogLevel(given: Given | undefined): LogLevel {
+  if (given === undefined) return "warn";
+  const level = z.enum(logLevels).safeParse(given.value);
+  if (!level.success) {
+    throw invalid(`${given.source} is ${given.value}; use one of ${logLevels.join(", ")}.`);
+  }
+  return level.data;
+}
+
+function invalid(message: string): PlatformError {
+  return new PlatformError("invalid_request", message);
+}
