@@ -192,6 +192,16 @@ describe("moving data", () => {
     expectClose(actual, expected, 0);
   });
 
+  test("splitRows splits rows that lie apart", async () => {
+    const actual = await run((graph) => {
+      const left = graph.slice(graph.input("f32", [3, 8], a), 1, 0, 4);
+      return graph.permute(graph.splitRows(left, [2, 2]), [1, 0, 2]);
+    });
+    const rows = rowsOf(a, 8);
+    const expected = [0, 2].flatMap((start) => rows.flatMap((row) => row.slice(start, start + 2)));
+    expectClose(actual, expected, 0);
+  });
+
   test("repeat", async () => {
     const actual = await run((graph) =>
       graph.repeat(graph.input("f32", [1, 4], a.slice(0, 4)), [3, 4]),

@@ -30,6 +30,7 @@ export class Graph implements Disposable, TensorOwner {
   readonly #graph: Pointer;
   readonly #release: () => void;
   readonly #inputs: { readonly tensor: Tensor; readonly data: InputData }[] = [];
+  #computeMs = 0;
   #state: "building" | "computing" | "computed" | "disposed" = "building";
 
   /** Made by `Backend.newGraph`. */
@@ -274,6 +275,22 @@ export class Graph implements Disposable, TensorOwner {
     return this.#make("ggml_reshape_4d", a.dtype, shape, a, ...fourExtents(shape));
   }
 
+  /** `[rows, width]` → `[rows, …inner]`, sharing memory; rows need not follow each other directly. */
+  splitRows(a: Tensor, inner: readonly [number, number]): Tensor {
+    const [numRows = 0, width] = a.shape;
+    const { blockLength, blockBytes } = dtypeTraits[a.dtype];
+    requireThat(
+      a.shape.length === 2 && inner[0] * inner[1] === width && inner[1] % blockLength === 0,
+      () => `the rows of ${a} cannot be split into [${inner.join(", ")}]`,
+    );
+    const innerBytes = (inner[1] / blockLength) * blockBytes;
+    const strides: Four = [a.strides[0], innerBytes, a.strides[1], a.strides[1] * numRows];
+    const shape = [numRows, ...inner];
+    const [, nb1, nb2, nb3] = strides;
+    const pointer = this.#call("ggml_view_4d", a, ...fourExtents(shape), nb1, nb2, nb3, 0);
+    return new Tensor(this, pointer, a.dtype, shape, strides);
+  }
+
   /** Part of one axis, sharing memory. */
   slice(a: Tensor, axis: number, start: number, length: number): Tensor {
     const extent = a.shape[axis] ?? 0;
@@ -343,6 +360,7 @@ export class Graph implements Disposable, TensorOwner {
     for (const { tensor, data } of this.#inputs) {
       base.ggml_backend_tensor_set(Tensor.pointerOf(tensor), data, 0, data.byteLength);
     }
+    const start = performance.now();
     const status = await new Promise<number>((resolve, reject) => {
       base.ggml_backend_graph_compute.async(
         this.#backend,
@@ -351,12 +369,18 @@ export class Graph implements Disposable, TensorOwner {
       );
     });
     this.#state = "computed";
+    this.#computeMs = performance.now() - start;
     if (status !== 0) throw new Error(`ggml ended the computation with status ${status}`);
     return packed.map((output) => {
       const result = new Float32Array(output.numElements);
       base.ggml_backend_tensor_get(Tensor.pointerOf(output), result, 0, result.byteLength);
       return result;
     });
+  }
+
+  /** Time that ggml took to compute, milliseconds; 0 before. */
+  get computeMs(): number {
+    return this.#computeMs;
   }
 
   get numNodes(): number {

@@ -1,0 +1,166 @@
+/** Tiles → the keys and values of every cross-attention layer, on the device. */
+import type { Graph } from "../../ggml/graph.ts";
+import type { Tensor } from "../../ggml/tensor.ts";
+import type { TensorSet, TensorSpec } from "../../ggml/tensor-set.ts";
+import { rmsNorm } from "../../nn/rms-norm.ts";
+import type { ImageTiles } from "./image-tiles.ts";
+import type { MllamaModel } from "./mllama-model.ts";
+import { cutPatches } from "./patches.ts";
+import type { KvLayer, PictureStates } from "./picture-states.ts";
+import { plainLayout, sharedLayout, type VisionLayout } from "./vision-layout.ts";
+import { type VisionStage, visionForward } from "./vision-model.ts";
+
+export type EncodeOptions = {
+  /** Compute every row by itself even where equal rows could be shared; for comparison. */
+  readonly isPlain?: boolean;
+  readonly onStage?: VisionStage;
+};
+
+/** Arrange a picture's rows: shared where the loaded tile tables allow it. */
+export function chooseLayout(
+  { config, weights }: MllamaModel,
+  numTiles: number,
+  isPlain: boolean,
+): VisionLayout {
+  const canShare = weights.vision.hasZeroTileTables && !isPlain;
+  return (canShare ? sharedLayout : plainLayout)(numTiles, config.vision);
+}
+
+/**
+ * Run a picture through tower and projector, and through the key and value products of every
+ * cross-attention layer.
+ *
+ * With profile `hf` the unused tiles' tokens are kept too, after the real ones: rows before the
+ * first picture see them.
+ */
+export async function encodeImage(
+  model: MllamaModel,
+  tiles: ImageTiles,
+  { isPlain = false, onStage = () => {} }: EncodeOptions = {},
+): Promise<PictureStates> {
+  const { backend, config, weights, switches, stateDtype } = model;
+  const layout = chooseLayout(model, tiles.numTiles, isPlain);
+  const { patchSize, tokensPerTile, maxTiles } = config.vision;
+  const keepsAll = switches.maskedRows === "leak";
+  const numStoredTokens = (keepsAll ? maxTiles : tiles.numTiles) * tokensPerTile;
+
+  const states = new StoredStates(
+    backend.allocate(stateSpecs(model, numStoredTokens)),
+    tiles.numTiles * tokensPerTile,
+    numStoredTokens,
+  );
+  try {
+    using graph = backend.newGraph({ kind: "encode-image", maxNodes: maxNodes(model) });
+    const projected = visionForward(
+      graph,
+      config,
+      weights.vision,
+      {
+        layout,
+        patches: cutPatches(tiles.pixelValues, {
+          tileSize: tiles.tileSize,
+          patchSize,
+          numSlots: layout.numSlots,
+        }),
+        aspectRatioId: tiles.aspectRatioId,
+        taps: switches.taps,
+        attentionDtype: stateDtype,
+      },
+      onStage,
+    );
+    const visionTokens = keepsAll
+      ? allSlots(graph, projected, layout, model)
+      : graph.slice(projected, 0, 0, numStoredTokens);
+    onStage("projected", visionTokens);
+    storeCrossStates(graph, model, visionTokens, states);
+    await graph.compute([]);
+    return states;
+  } catch (error) {
+    states[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Every slot's tokens, those of unused slots repeated from the one that was computed for all. */
+function allSlots(
+  graph: Graph,
+  projected: Tensor,
+  { numTiles, numSlots }: VisionLayout,
+  { config }: MllamaModel,
+): Tensor {
+  const { maxTiles, tokensPerTile } = config.vision;
+  const numMissing = maxTiles - numSlots;
+  if (numMissing === 0) return projected;
+  const unused = graph.slice(projected, 0, numTiles * tokensPerTile, tokensPerTile);
+  const width = projected.shape[1] ?? 0;
+  return graph.concat(projected, graph.repeat(unused, [numMissing * tokensPerTile, width]), 0);
+}
+
+/** @see Transformers `MllamaTextCrossAttention`: the keys are normed per head, nothing is rotated */
+function storeCrossStates(
+  graph: Graph,
+  { config, weights }: MllamaModel,
+  visionTokens: Tensor,
+  states: StoredStates,
+): void {
+  const { numKvHeads, headSize, rmsNormEpsilon: epsilon } = config.text;
+  const numTokens = visionTokens.shape[0] ?? 0;
+  weights.text.layers.forEach((layer, index) => {
+    if (layer.type !== "cross") return;
+    const stored = states.layer(index);
+    const heads = graph.reshape(graph.matmul(layer.attention.key, visionTokens), [
+      numTokens,
+      numKvHeads,
+      headSize,
+    ]);
+    const keys = rmsNorm(graph, { hidden: heads, weight: layer.keyNorm, epsilon });
+    const keyRows = graph.reshape(keys, [numTokens, numKvHeads * headSize]);
+    graph.require(graph.copyInto(keyRows, stored.key));
+    const values = graph.matmul(layer.attention.value, visionTokens);
+    graph.require(graph.copyInto(values, stored.value));
+  });
+}
+
+function stateSpecs(
+  { config, stateDtype }: MllamaModel,
+  numTokens: number,
+): ReadonlyMap<string, TensorSpec> {
+  const { crossLayers, numKvHeads, headSize } = config.text;
+  const spec = { dtype: stateDtype, shape: [numTokens, numKvHeads * headSize] };
+  return new Map(
+    crossLayers.flatMap((index) => [
+      [`${index}.key`, spec],
+      [`${index}.value`, spec],
+    ]),
+  );
+}
+
+/** Operators and inputs of the tower, its projector and the cross-attention layers, with room. */
+function maxNodes({ config }: MllamaModel): number {
+  const { numLocalLayers, numGlobalLayers } = config.vision;
+  return 256 + 64 * (numLocalLayers + numGlobalLayers) + 16 * config.text.crossLayers.length;
+}
+
+class StoredStates implements PictureStates {
+  readonly numVisibleTokens: number;
+  readonly numStoredTokens: number;
+  readonly #set: TensorSet;
+
+  constructor(set: TensorSet, numVisibleTokens: number, numStoredTokens: number) {
+    this.#set = set;
+    this.numVisibleTokens = numVisibleTokens;
+    this.numStoredTokens = numStoredTokens;
+  }
+
+  get sizeBytes(): number {
+    return this.#set.sizeBytes;
+  }
+
+  layer(layerIndex: number): KvLayer {
+    return { key: this.#set.get(`${layerIndex}.key`), value: this.#set.get(`${layerIndex}.value`) };
+  }
+
+  [Symbol.dispose](): void {
+    this.#set[Symbol.dispose]();
+  }
+}

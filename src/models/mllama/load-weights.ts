@@ -1,0 +1,305 @@
+/**
+ * Weights of a checkpoint → tensors on the device.
+ *
+ * Matrices stay where they lie in the safetensors files: the CPU multiplies from the mapped file.
+ * Vectors, gates and small tables are read and widened to float32, because ggml adds and multiplies
+ * element by element in float32 only.
+ */
+
+import { readTensorF32 } from "../../formats/convert.ts";
+import type { TensorEntry } from "../../formats/safetensors.ts";
+import type { Backend } from "../../ggml/backend.ts";
+import type { Dtype } from "../../ggml/dtype.ts";
+import type { Tensor } from "../../ggml/tensor.ts";
+import type { MappedTensorSpec, TensorSet, TensorSpec } from "../../ggml/tensor-set.ts";
+import type { LayerNormWeights } from "../../nn/layer-norm.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import type {
+  AttentionWeights,
+  MllamaWeights,
+  TextLayerWeights,
+  TextWeights,
+  VisionLayerWeights,
+  VisionWeights,
+} from "./model-weights.ts";
+
+/** Loaded weights and the memory behind them. */
+export type LoadedWeights = MllamaWeights & Disposable & { readonly sizeBytes: number };
+
+/**
+ * @param onTensor called after each tensor that is read, with the fraction done
+ */
+export async function loadWeights(
+  backend: Backend,
+  checkpoint: Checkpoint,
+  onTensor: (fraction: number) => void = () => {},
+): Promise<LoadedWeights> {
+  const source = await WeightSource.load(backend, checkpoint, onTensor);
+  try {
+    return {
+      vision: describeVision(checkpoint, source),
+      text: describeText(checkpoint, source),
+      sizeBytes: source.sizeBytes,
+      [Symbol.dispose]: () => source[Symbol.dispose](),
+    };
+  } catch (error) {
+    source[Symbol.dispose]();
+    throw error;
+  }
+}
+
+const V = "vision_model.";
+const T = "language_model.model.";
+
+function describeVision({ config }: Checkpoint, source: WeightSource): VisionWeights {
+  const tileTable = (which: string): Tensor =>
+    source.vector(`${V}${which}_tile_positional_embedding.embedding.weight`);
+  const norm = (name: string): LayerNormWeights => layerNormOf(source, V + name);
+  const layers = (kind: string, numLayers: number, isGated: boolean): VisionLayerWeights[] =>
+    Array.from({ length: numLayers }, (_, index) =>
+      describeVisionLayer(source, `${V}${kind}.layers.${index}.`, isGated),
+    );
+  return {
+    patchEmbedding: source.matrix(`${V}patch_embedding.weight`),
+    classEmbedding: source.vector(`${V}class_embedding`),
+    positionEmbedding: source.matrix(`${V}gated_positional_embedding.embedding`),
+    tilePositionEmbedding: source.matrix(`${V}gated_positional_embedding.tile_embedding.weight`),
+    positionGate: source.gate(`${V}gated_positional_embedding.gate`),
+    preTileEmbedding: tileTable("pre"),
+    postTileEmbedding: tileTable("post"),
+    preNorm: norm("layernorm_pre"),
+    postNorm: norm("layernorm_post"),
+    localLayers: layers("transformer", config.vision.numLocalLayers, false),
+    globalLayers: layers("global_transformer", config.vision.numGlobalLayers, true),
+    projector: source.matrix("multi_modal_projector.weight"),
+    projectorBias: source.vector("multi_modal_projector.bias"),
+    hasZeroTileTables: source.hasZeroTileTables,
+  };
+}
+
+function layerNormOf(source: WeightSource, name: string): LayerNormWeights {
+  return {
+    weight: source.vector(`${name}.weight`),
+    bias: source.vector(`${name}.bias`),
+  };
+}
+
+function describeVisionLayer(
+  source: WeightSource,
+  prefix: string,
+  isGated: boolean,
+): VisionLayerWeights {
+  return {
+    attentionNorm: layerNormOf(source, `${prefix}input_layernorm`),
+    attention: attentionOf(source, `${prefix}self_attn.`),
+    mlpNorm: layerNormOf(source, `${prefix}post_attention_layernorm`),
+    mlp: {
+      fc1: source.matrix(`${prefix}mlp.fc1.weight`),
+      fc1Bias: source.vector(`${prefix}mlp.fc1.bias`),
+      fc2: source.matrix(`${prefix}mlp.fc2.weight`),
+      fc2Bias: source.vector(`${prefix}mlp.fc2.bias`),
+    },
+    attentionGate: isGated ? source.gate(`${prefix}gate_attn`) : 1,
+    mlpGate: isGated ? source.gate(`${prefix}gate_ffn`) : 1,
+  };
+}
+
+function attentionOf(source: WeightSource, prefix: string): AttentionWeights {
+  return {
+    query: source.matrix(`${prefix}q_proj.weight`),
+    key: source.matrix(`${prefix}k_proj.weight`),
+    value: source.matrix(`${prefix}v_proj.weight`),
+    output: source.matrix(`${prefix}o_proj.weight`),
+  };
+}
+
+function describeText({ config }: Checkpoint, source: WeightSource): TextWeights {
+  return {
+    embedding: source.matrix(`${T}embed_tokens.weight`),
+    layers: Array.from({ length: config.text.numLayers }, (_, index) =>
+      describeTextLayer(config.text, source, index),
+    ),
+    norm: source.vector(`${T}norm.weight`),
+    head: source.matrix("language_model.lm_head.weight"),
+  };
+}
+
+function describeTextLayer(
+  config: Checkpoint["config"]["text"],
+  source: WeightSource,
+  index: number,
+): TextLayerWeights {
+  const prefix = `${T}layers.${index}.`;
+  const common = {
+    attentionNorm: source.vector(`${prefix}input_layernorm.weight`),
+    mlpNorm: source.vector(`${prefix}post_attention_layernorm.weight`),
+    mlp: {
+      gate: source.matrix(`${prefix}mlp.gate_proj.weight`),
+      up: source.matrix(`${prefix}mlp.up_proj.weight`),
+      down: source.matrix(`${prefix}mlp.down_proj.weight`),
+    },
+  };
+  if (!config.crossLayers.includes(index)) {
+    return { type: "self", attention: attentionOf(source, `${prefix}self_attn.`), ...common };
+  }
+  return {
+    type: "cross",
+    attention: attentionOf(source, `${prefix}cross_attn.`),
+    queryNorm: source.vector(`${prefix}cross_attn.q_norm.weight`),
+    keyNorm: source.vector(`${prefix}cross_attn.k_norm.weight`),
+    attentionGate: source.gate(`${prefix}cross_attn_attn_gate`),
+    mlpGate: source.gate(`${prefix}cross_attn_mlp_gate`),
+    ...common,
+  };
+}
+
+const ggmlDtypes: Readonly<Record<string, Dtype>> = { F32: "f32", F16: "f16", BF16: "bf16" };
+
+/** Tensors by legacy file name, as the model uses them. */
+class WeightSource implements Disposable {
+  readonly hasZeroTileTables: boolean;
+  readonly #matrices: TensorSet;
+  readonly #vectors: TensorSet;
+  readonly #gates: ReadonlyMap<string, number>;
+
+  private constructor(parts: {
+    readonly matrices: TensorSet;
+    readonly vectors: TensorSet;
+    readonly gates: ReadonlyMap<string, number>;
+    readonly hasZeroTileTables: boolean;
+  }) {
+    this.#matrices = parts.matrices;
+    this.#vectors = parts.vectors;
+    this.#gates = parts.gates;
+    this.hasZeroTileTables = parts.hasZeroTileTables;
+  }
+
+  static async load(
+    backend: Backend,
+    checkpoint: Checkpoint,
+    onTensor: (fraction: number) => void,
+  ): Promise<WeightSource> {
+    const matrices = new Map<string, MappedTensorSpec>();
+    const vectors = new Map<string, TensorSpec>();
+    const gates = new Map<string, number>();
+    for (const [name, entry] of checkpoint.tensors) {
+      if (isGate(name)) {
+        const [value = 0] = await readTensorF32(entry);
+        gates.set(name, Math.tanh(value));
+      } else if (isMatrix(name, entry)) {
+        matrices.set(name, matrixSpec(checkpoint, name, entry));
+      } else {
+        vectors.set(name, { dtype: "f32", shape: vectorShape(checkpoint, name, entry) });
+      }
+    }
+    const hasZeroTileTables = await areUnusedSlotsZero(checkpoint);
+    const source = new WeightSource({
+      matrices: backend.map(matrices),
+      vectors: backend.allocate(vectors),
+      gates,
+      hasZeroTileTables,
+    });
+    let numRead = 0;
+    for (const name of vectors.keys()) {
+      await source.#readVector(checkpoint, name);
+      onTensor(++numRead / vectors.size);
+    }
+    return source;
+  }
+
+  get sizeBytes(): number {
+    return this.#matrices.sizeBytes + this.#vectors.sizeBytes;
+  }
+
+  /** In place, at the file's own dtype: `[out, in]`. */
+  matrix(name: string): Tensor {
+    return this.#matrices.get(name);
+  }
+
+  /** In float32. */
+  vector(name: string): Tensor {
+    return this.#vectors.get(name);
+  }
+
+  /** `tanh` of a one-element tensor. */
+  gate(name: string): number {
+    const gate = this.#gates.get(name);
+    if (gate === undefined) throw new Error(`the checkpoint has no ${name}`);
+    return gate;
+  }
+
+  [Symbol.dispose](): void {
+    this.#matrices[Symbol.dispose]();
+    this.#vectors[Symbol.dispose]();
+  }
+
+  /** Tile embeddings are only ever used multiplied by `tanh` of their gate, so they are kept that way. */
+  async #readVector({ tensors }: Checkpoint, name: string): Promise<void> {
+    const entry = tensors.get(name);
+    if (entry === undefined) throw new Error(`the checkpoint has no ${name}`);
+    const data = await readTensorF32(entry);
+    const gate = isTileEmbedding(name)
+      ? this.gate(name.replace(/embedding\.weight$/, "gate"))
+      : undefined;
+    const scaled = gate === undefined ? data : data.map((value) => value * gate);
+    this.#vectors.write(this.#vectors.get(name), scaled);
+  }
+}
+
+const isGate = (name: string): boolean => /(^|[._])gate(_attn|_ffn)?$/.test(name);
+
+/** The small tables of one vector per tile slot, before and after the local encoder. */
+const isTileEmbedding = (name: string): boolean =>
+  name.endsWith("_tile_positional_embedding.embedding.weight");
+
+const isMatrix = (name: string, { shape }: TensorEntry): boolean =>
+  shape.length > 1 && !isTileEmbedding(name);
+
+function matrixSpec(
+  { config }: Checkpoint,
+  name: string,
+  { dtype, shape, path, offset }: TensorEntry,
+): MappedTensorSpec {
+  const ggmlDtype = ggmlDtypes[dtype];
+  if (ggmlDtype === undefined) throw new Error(`${name} has the dtype ${dtype}`);
+  const numElements = shape.reduce((product, extent) => product * extent, 1);
+  const width = name.endsWith("patch_embedding.weight")
+    ? 3 * config.vision.patchSize ** 2
+    : name.endsWith("tile_embedding.weight")
+      ? config.vision.hiddenSize
+      : (shape.at(-1) ?? 1);
+  return { dtype: ggmlDtype, shape: [numElements / width, width], path, offset };
+}
+
+function vectorShape({ config }: Checkpoint, name: string, { shape }: TensorEntry): number[] {
+  const { hiddenSize } = config.vision;
+  const [numRows = 1, width = 1] = shape;
+  if (isTileEmbedding(name)) return [(numRows * width) / hiddenSize, hiddenSize];
+  return name.endsWith("class_embedding") ? [1, hiddenSize] : [...shape];
+}
+
+/**
+ * Whether the three tile tables hold zeros for the slots that an aspect ratio leaves unused, as in
+ * the released checkpoints. Only then do unused tiles stay identical to each other.
+ */
+async function areUnusedSlotsZero({ config, tensors }: Checkpoint): Promise<boolean> {
+  const { aspectRatios, maxTiles } = config.vision;
+  const tables = [
+    "pre_tile_positional_embedding.embedding.weight",
+    "gated_positional_embedding.tile_embedding.weight",
+    "post_tile_positional_embedding.embedding.weight",
+  ];
+  for (const name of tables) {
+    const entry = tensors.get(V + name);
+    if (entry === undefined) return false;
+    const data = await readTensorF32(entry);
+    const rowLength = data.length / (aspectRatios.length + 1);
+    const areZero = aspectRatios.every(({ rows, columns }, index) => {
+      const rowEnd = (index + 2) * rowLength;
+      const unused = (maxTiles - rows * columns) * (rowLength / maxTiles);
+      return data.subarray(rowEnd - unused, rowEnd).every((value) => value === 0);
+    });
+    if (!areZero) return false;
+  }
+  return true;
+}

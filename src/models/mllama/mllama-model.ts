@@ -1,0 +1,31 @@
+/** A loaded model: its numbers, its weights and the switches of its profile. */
+import type { Backend } from "../../ggml/backend.ts";
+import type { MllamaConfig } from "./config.ts";
+import type { MllamaWeights } from "./model-weights.ts";
+
+/**
+ * Where Meta's reference and Transformers differ.
+ *
+ * @see mllama.md §0
+ */
+export type ProfileSwitches = {
+  readonly taps: "input" | "output";
+  readonly maskedRows: "zero" | "leak";
+};
+
+export const profiles = {
+  /** Meta's semantics, what the weights were released with. */
+  ref: { taps: "input", maskedRows: "zero" },
+  /** Transformers 4.56 and later, as installed. */
+  hf: { taps: "output", maskedRows: "leak" },
+} as const satisfies Record<string, ProfileSwitches>;
+
+export type MllamaModel = {
+  readonly backend: Backend;
+  readonly config: MllamaConfig;
+  readonly weights: MllamaWeights;
+  readonly switches: ProfileSwitches;
+  readonly inverseFrequencies: Float32Array;
+  /** dtype of the keys and values kept for pictures and inside the tower. */
+  readonly stateDtype: "f32" | "f16";
+};

@@ -1,0 +1,365 @@
+/**
+ * The text model: one forward pass over parts of several sequences at once.
+ *
+ * A sequence brings the rows it has to run, where its keys and values are kept, and the pictures it
+ * can see. Norms, projections and feed-forward blocks run over all rows together; attention runs per
+ * sequence. Rows that can see no picture skip the cross-attention layers as a whole, which is what
+ * multiplying both of their updates by zero means (Meta's semantics, profile `ref`).
+ *
+ * Follows Transformers `MllamaTextModel.forward`.
+ */
+import type { Graph } from "../../ggml/graph.ts";
+import type { Tensor } from "../../ggml/tensor.ts";
+import { gatedMlp } from "../../nn/gated-mlp.ts";
+import { rmsNorm } from "../../nn/rms-norm.ts";
+import { type RopeTables, rotate, rotationTables } from "../../nn/rope.ts";
+import type { MllamaConfig } from "./config.ts";
+import type { CrossAttentionLayer, SelfAttentionLayer, TextWeights } from "./model-weights.ts";
+import type { KvLayer, PictureStates } from "./picture-states.ts";
+import { visibleRanges } from "./visible-pictures.ts";
+
+/** One sequence's part of a pass. */
+export type TextPart = {
+  readonly tokenIds: readonly number[];
+  readonly startPosition: number;
+  /** The cell of each position from 0 to the last of `tokenIds`. */
+  readonly cells: readonly number[];
+  readonly pictures: readonly PictureStates[];
+  readonly imagePositions: readonly number[];
+  /** Whether logits of the last token are wanted. */
+  readonly wantsLogits: boolean;
+};
+
+export type TextInput = {
+  readonly parts: readonly TextPart[];
+  /** By layer index; `undefined` for cross-attention layers. */
+  readonly kvCache: readonly (KvLayer | undefined)[];
+  readonly inverseFrequencies: Float32Array;
+  /** Rows before the first picture: without cross-attention, or (Transformers) seeing every picture. */
+  readonly maskedRows: "zero" | "leak";
+};
+
+/** Which stages a caller may look at, for comparison with the reference. */
+export type TextStage = (name: string, rows: Tensor) => void;
+
+/**
+ * @returns `[number of parts that want logits, vocabSize]`; `undefined` when none does
+ */
+export function textForward(
+  graph: Graph,
+  { text: config }: MllamaConfig,
+  weights: TextWeights,
+  input: TextInput,
+  onStage: TextStage = () => {},
+): Tensor | undefined {
+  const { parts } = input;
+  const tokenIds = Int32Array.from(parts.flatMap((part) => part.tokenIds));
+  const self = planSelfAttention(graph, config, input);
+  const cross = planCrossAttention(graph, config, input);
+
+  let hidden = graph.getRows(weights.embedding, graph.input("i32", [tokenIds.length], tokenIds));
+  onStage("embedding", hidden);
+  weights.layers.forEach((layer, index) => {
+    if (layer.type === "self") {
+      hidden = selfBlock(graph, config, { layer, kv: input.kvCache[index], plan: self }, hidden);
+    } else if (cross !== undefined) {
+      hidden = crossBlock(graph, config, { layer, index, plan: cross }, hidden);
+    }
+    onStage(`layer.${index}`, hidden);
+  });
+
+  const lastRows = rowsWithLogits(parts);
+  if (lastRows.length === 0) {
+    // The pass only fills the cache; its last layer still has to run.
+    graph.require(hidden);
+    return undefined;
+  }
+  const last = graph.getRows(hidden, graph.input("i32", [lastRows.length], lastRows));
+  const normed = rmsNorm(graph, {
+    hidden: last,
+    weight: weights.norm,
+    epsilon: config.rmsNormEpsilon,
+  });
+  onStage("norm", normed);
+  return graph.matmul(weights.head, normed);
+}
+
+type TextConfig = MllamaConfig["text"];
+
+function rowsWithLogits(parts: readonly TextPart[]): Int32Array {
+  let numRows = 0;
+  const rows: number[] = [];
+  for (const { tokenIds, wantsLogits } of parts) {
+    numRows += tokenIds.length;
+    if (wantsLogits) rows.push(numRows - 1);
+  }
+  return Int32Array.from(rows);
+}
+
+// ---------------------------------------------------------------------------- self-attention
+
+type SelfPlan = {
+  readonly rope: RopeTables;
+  /** Cells that the pass writes, one a row. */
+  readonly writtenCells: Tensor;
+  readonly parts: readonly SelfPart[];
+};
+
+type SelfPart = {
+  readonly firstRow: number;
+  readonly numRows: number;
+  readonly numKeys: number;
+  /** The first cell when all are consecutive, else the cells. */
+  readonly cells: number | Tensor;
+  readonly mask: Tensor | undefined;
+};
+
+function planSelfAttention(graph: Graph, config: TextConfig, input: TextInput): SelfPlan {
+  const positions = input.parts.flatMap(({ tokenIds, startPosition }) =>
+    tokenIds.map((_, index) => startPosition + index),
+  );
+  const written = input.parts.flatMap(({ cells, startPosition }) => cells.slice(startPosition));
+  const { cos, signedSin } = rotationTables(input.inverseFrequencies, positions);
+  const tableShape = [positions.length, 1, config.headSize];
+  let firstRow = 0;
+  const parts = input.parts.map((part): SelfPart => {
+    const numRows = part.tokenIds.length;
+    const numKeys = part.startPosition + numRows;
+    const planned = {
+      firstRow,
+      numRows,
+      numKeys,
+      cells: cellsOf(graph, part.cells),
+      mask: numRows === 1 ? undefined : causalMask(graph, part.startPosition, numRows),
+    };
+    firstRow += numRows;
+    return planned;
+  });
+  return {
+    rope: {
+      cos: graph.input("f32", tableShape, cos),
+      signedSin: graph.input("f32", tableShape, signedSin),
+    },
+    writtenCells: graph.input("i64", [written.length], BigInt64Array.from(written, BigInt)),
+    parts,
+  };
+}
+
+function cellsOf(graph: Graph, cells: readonly number[]): number | Tensor {
+  const [first = 0] = cells;
+  const areConsecutive = cells.every((cell, position) => cell === first + position);
+  return areConsecutive ? first : graph.input("i32", [cells.length], Int32Array.from(cells));
+}
+
+const F16_MINUS_INFINITY = 0xfc00;
+/** ggml's attention reads the mask in groups of this many rows. */
+const MASK_ROW_GROUP = 64;
+
+/** `[numRows padded, startPosition + numRows]` in f16: a row sees its own position and all before. */
+function causalMask(graph: Graph, startPosition: number, numRows: number): Tensor {
+  const numKeys = startPosition + numRows;
+  const paddedRows = Math.ceil(numRows / MASK_ROW_GROUP) * MASK_ROW_GROUP;
+  const mask = new Uint16Array(paddedRows * numKeys);
+  for (let row = 0; row < numRows; row++) {
+    mask.fill(F16_MINUS_INFINITY, row * numKeys + startPosition + row + 1, (row + 1) * numKeys);
+  }
+  return graph.input("f16", [paddedRows, numKeys], mask);
+}
+
+/** @see Transformers `MllamaSelfAttentionDecoderLayer` */
+function selfBlock(
+  graph: Graph,
+  config: TextConfig,
+  { layer, kv, plan }: { layer: SelfAttentionLayer; kv: KvLayer | undefined; plan: SelfPlan },
+  hidden: Tensor,
+): Tensor {
+  if (kv === undefined) throw new Error("a self-attention layer has no KV cache");
+  const { numHeads, numKvHeads, headSize, rmsNormEpsilon: epsilon } = config;
+  const numRows = hidden.shape[0] ?? 0;
+  const normed = rmsNorm(graph, { hidden, weight: layer.attentionNorm, epsilon });
+  const query = graph.reshape(graph.matmul(layer.attention.query, normed), [
+    numRows,
+    numHeads,
+    headSize,
+  ]);
+  const key = graph.reshape(graph.matmul(layer.attention.key, normed), [
+    numRows,
+    numKvHeads,
+    headSize,
+  ]);
+  // Queries and keys turn together: half as many operators in every layer.
+  const rotated = rotate(graph, graph.concat(query, key, 1), plan.rope);
+  const rotatedKey = graph.contiguous(graph.slice(rotated, 1, numHeads, numKvHeads));
+  const keyRows = graph.reshape(rotatedKey, [numRows, numKvHeads * headSize]);
+  graph.require(graph.setRows(kv.key, keyRows, plan.writtenCells));
+  graph.require(
+    graph.setRows(kv.value, graph.matmul(layer.attention.value, normed), plan.writtenCells),
+  );
+
+  const attended = plan.parts
+    .map((part) =>
+      graph.attention({
+        query: graph.permute(
+          graph.slice(graph.slice(rotated, 1, 0, numHeads), 0, part.firstRow, part.numRows),
+          [1, 0, 2],
+        ),
+        key: keyHeads(graph, config, cachedRows(graph, kv.key, part)),
+        value: keyHeads(graph, config, cachedRows(graph, kv.value, part)),
+        mask: part.mask,
+        scale: 1 / Math.sqrt(headSize),
+      }),
+    )
+    .reduce((joined, rows) => graph.concat(joined, rows, 0));
+  const mixed = graph.matmul(
+    layer.attention.output,
+    graph.reshape(attended, [numRows, numHeads * headSize]),
+  );
+  const afterAttention = graph.add(hidden, mixed);
+  const inner = rmsNorm(graph, { hidden: afterAttention, weight: layer.mlpNorm, epsilon });
+  return graph.add(afterAttention, gatedMlp(graph, inner, layer.mlp));
+}
+
+/** A sequence's rows of the cache, in the order of its positions. */
+function cachedRows(graph: Graph, cache: Tensor, { cells, numKeys }: SelfPart): Tensor {
+  return typeof cells === "number"
+    ? graph.slice(cache, 0, cells, numKeys)
+    : graph.cast(graph.getRows(cache, cells), cache.dtype);
+}
+
+/** `[numKeys, numKvHeads · headSize]` → `[numKvHeads, numKeys, headSize]`, without a copy. */
+function keyHeads(graph: Graph, { numKvHeads, headSize }: TextConfig, rows: Tensor): Tensor {
+  return graph.permute(graph.splitRows(rows, [numKvHeads, headSize]), [1, 0, 2]);
+}
+
+// --------------------------------------------------------------------------- cross-attention
+
+type CrossPlan = {
+  /** Rows that take part, or `undefined` when all do. */
+  readonly rows: { readonly read: Tensor; readonly write: Tensor } | undefined;
+  readonly segments: readonly CrossSegment[];
+  /** `[number of rows, 1]`, 0 where the feed-forward update is dropped; `undefined`: nowhere. */
+  readonly mlpMask: Tensor | undefined;
+};
+
+/** Consecutive rows that see the same vision tokens. */
+type CrossSegment = {
+  readonly firstRow: number;
+  readonly numRows: number;
+  readonly pictures: readonly { readonly states: PictureStates; readonly numTokens: number }[];
+};
+
+/** `undefined` when no row takes part: then every cross-attention layer is skipped. */
+function planCrossAttention(
+  graph: Graph,
+  _config: TextConfig,
+  { parts, maskedRows }: TextInput,
+): CrossPlan | undefined {
+  const rows: number[] = [];
+  const mlpFactors: number[] = [];
+  const segments: CrossSegment[] = [];
+  let firstRowOfPart = 0;
+  for (const part of parts) {
+    const { startPosition, tokenIds, pictures } = part;
+    const end = startPosition + tokenIds.length;
+    const ranges =
+      pictures.length === 0
+        ? []
+        : visibleRanges(part.imagePositions, { start: startPosition, end });
+    for (const range of ranges) {
+      const isMasked = range.pictures.length === 0;
+      if (isMasked && maskedRows === "zero") continue;
+      segments.push({
+        firstRow: rows.length,
+        numRows: range.end - range.start,
+        pictures: isMasked
+          ? pictures.map((states) => ({ states, numTokens: states.numStoredTokens }))
+          : range.pictures.flatMap((index) => {
+              const states = pictures[index];
+              return states === undefined ? [] : [{ states, numTokens: states.numVisibleTokens }];
+            }),
+      });
+      for (let position = range.start; position < range.end; position++) {
+        rows.push(firstRowOfPart + position - startPosition);
+        mlpFactors.push(isMasked ? 0 : 1);
+      }
+    }
+    firstRowOfPart += tokenIds.length;
+  }
+  if (rows.length === 0) return undefined;
+  return {
+    rows:
+      rows.length === firstRowOfPart
+        ? undefined
+        : {
+            read: graph.input("i32", [rows.length], Int32Array.from(rows)),
+            write: graph.input("i64", [rows.length], BigInt64Array.from(rows, BigInt)),
+          },
+    segments,
+    mlpMask: mlpFactors.includes(0)
+      ? graph.input("f32", [rows.length, 1], Float32Array.from(mlpFactors))
+      : undefined,
+  };
+}
+
+/** @see Transformers `MllamaCrossAttentionDecoderLayer` */
+function crossBlock(
+  graph: Graph,
+  config: TextConfig,
+  { layer, index, plan }: { layer: CrossAttentionLayer; index: number; plan: CrossPlan },
+  allRows: Tensor,
+): Tensor {
+  const { numHeads, headSize, rmsNormEpsilon: epsilon } = config;
+  const hidden = plan.rows === undefined ? allRows : graph.getRows(allRows, plan.rows.read);
+  const numRows = hidden.shape[0] ?? 0;
+
+  const normed = rmsNorm(graph, { hidden, weight: layer.attentionNorm, epsilon });
+  const heads = graph.reshape(graph.matmul(layer.attention.query, normed), [
+    numRows,
+    numHeads,
+    headSize,
+  ]);
+  const query = rmsNorm(graph, { hidden: heads, weight: layer.queryNorm, epsilon });
+  const attended = plan.segments
+    .map((segment) => {
+      const { key, value } = visionRows(graph, segment, index);
+      return graph.attention({
+        query: graph.permute(graph.slice(query, 0, segment.firstRow, segment.numRows), [1, 0, 2]),
+        key: keyHeads(graph, config, key),
+        value: keyHeads(graph, config, value),
+        mask: undefined,
+        scale: 1 / Math.sqrt(headSize),
+      });
+    })
+    .reduce((joined, part) => graph.concat(joined, part, 0));
+  const mixed = graph.matmul(
+    layer.attention.output,
+    graph.reshape(attended, [numRows, numHeads * headSize]),
+  );
+  const afterAttention = graph.add(hidden, graph.scale(mixed, layer.attentionGate));
+
+  const inner = rmsNorm(graph, { hidden: afterAttention, weight: layer.mlpNorm, epsilon });
+  const update = graph.scale(gatedMlp(graph, inner, layer.mlp), layer.mlpGate);
+  const kept = plan.mlpMask === undefined ? update : graph.multiply(update, plan.mlpMask);
+  const result = graph.add(afterAttention, kept);
+  return plan.rows === undefined ? result : graph.setRows(allRows, result, plan.rows.write);
+}
+
+/** Keys and values of the pictures that a segment sees, one after another. */
+function visionRows(
+  graph: Graph,
+  { pictures }: CrossSegment,
+  layerIndex: number,
+): { key: Tensor; value: Tensor } {
+  return pictures
+    .map(({ states, numTokens }) => {
+      const { key, value } = states.layer(layerIndex);
+      return {
+        key: graph.slice(key, 0, 0, numTokens),
+        value: graph.slice(value, 0, 0, numTokens),
+      };
+    })
+    .reduce((joined, next) => ({
+      key: graph.concat(joined.key, next.key, 0),
+      value: graph.concat(joined.value, next.value, 0),
+    }));
+}

@@ -1,0 +1,22 @@
+import type { Graph } from "../ggml/graph.ts";
+import type { Tensor } from "../ggml/tensor.ts";
+
+/** Weights `[out, in]`, biases `[out]` float32. */
+export type GeluMlpWeights = {
+  readonly fc1: Tensor;
+  readonly fc1Bias: Tensor;
+  readonly fc2: Tensor;
+  readonly fc2Bias: Tensor;
+};
+
+/**
+ * `fc2(gelu(fc1(x)))` with biases and the exact gelu, the feed-forward block of the vision layers.
+ *
+ * @param hidden `[numTokens, hiddenSize]`
+ * @returns `[numTokens, hiddenSize]`
+ * @see Transformers `MllamaVisionMLP`
+ */
+export function geluMlp(graph: Graph, hidden: Tensor, weights: GeluMlpWeights): Tensor {
+  const inner = graph.add(graph.matmul(weights.fc1, hidden), weights.fc1Bias);
+  return graph.add(graph.matmul(weights.fc2, graph.gelu(inner)), weights.fc2Bias);
+}

@@ -1,0 +1,69 @@
+/** Opens golden checkpoints as models, exactly as the runner does. */
+import { Backend } from "../../src/ggml/backend.ts";
+import { openCheckpoint } from "../../src/models/mllama/checkpoint.ts";
+import { type ImageTiles, prepareTiles } from "../../src/models/mllama/image-tiles.ts";
+import { loadWeights } from "../../src/models/mllama/load-weights.ts";
+import { type MllamaModel, profiles } from "../../src/models/mllama/mllama-model.ts";
+import type { KvLayer } from "../../src/models/mllama/picture-states.ts";
+import { parseImageProcessorConfig } from "../../src/models/mllama/processor-config.ts";
+import { inverseFrequencies } from "../../src/nn/rope.ts";
+import type { GoldenCase } from "./golden.ts";
+import { goldenCheckpoint, goldenPicture } from "./golden.ts";
+
+export type OpenModel = Disposable & {
+  readonly model: MllamaModel;
+  readonly kvCache: readonly (KvLayer | undefined)[];
+  readonly tiles: (golden: GoldenCase) => ImageTiles[];
+};
+
+export async function openTinyModel(
+  name: string,
+  profile: "ref" | "hf",
+  stateDtype: "f32" | "f16" = "f32",
+): Promise<OpenModel> {
+  return await openModel(goldenCheckpoint(name), profile, stateDtype);
+}
+
+export async function openModel(
+  directory: string,
+  profile: "ref" | "hf",
+  stateDtype: "f32" | "f16" = "f32",
+): Promise<OpenModel> {
+  const checkpoint = await openCheckpoint(directory);
+  const processor = parseImageProcessorConfig(checkpoint.preprocessor);
+  const backend = Backend.openCpu({ numThreads: 2 });
+  const weights = await loadWeights(backend, checkpoint);
+  const { config } = checkpoint;
+  const { numLayers, crossLayers, numKvHeads, headSize, rope } = config.text;
+  const spec = { dtype: stateDtype, shape: [512, numKvHeads * headSize] };
+  const selfLayers = Array.from({ length: numLayers }, (_, index) => index).filter(
+    (index) => !crossLayers.includes(index),
+  );
+  const cache = backend.allocate(
+    new Map(
+      selfLayers.flatMap((index) => [[`${index}.k`, spec] as const, [`${index}.v`, spec] as const]),
+    ),
+  );
+  return {
+    model: {
+      backend,
+      config,
+      weights,
+      switches: profiles[profile],
+      inverseFrequencies: inverseFrequencies({ headSize, ...rope }),
+      stateDtype,
+    },
+    kvCache: Array.from({ length: numLayers }, (_, index) =>
+      crossLayers.includes(index)
+        ? undefined
+        : { key: cache.get(`${index}.k`), value: cache.get(`${index}.v`) },
+    ),
+    tiles: (golden) =>
+      golden.pictures.map((picture) => prepareTiles(goldenPicture(picture), processor)),
+    [Symbol.dispose]: () => {
+      cache[Symbol.dispose]();
+      weights[Symbol.dispose]();
+      backend[Symbol.dispose]();
+    },
+  };
+}
