@@ -9,7 +9,7 @@ const everything = ["server", "supervisor", "pipeline", "cluster", "registry", "
  * strings); see docs/adr for why it is a folder of its own.
  */
 const mayImport: Record<string, readonly string[]> = {
-  cli: ["platform.ts", "config", "base"],
+  cli: ["platform.ts", "generation", "config", "base"],
   "platform.ts": [...everything, "config", "process", "base"],
   server: ["supervisor", "registry", "engines", "generation", "image", "config", "base"],
   supervisor: ["engines", "pipeline", "cluster", "registry", "hub", "generation", "config", "base"],

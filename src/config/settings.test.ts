@@ -1,0 +1,58 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { packageRoot, packageVersion } from "./package.ts";
+import { readSettings } from "./settings.ts";
+
+describe("settings", () => {
+  test("have defaults", () => {
+    expect(readSettings({}, {})).toMatchObject({
+      host: "127.0.0.1",
+      port: 9997,
+      endpoint: "http://127.0.0.1:9997",
+      logLevel: "warn",
+    });
+  });
+
+  test("come from the environment, and a flag wins", () => {
+    const env = { ATALAYA_PORT: "8000", ATALAYA_HOST: "::1", ATALAYA_LOG_LEVEL: "info" };
+    expect(readSettings({ port: "8001" }, env)).toMatchObject({
+      host: "::1",
+      port: 8001,
+      endpoint: "http://[::1]:8001",
+      logLevel: "info",
+    });
+  });
+
+  test("take Xinference's endpoint when ours is not set", () => {
+    const env = { XINFERENCE_ENDPOINT: "http://127.0.0.1:1/" };
+    expect(readSettings({}, env).endpoint).toBe("http://127.0.0.1:1");
+    const both = { ...env, ATALAYA_ENDPOINT: "http://127.0.0.1:2" };
+    expect(readSettings({}, both).endpoint).toBe("http://127.0.0.1:2");
+  });
+
+  test.each([
+    "0.0.0.0",
+    "::",
+    "192.168.1.5",
+    "example.org",
+    "127.0.0.1.example.org",
+    "::ffff:1.2.3.4",
+  ])("never let %s be listened on", (host) => {
+    expect(() => readSettings({ host }, {})).toThrow(/other machines can reach/);
+  });
+
+  test.each([
+    { flags: { port: "65536" }, says: "--port is 65536; a port is a number from 0 to 65535." },
+    { flags: { port: "80a" }, says: "--port is 80a; a port is a number from 0 to 65535." },
+    { flags: { endpoint: "ftp://x" }, says: /--endpoint is ftp:\/\/x; an endpoint looks like/ },
+    { flags: { logLevel: "loud" }, says: /--log-level is loud; use one of debug/ },
+  ])("that cannot be are refused: $says", ({ flags, says }) => {
+    expect(() => readSettings(flags, {})).toThrow(says);
+  });
+});
+
+test("the package is found from where this file is", () => {
+  expect(existsSync(join(packageRoot(), "packages", "protocol"))).toBe(true);
+  expect(packageVersion()).toMatch(/^\d+\.\d+\.\d+/);
+});

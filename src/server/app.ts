@@ -1,0 +1,125 @@
+/** Builds the HTTP app from its services. It never listens, so tests can inject requests. */
+import type { Socket } from "node:net";
+import type { HealthReply } from "@atalaya/protocol";
+import { type FastifyRequest, fastify } from "fastify";
+import type { Logger } from "../base/logger.ts";
+import type { Router } from "../supervisor/router.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+import { limitBodiesInFlight } from "./body-budget.ts";
+import { sendError, toHttpError } from "./error-reply.ts";
+import { guardEveryRequest } from "./guard.ts";
+import type { App } from "./http.ts";
+import { HttpRefusal } from "./http-refusal.ts";
+import { parseJsonBody } from "./json-body.ts";
+import { httpLimits } from "./limits.ts";
+import { chatCompletions } from "./routes/openai/chat-completions.ts";
+import { completions } from "./routes/openai/completions.ts";
+import { models } from "./routes/openai/models.ts";
+import { launchAndTerminate } from "./routes/xinference/models.ts";
+
+export type AppServices = {
+  readonly supervisor: Supervisor;
+  readonly router: Router;
+  readonly log: Logger;
+  readonly version: string;
+};
+
+export function buildApp({ supervisor, router, log, version }: AppServices): App {
+  const app: App = fastify({
+    logger: false,
+    bodyLimit: httpLimits.bodyBytes,
+    requestTimeout: httpLimits.bodyTimeMs,
+    keepAliveTimeout: httpLimits.keepAliveMs,
+    forceCloseConnections: "idle",
+    http: { maxHeaderSize: httpLimits.headerBytes },
+    clientErrorHandler: (error, socket) => refuseBrokenRequest(error, socket),
+    frameworkErrors: (error, _request, reply) => {
+      void sendError(reply, error, log);
+    },
+  });
+  app.server.headersTimeout = httpLimits.headerTimeMs;
+  // The runtime would drop surplus headers without a word; the guard counts and refuses them.
+  app.server.maxHeadersCount = 0;
+  refuseHugeExpectations(app, log);
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    "application/json",
+    { parseAs: "buffer" },
+    async (_request: FastifyRequest, body: Buffer) => parseJsonBody(body),
+  );
+  app.setErrorHandler((error, _request, reply) => sendError(reply, error, log));
+  app.setNotFoundHandler((request, reply) => sendError(reply, notFound(app, request), log));
+  guardEveryRequest(app);
+  limitBodiesInFlight(app);
+  logEveryRequest(app, log);
+
+  app.get("/health", { config: { isPublicProbe: true } }, (): HealthReply => {
+    return { status: "ok", version };
+  });
+  chatCompletions(app, { router, log });
+  completions(app, { router, log });
+  models(app, supervisor);
+  launchAndTerminate(app, supervisor);
+  return app;
+}
+
+/** One line a request: which route, how it went, how long it took; never what was in it. */
+function logEveryRequest(app: App, log: Logger): void {
+  app.addHook("onResponse", async ({ id, method, routeOptions }, reply) => {
+    const durationMs = Math.round(reply.elapsedTime);
+    const route = routeOptions.url ?? "none";
+    log.info({ requestId: id, method, route, status: reply.statusCode, durationMs }, "request");
+  });
+}
+
+function notFound(app: App, { method, raw }: FastifyRequest): Error {
+  const path = (raw.url ?? "").split("?")[0] ?? "";
+  const other = (["GET", "POST"] as const).find((known) =>
+    app.hasRoute({ method: known, url: path }),
+  );
+  if (other !== undefined && other !== method) {
+    return new HttpRefusal(405, `This route takes ${other}, not ${method.slice(0, 10)}.`);
+  }
+  if (!["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].includes(method)) {
+    return new HttpRefusal(405, "No route takes this method.");
+  }
+  return new HttpRefusal(
+    404,
+    "There is no such route. Try GET /v1/models, POST /v1/chat/completions or POST /v1/completions.",
+  );
+}
+
+/** What is no HTTP gets an answer that is, and the connection ends. */
+function refuseBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (socket.destroyed) return;
+  const [status, reason] =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? ["431 Request Header Fields Too Large", "The headers are larger than 16 KiB."]
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? ["408 Request Timeout", "The request did not arrive in time."]
+        : ["400 Bad Request", "This is not a well-formed HTTP/1.1 request."];
+  const body = JSON.stringify({
+    error: { message: reason, type: "invalid_request_error", param: null, code: "invalid_request" },
+  });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+/** A client that asks before it sends is told at once when the body would be too large. */
+function refuseHugeExpectations(app: App, log: Logger): void {
+  app.server.on("checkContinue", (request, response) => {
+    if (Number(request.headers["content-length"] ?? 0) <= httpLimits.pictureBodyBytes) {
+      response.writeContinue();
+      app.server.emit("request", request, response);
+      return;
+    }
+    const { status, body } = toHttpError(
+      new HttpRefusal(413, "The body is larger than any route takes (32 MiB)."),
+      log,
+    );
+    response.writeHead(status, { "content-type": "application/json", connection: "close" });
+    response.end(JSON.stringify(body));
+  });
+}

@@ -1,0 +1,68 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { imageFromText, imageFromUrl } from "./data-url.ts";
+
+describe("a picture as text", () => {
+  test("is the bytes that were encoded, with or without a label and line breaks", () => {
+    const header = fc.constantFrom(
+      "data:image/png;base64,",
+      "DATA:IMAGE/JPEG;BASE64,",
+      "data:;base64,",
+      "data:image/png;name=a;base64,",
+      "",
+    );
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 1 }),
+        header,
+        fc.boolean(),
+        (bytes, prefix, breaks) => {
+          const base64 = Buffer.from(bytes).toString("base64");
+          const text = breaks ? base64.replace(/.{20}/g, "$&\r\n") : base64;
+          expect([...imageFromText(`${prefix}${text}`, "images[0]").bytes]).toEqual([...bytes]);
+        },
+      ),
+    );
+  });
+
+  test.each([
+    {
+      why: "an http address",
+      url: "http://example.com/a.png",
+      says: /takes pictures as data: URLs only/,
+    },
+    {
+      why: "an https address",
+      url: "https://example.com/a.png",
+      says: /takes pictures as data: URLs only/,
+    },
+    { why: "a file address", url: "file:///etc/passwd", says: /is no data: URL/ },
+    { why: "a path", url: "./a.png", says: /is no data: URL/ },
+    { why: "without a comma", url: "data:image/png;base64", says: /without a comma/ },
+    { why: "not in base64", url: "data:image/svg+xml,<svg/>", says: /not in base64/ },
+    { why: "a page", url: "data:text/html;base64,AAAA", says: /another type than a picture/ },
+    { why: "empty", url: "data:image/png;base64,", says: /empty picture/ },
+    { why: "URL-safe base64", url: "data:image/png;base64,_-8=", says: /not valid base64/ },
+    { why: "base64 without padding", url: "data:image/png;base64,AAA", says: /not valid base64/ },
+    {
+      why: "padding in the middle",
+      url: "data:image/png;base64,AA==AAAA",
+      says: /not valid base64/,
+    },
+  ])("$why is refused by the name of its field", ({ url, says }) => {
+    expect(() => imageFromUrl(url, "messages[0].content[1].image_url")).toThrow(
+      expect.objectContaining({
+        code: "invalid_image",
+        message: expect.stringMatching(says),
+        details: { param: "messages[0].content[1].image_url" },
+      }),
+    );
+  });
+
+  test("over the limit is refused with both sizes", () => {
+    const base64 = Buffer.alloc(20 * 1024 * 1024 + 1).toString("base64");
+    expect(() => imageFromText(base64, "images[0]")).toThrow(
+      /20971521 bytes; the most is 20971520/,
+    );
+  });
+});

@@ -1,0 +1,50 @@
+import { describe, expect, test } from "vitest";
+import { checkFields, ignoredFieldsHeader, unsupportedByChat } from "./known-fields.ts";
+
+const check = (body: Record<string, unknown>): string[] =>
+  checkFields(body, { known: ["model", "messages"], unsupported: unsupportedByChat });
+
+describe("fields of a request", () => {
+  test.each([
+    { tools: [{ type: "function" }] },
+    { response_format: { type: "json_object" } },
+    { logit_bias: { "5": 1 } },
+    { n: 2 },
+    { best_of: 3 },
+    { chat_template: "{{ x }}" },
+    { chat_template_kwargs: { a: 1 } },
+    { tool_choice: "required" },
+  ])("that ask for what we do not do are refused by name: %o", (body) => {
+    const [field] = Object.keys(body);
+    expect(() => check(body)).toThrow(
+      expect.objectContaining({ code: "unsupported_parameter", details: { param: field } }),
+    );
+  });
+
+  test("that ask for nothing pass", () => {
+    const body = {
+      model: "m",
+      tools: [],
+      tool_choice: "auto",
+      n: 1,
+      response_format: { type: "text" },
+      logit_bias: {},
+      functions: null,
+    };
+    expect(check(body)).toEqual([]);
+  });
+
+  test("that nobody knows are listed", () => {
+    expect(check({ user: "u", constructor: 1, metadata: {} })).toEqual([
+      "user",
+      "constructor",
+      "metadata",
+    ]);
+  });
+
+  test("with odd names stay out of the header", () => {
+    expect(ignoredFieldsHeader(["user", "a\r\nset-cookie: x", "x".repeat(65), "b.c"])).toBe(
+      "user, b.c",
+    );
+  });
+});

@@ -1,0 +1,118 @@
+/**
+ * What of a request this version does not do: known fields are refused by name unless they ask for
+ * nothing, unknown ones are listed in the reply's `x-ignored-fields`. Nothing is dropped in silence.
+ */
+import { PlatformError } from "../base/errors.ts";
+
+/** A field we know and cannot honour → whether a value asks for nothing. */
+export type UnsupportedFields = Readonly<Record<string, (value: unknown) => boolean>>;
+
+const isEmpty = (value: unknown): boolean =>
+  value === "" || (typeof value === "object" && value !== null && Object.keys(value).length === 0);
+const is =
+  (...allowed: readonly unknown[]) =>
+  (value: unknown): boolean =>
+    allowed.includes(value);
+const isTextFormat = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && "type" in value && value.type === "text";
+const isTextOnly = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((modality) => modality === "text");
+
+/** Of both generating routes. */
+const unsupportedSampling: UnsupportedFields = {
+  n: is(1),
+  best_of: is(1),
+  logit_bias: isEmpty,
+  stop_token_ids: isEmpty,
+  min_tokens: is(0),
+  ignore_eos: is(false),
+  prompt_logprobs: is(0),
+  lora_name: isEmpty,
+  guided_json: isEmpty,
+  guided_regex: isEmpty,
+  guided_choice: isEmpty,
+  guided_grammar: isEmpty,
+  structured_outputs: isEmpty,
+};
+
+export const unsupportedByChat: UnsupportedFields = {
+  ...unsupportedSampling,
+  tools: isEmpty,
+  tool_choice: is("none", "auto"),
+  functions: isEmpty,
+  function_call: is("none", "auto"),
+  response_format: isTextFormat,
+  modalities: isTextOnly,
+  audio: () => false,
+  prediction: () => false,
+  web_search_options: () => false,
+  chat_template: isEmpty,
+  chat_template_kwargs: isEmpty,
+  mm_processor_kwargs: isEmpty,
+  images: isEmpty,
+};
+
+export const unsupportedByCompletions: UnsupportedFields = {
+  ...unsupportedSampling,
+  suffix: isEmpty,
+  echo: is(false),
+};
+
+/** Options of a launch that change nothing when they say this. */
+export const unsupportedByLaunch: UnsupportedFields = {
+  model_type: is("LLM"),
+  model_format: is("pytorch"),
+  quantization: is("none"),
+  replica: is(1),
+  n_worker: is(1),
+  n_gpu: is("auto"),
+  gpu_idx: () => false,
+  worker_ip: () => false,
+  replica_config: () => false,
+  request_limits: () => false,
+  download_hub: () => false,
+  peft_model_config: () => false,
+  quantization_config: () => false,
+  envs: isEmpty,
+  enable_virtual_env: is(false),
+  virtual_env_packages: isEmpty,
+  virtual_env_find_links: isEmpty,
+  enable_thinking: is(false),
+  // Clients send true without being asked. No checkpoint's code is ever run here.
+  trust_remote_code: is(true, false),
+};
+
+/**
+ * @returns names of the fields that nothing here reads
+ * @throws PlatformError `unsupported_parameter`
+ */
+export function checkFields(
+  body: Readonly<Record<string, unknown>>,
+  { known, unsupported }: { known: readonly string[]; unsupported: UnsupportedFields },
+): string[] {
+  const ignored: string[] = [];
+  for (const [field, value] of Object.entries(body)) {
+    if (known.includes(field)) continue;
+    const asksForNothing = Object.hasOwn(unsupported, field) ? unsupported[field] : undefined;
+    if (asksForNothing === undefined) ignored.push(field);
+    else if (value !== null && !asksForNothing(value)) throw unsupportedField(field);
+  }
+  return ignored;
+}
+
+/** The refusal of a field that this version cannot honour. */
+export function unsupportedField(field: string): PlatformError {
+  return new PlatformError(
+    "unsupported_parameter",
+    `This version does not support "${field}". Leave it out.`,
+    { details: { param: field } },
+  );
+}
+
+/** As a header: at most 32 names, of plain characters. */
+export function ignoredFieldsHeader(fields: readonly string[]): string {
+  return fields
+    .filter((field) => /^[\w.[\]-]{1,64}$/.test(field))
+    .slice(0, 32)
+    .join(", ");
+}

@@ -1,0 +1,24 @@
+import { ChatCompletionRequest } from "@atalaya/protocol";
+import type { App } from "../../http.ts";
+import { unsupportedByChat } from "../../known-fields.ts";
+import { httpLimits } from "../../limits.ts";
+import { answer, type Dialect, type GeneratingServices } from "./generate.ts";
+import { toChatChunks, toChatCompletion } from "./to-chat.ts";
+import { fromChatRequest } from "./to-generate-request.ts";
+
+const dialect: Dialect<ChatCompletionRequest> = {
+  schema: ChatCompletionRequest,
+  unsupported: unsupportedByChat,
+  idPrefix: "chatcmpl-",
+  toRequest: fromChatRequest,
+  toReply: toChatCompletion,
+  toChunks: toChatChunks,
+};
+
+export function chatCompletions(app: App, services: GeneratingServices): void {
+  app.post(
+    "/v1/chat/completions",
+    { bodyLimit: httpLimits.pictureBodyBytes },
+    async (request, reply) => await answer({ request, reply }, services, dialect),
+  );
+}

@@ -1,0 +1,108 @@
+/** Our events → chat completions, whole or in chunks. */
+import type { ChatCompletion, ChatCompletionChunk, ChatLogprobs } from "@atalaya/protocol";
+import type { GeneratedToken, GenerateEvent } from "../../../generation/event.ts";
+import type { GenerateRequest } from "../../../generation/request.ts";
+import {
+  type Answer,
+  type AnswerHead,
+  Receipt,
+  toFinishReason,
+  tokenText,
+  toLogprob,
+  toUsage,
+} from "./answer.ts";
+
+export function toChatCompletion(
+  answer: Answer,
+  head: AnswerHead,
+  { sampling }: GenerateRequest,
+): ChatCompletion {
+  return {
+    ...head,
+    object: "chat.completion",
+    choices: [
+      {
+        index: 0,
+        message: { role: "assistant", content: answer.text, refusal: null },
+        logprobs: sampling.logprobs === undefined ? null : toLogprobs(answer.tokens),
+        finish_reason: answer.finishReason,
+      },
+    ],
+    usage: answer.usage,
+    atalaya: answer.receipt,
+  };
+}
+
+/**
+ * A first chunk with the role, one a delta, a last with the finish reason and the receipt; then, when
+ * `includeUsage`, one with the usage and no choices.
+ */
+export async function* toChatChunks(
+  events: AsyncIterable<GenerateEvent>,
+  head: AnswerHead,
+  { request, includeUsage }: { request: GenerateRequest; includeUsage: boolean },
+): AsyncGenerator<ChatCompletionChunk, void> {
+  const receipt = new Receipt(request);
+  const wantsLogprobs = request.sampling.logprobs !== undefined;
+  const base = {
+    ...head,
+    object: "chat.completion.chunk",
+    ...(includeUsage ? { usage: null } : {}),
+  } as const;
+  const opening = { index: 0, logprobs: null, finish_reason: null } as const;
+  yield { ...base, choices: [{ ...opening, delta: { role: "assistant", content: "" } }] };
+  for await (const event of events) {
+    switch (event.type) {
+      case "started":
+        break;
+      case "image":
+        receipt.note(event.report);
+        break;
+      case "text-delta":
+        if (event.text === "" && !wantsLogprobs) break;
+        yield {
+          ...base,
+          choices: [
+            {
+              ...opening,
+              delta: { content: event.text },
+              logprobs: wantsLogprobs ? toLogprobs(event.tokens) : null,
+            },
+          ],
+        };
+        break;
+      case "finish":
+        yield {
+          ...base,
+          choices: [
+            {
+              ...opening,
+              delta: { content: "" },
+              finish_reason: toFinishReason(event.reason),
+            },
+          ],
+          atalaya: receipt.toWire(),
+        };
+        if (includeUsage) yield { ...base, choices: [], usage: toUsage(event.usage) };
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+  throw new Error("the events ended without a finish");
+}
+
+function toLogprobs(tokens: readonly GeneratedToken[]): ChatLogprobs {
+  const entry = ({ bytes, logprob }: { bytes: Uint8Array; logprob: number | undefined }) => ({
+    token: tokenText(bytes),
+    logprob: toLogprob(logprob),
+    bytes: [...bytes],
+  });
+  return {
+    content: tokens.map((token) => ({
+      ...entry(token),
+      top_logprobs: token.topLogprobs.map(entry),
+    })),
+    refusal: null,
+  };
+}

@@ -1,0 +1,132 @@
+/** OpenAI's words → ours. Pure; the other direction is `to-chat.ts` and `to-completion.ts`. */
+import {
+  type ChatCompletionRequest,
+  type ChatContentPart,
+  type CompletionRequest,
+  requestLimits,
+  type ChatMessage as WireMessage,
+} from "@atalaya/protocol";
+import { PlatformError } from "../../../base/errors.ts";
+import type {
+  ChatMessage,
+  ContentPart,
+  GenerateRequest,
+  SamplingParams,
+} from "../../../generation/request.ts";
+import type { DefaultSampling } from "../../../supervisor/default-sampling.ts";
+import { imageFromText, imageFromUrl } from "../../data-url.ts";
+import { unsupportedField } from "../../known-fields.ts";
+
+/** What plain completions generate when `max_tokens` is left out: OpenAI's documented 16. */
+const defaultCompletionTokens = 16;
+
+/** @throws PlatformError `invalid_request`, `unsupported_parameter`, `invalid_image` */
+export function fromChatRequest(
+  body: ChatCompletionRequest,
+  defaults: DefaultSampling,
+): GenerateRequest {
+  refuseTooManyImages(body.messages);
+  const numAlternatives = body.top_logprobs ?? 0;
+  if (numAlternatives > 0 && body.logprobs !== true) {
+    throw new PlatformError("invalid_request", '"top_logprobs" needs "logprobs": true beside it.', {
+      details: { param: "top_logprobs" },
+    });
+  }
+  return {
+    prompt: { type: "chat", messages: body.messages.map(toMessage) },
+    sampling: {
+      ...toSampling(body, defaults),
+      maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
+      logprobs: body.logprobs === true ? numAlternatives : undefined,
+    },
+  };
+}
+
+/** @throws PlatformError `invalid_image` */
+export function fromCompletionRequest(
+  body: CompletionRequest,
+  defaults: DefaultSampling,
+): GenerateRequest {
+  const text = typeof body.prompt === "string" ? body.prompt : (body.prompt[0] ?? "");
+  return {
+    prompt: {
+      type: "raw",
+      text,
+      images: (body.images ?? []).map((image, index) => imageFromText(image, `images[${index}]`)),
+      bos: "auto",
+    },
+    sampling: {
+      ...toSampling(body, defaults),
+      maxTokens: body.max_tokens ?? defaultCompletionTokens,
+      logprobs: body.logprobs ?? undefined,
+    },
+  };
+}
+
+function toSampling(
+  body: ChatCompletionRequest | CompletionRequest,
+  defaults: DefaultSampling,
+): Omit<SamplingParams, "maxTokens" | "logprobs"> {
+  if (body.stream_options != null && body.stream !== true) {
+    throw new PlatformError("invalid_request", '"stream_options" needs "stream": true beside it.', {
+      details: { param: "stream_options" },
+    });
+  }
+  return {
+    temperature: body.temperature ?? defaults.temperature,
+    topK: body.top_k == null ? defaults.topK : Math.max(body.top_k, 0),
+    topP: body.top_p ?? defaults.topP,
+    minP: body.min_p ?? defaults.minP,
+    presencePenalty: body.presence_penalty ?? 0,
+    frequencyPenalty: body.frequency_penalty ?? 0,
+    repetitionPenalty: body.repetition_penalty ?? defaults.repetitionPenalty,
+    seed: body.seed == null ? undefined : Number(BigInt.asUintN(32, BigInt(body.seed))),
+    stop: typeof body.stop === "string" ? [body.stop] : (body.stop ?? []),
+  };
+}
+
+function toMessage(message: WireMessage, index: number): ChatMessage {
+  const field = `messages[${index}]`;
+  const { role, content } = message;
+  if (role === "tool" || role === "function") throw unsupportedField(`${field}.role = ${role}`);
+  for (const key of ["tool_calls", "function_call"]) {
+    const value = message[key];
+    if (value != null && !(Array.isArray(value) && value.length === 0)) {
+      throw unsupportedField(`${field}.${key}`);
+    }
+  }
+  if (content == null && role !== "assistant") {
+    throw new PlatformError(
+      "invalid_request",
+      `"${field}.content" is ${content === null ? "null" : "missing"}; it must be text or a list of parts.`,
+      { details: { param: `${field}.content` } },
+    );
+  }
+  return {
+    // OpenAI's newer models call the system role "developer".
+    role: role === "developer" ? "system" : role,
+    content: toParts(content ?? "", `${field}.content`),
+  };
+}
+
+function toParts(content: string | readonly ChatContentPart[], field: string): ContentPart[] {
+  if (typeof content === "string") return [{ type: "text", text: content }];
+  return content.map((part, index) => {
+    if (part.type === "text") return { type: "text", text: part.text };
+    const url = typeof part.image_url === "string" ? part.image_url : part.image_url.url;
+    return { type: "image", image: imageFromUrl(url, `${field}[${index}].image_url`) };
+  });
+}
+
+function refuseTooManyImages(messages: readonly WireMessage[]): void {
+  const numImages = messages
+    .flatMap(({ content }) => (Array.isArray(content) ? content : []))
+    .filter(({ type }) => type === "image_url").length;
+  if (numImages > requestLimits.maxImages) {
+    throw new PlatformError(
+      "invalid_request",
+      `The request has ${numImages} pictures; the most is ${requestLimits.maxImages}.`,
+      { details: { param: "messages" } },
+    );
+  }
+}

@@ -1,0 +1,50 @@
+/** The life of one model instance: starting → ready → stopping, or starting → failed. */
+import type { PlatformError } from "../base/errors.ts";
+import type { ModelUid } from "../base/ids.ts";
+import type { Engine, EngineKind, LoadProgress, ModelProfile } from "../engines/engine.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { DefaultSampling } from "./default-sampling.ts";
+
+export type ModelInstance = {
+  readonly uid: ModelUid;
+  /** What was launched: `demo`, or the directory's own name. */
+  readonly modelName: string;
+  readonly directory: string;
+  readonly engineKind: EngineKind;
+  readonly profile: ModelProfile;
+  readonly launchedAt: Date;
+} & (
+  | { readonly state: "starting"; readonly progress: LoadProgress }
+  | ({ readonly state: "ready" } & LoadedModel)
+  | { readonly state: "failed"; readonly error: PlatformError }
+  | { readonly state: "stopping" }
+);
+
+/** What answers: an engine, and what stands in front of it. */
+export type LoadedModel = {
+  readonly engine: Engine;
+  readonly pipeline: Pipeline;
+  readonly defaultSampling: DefaultSampling;
+};
+
+export type ReadyInstance = Extract<ModelInstance, { state: "ready" }>;
+
+/** One line about an instance, for `launch` and `list`. */
+export function describeInstance(instance: ModelInstance): string {
+  switch (instance.state) {
+    case "starting": {
+      const { stage, fraction } = instance.progress;
+      return fraction === undefined
+        ? `starting: ${stage}`
+        : `starting: ${stage}, ${Math.round(fraction * 100)} %`;
+    }
+    case "ready":
+      return `ready on the ${instance.engine.kind} engine`;
+    case "failed":
+      return `failed: ${instance.error.message}`;
+    case "stopping":
+      return "stopping";
+    default:
+      return instance satisfies never;
+  }
+}

@@ -1,0 +1,57 @@
+/** Counts who uses a thing, so that it is freed only when nobody does. */
+import { PlatformError } from "../base/errors.ts";
+
+/** After the signal, a holder gets this long to let go; engines answer an abort within a step. */
+const abortGraceMs = 10_000;
+
+export interface Held {
+  /** Aborts when the holder's time is up. */
+  readonly signal: AbortSignal;
+  /** Give it back; further calls do nothing. */
+  readonly release: () => void;
+}
+
+export class Leases {
+  /** One controller a holder: a shared, long-lived signal would remember every one that listened. */
+  readonly #holders = new Set<AbortController>();
+  #onIdle: (() => void) | undefined;
+
+  get numHeld(): number {
+    return this.#holders.size;
+  }
+
+  take(): Held {
+    const holder = new AbortController();
+    this.#holders.add(holder);
+    const release = (): void => {
+      if (this.#holders.delete(holder) && this.#holders.size === 0) this.#onIdle?.();
+    };
+    return { signal: holder.signal, release };
+  }
+
+  /** Wait for the holders: first patiently, then after a signal; resolves in any case. */
+  async drain(patienceMs: number): Promise<void> {
+    await this.#idleWithin(patienceMs);
+    for (const holder of this.#holders) {
+      holder.abort(
+        new PlatformError(
+          "model_not_ready",
+          "The model was terminated before the answer was complete.",
+        ),
+      );
+    }
+    await this.#idleWithin(abortGraceMs);
+  }
+
+  async #idleWithin(limitMs: number): Promise<void> {
+    if (this.#holders.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, limitMs);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#onIdle = undefined;
+  }
+}

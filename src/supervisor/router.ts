@@ -1,0 +1,43 @@
+/** Picks the instance that answers a request, and holds it while the answer lasts. */
+import type { GenerateEvent } from "../generation/event.ts";
+import type { GenerateRequest } from "../generation/request.ts";
+import type { DefaultSampling } from "./default-sampling.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+export class Router {
+  readonly #supervisor: Supervisor;
+
+  constructor(supervisor: Supervisor) {
+    this.#supervisor = supervisor;
+  }
+
+  /**
+   * The settings that a request to this model starts from.
+   *
+   * @throws PlatformError `model_not_found`, `model_not_ready`
+   */
+  defaultsOf(uid: string): DefaultSampling {
+    using lease = this.#supervisor.lease(uid);
+    return lease.instance.defaultSampling;
+  }
+
+  /**
+   * Answer `request`. Leaving the loop, or aborting `signal`, stops the work.
+   *
+   * @throws PlatformError whatever the pipeline and the engine say, `model_not_ready` when the model
+   *   is terminated under way
+   */
+  async *generate(
+    uid: string,
+    request: GenerateRequest,
+    { signal }: { readonly signal: AbortSignal },
+  ): AsyncGenerator<GenerateEvent, void> {
+    using lease = this.#supervisor.lease(uid);
+    const { engine, pipeline } = lease.instance;
+    yield* pipeline.generate(engine, request, {
+      signal: AbortSignal.any([signal, lease.signal]),
+    });
+    // An engine that was told to stop may end quietly; the caller must not take that for an answer.
+    lease.signal.throwIfAborted();
+  }
+}

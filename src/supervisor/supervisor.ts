@@ -1,0 +1,274 @@
+/**
+ * Owns every model instance: launch, list, terminate.
+ *
+ * It decides nothing about a request; `router.ts` takes a lease on a ready instance for as long as
+ * one answer lasts, and no instance is freed under a lease.
+ */
+import { PlatformError } from "../base/errors.ts";
+import { type ModelUid, modelUid } from "../base/ids.ts";
+import type { Logger } from "../base/logger.ts";
+import type { EngineKind, EngineLoader, EngineLoadOptions } from "../engines/engine.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
+import { readDefaultSampling } from "./default-sampling.ts";
+import type { LoadedModel, ModelInstance, ReadyInstance } from "./instance.ts";
+import { Leases } from "./leases.ts";
+import { resolveModel } from "./resolve-model.ts";
+
+export type LaunchOptions = Omit<EngineLoadOptions, "directory"> & {
+  /** `demo`, or the absolute path of a checkpoint directory. */
+  readonly model: string;
+  /** The name it will answer to; made from the model's own when absent. */
+  readonly uid: string | undefined;
+  /** As typed by a person, in any case. */
+  readonly engine: string;
+};
+
+export type SupervisorParts = {
+  /** @throws PlatformError `engine_unavailable` */
+  readonly findEngine: (name: string) => { readonly kind: EngineKind; readonly load: EngineLoader };
+  readonly openPipeline: (directory: string) => Promise<Pipeline>;
+  readonly demoDirectory: string;
+  readonly log: Logger;
+  readonly now?: () => Date;
+};
+
+/** A running answer: while it is held, the model stays. */
+export interface Lease extends Disposable {
+  readonly instance: ReadyInstance;
+  /** Aborts when the model must go and cannot wait any longer. */
+  readonly signal: AbortSignal;
+}
+
+type Slot = {
+  instance: ModelInstance;
+  readonly leases: Leases;
+  /** Aborting it ends the loading. */
+  readonly loading: AbortController;
+  /** Settles when loading has ended, well or not; never rejects. */
+  settled: Promise<void>;
+  /** Present once the model is on its way out. */
+  gone?: Promise<void>;
+};
+
+/** Running answers get this long to end by themselves when their model must go. */
+export const defaultDrainMs = 30_000;
+
+export class Supervisor implements AsyncDisposable {
+  readonly #slots = new Map<ModelUid, Slot>();
+  readonly #parts: SupervisorParts;
+  #isClosing = false;
+
+  constructor(parts: SupervisorParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Start loading a model; `whenSettled` tells how it went.
+   *
+   * @throws PlatformError `model_not_found`, `model_already_launched`, `engine_unavailable`
+   */
+  async launch(options: LaunchOptions): Promise<ModelInstance> {
+    this.#refuseWhenClosing();
+    const { kind, load } = this.#parts.findEngine(options.engine);
+    const { modelName, directory } = await resolveModel(options.model, this.#parts);
+    const uid = this.#claimUid(options.uid, modelName);
+    const slot: Slot = {
+      instance: {
+        uid,
+        modelName,
+        directory,
+        engineKind: kind,
+        profile: options.profile,
+        launchedAt: this.#parts.now?.() ?? new Date(),
+        state: "starting",
+        progress: { stage: "starting", fraction: undefined },
+      },
+      leases: new Leases(),
+      loading: new AbortController(),
+      settled: Promise.resolve(),
+    };
+    this.#slots.set(uid, slot);
+    slot.settled = this.#load(slot, load, options);
+    return slot.instance;
+  }
+
+  /** Wait until a launched model is ready or has failed. */
+  async whenSettled(uid: string): Promise<ModelInstance> {
+    const slot = this.#slotOf(uid);
+    await slot.settled;
+    return slot.instance;
+  }
+
+  /** In the order of their launch. */
+  list(): readonly ModelInstance[] {
+    return [...this.#slots.values()].map(({ instance }) => instance);
+  }
+
+  /** @throws PlatformError `model_not_found` */
+  get(uid: string): ModelInstance {
+    return this.#slotOf(uid).instance;
+  }
+
+  /** @throws PlatformError `model_not_found`, `model_not_ready`, or the engine's own problem */
+  lease(uid: string): Lease {
+    this.#refuseWhenClosing();
+    const { instance, leases } = this.#slotOf(uid);
+    if (instance.state !== "ready") throw notReady(instance);
+    const problem = instance.engine.problem();
+    if (problem !== undefined) throw problem;
+    const { signal, release } = leases.take();
+    return { instance, signal, [Symbol.dispose]: release };
+  }
+
+  /**
+   * Free a model. Answers under way may end by themselves for `drainMs`, then they are cut off.
+   *
+   * @throws PlatformError `model_not_found`
+   */
+  async terminate(uid: string, { drainMs = defaultDrainMs } = {}): Promise<void> {
+    const slot = this.#slotOf(uid);
+    slot.gone ??= this.#end(slot, drainMs);
+    await slot.gone;
+  }
+
+  /** Refuse new work and free every model. */
+  async close({ drainMs = defaultDrainMs } = {}): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all([...this.#slots.keys()].map((uid) => this.terminate(uid, { drainMs })));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close({ drainMs: 0 });
+  }
+
+  async #load(slot: Slot, load: EngineLoader, options: LaunchOptions): Promise<void> {
+    const { uid, directory } = slot.instance;
+    const startedAt = performance.now();
+    try {
+      const loaded = await this.#loadModel(slot, load, { ...options, directory });
+      slot.instance = { ...slot.instance, ...loaded, state: "ready" };
+      const loadMs = Math.round(performance.now() - startedAt);
+      this.#parts.log.info({ modelUid: uid, loadMs }, "model-loaded");
+    } catch (error) {
+      slot.instance = { ...slot.instance, state: "failed", error: this.#shown(error) };
+    }
+  }
+
+  async #loadModel(
+    slot: Slot,
+    load: EngineLoader,
+    options: EngineLoadOptions,
+  ): Promise<LoadedModel> {
+    const { directory, profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads } = options;
+    // The small files first: what is wrong with them is known in a moment.
+    const defaultSampling = await readDefaultSampling(directory);
+    const pipeline = await this.#parts.openPipeline(directory);
+    try {
+      const engine = await load(
+        { directory, profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads },
+        {
+          signal: slot.loading.signal,
+          onProgress: (progress) => {
+            if (slot.instance.state === "starting") slot.instance = { ...slot.instance, progress };
+          },
+          onLog: (line) =>
+            this.#parts.log.info({ modelUid: slot.instance.uid, line }, "worker-log"),
+        },
+      );
+      return { engine, pipeline, defaultSampling };
+    } catch (error) {
+      await pipeline[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #end(slot: Slot, drainMs: number): Promise<void> {
+    slot.loading.abort(new PlatformError("cancelled", "The model was terminated while starting."));
+    await slot.settled;
+    const { instance } = slot;
+    if (instance.state === "ready") {
+      slot.instance = { ...instance, state: "stopping" };
+      await slot.leases.drain(drainMs);
+      await instance.engine[Symbol.asyncDispose]();
+      await instance.pipeline[Symbol.asyncDispose]();
+    }
+    if (this.#slots.get(instance.uid) === slot) this.#slots.delete(instance.uid);
+    this.#parts.log.info({ modelUid: instance.uid }, "model-terminated");
+  }
+
+  #slotOf(uid: string): Slot {
+    const slot = this.#slots.get(modelUid(uid));
+    if (slot === undefined) throw this.#noSuchModel(uid);
+    return slot;
+  }
+
+  /** A failed instance gives its name back to the next launch. */
+  #claimUid(wanted: string | undefined, modelName: string): ModelUid {
+    const isFree = (uid: string): boolean => {
+      const state = this.#slots.get(modelUid(uid))?.instance.state;
+      return state === undefined || state === "failed";
+    };
+    if (wanted !== undefined) {
+      if (isFree(wanted)) return modelUid(wanted);
+      throw new PlatformError(
+        "model_already_launched",
+        `A model is already running as "${wanted}". Terminate it, or launch this one with another --model-uid.`,
+        { details: { param: "model_uid" } },
+      );
+    }
+    const name = modelName.replace(/[/?#\s\p{Cc}]+/gu, "-").slice(0, 90);
+    for (let copy = 1; ; copy++) {
+      const uid = copy === 1 ? name : `${name}-${copy}`;
+      if (isFree(uid)) return modelUid(uid);
+    }
+  }
+
+  #noSuchModel(uid: string): PlatformError {
+    const uids = this.list().map((instance) => `"${instance.uid}"`);
+    const running =
+      uids.length === 0
+        ? "None is running: launch one with atalaya launch DIRECTORY."
+        : `Running: ${uids.join(", ")}.`;
+    // Whatever else was sent as a name is not repeated: it may be a path, or a page of text.
+    const name = /^[\w.:-]{1,100}$/.test(uid) ? `is called "${uid}"` : "has that name";
+    return new PlatformError("model_not_found", `No model ${name}. ${running}`, {
+      details: { param: "model" },
+    });
+  }
+
+  #refuseWhenClosing(): void {
+    if (this.#isClosing) {
+      throw new PlatformError("model_not_ready", "The server is shutting down.");
+    }
+  }
+
+  #shown(error: unknown): PlatformError {
+    if (error instanceof PlatformError) return error;
+    this.#parts.log.error({ err: error }, "bug");
+    return new PlatformError("internal", "Loading failed inside the server; its log says more.", {
+      cause: error,
+    });
+  }
+}
+
+function notReady(instance: Exclude<ModelInstance, { state: "ready" }>): PlatformError {
+  switch (instance.state) {
+    case "starting":
+      return new PlatformError(
+        "model_not_ready",
+        `The model "${instance.uid}" is still starting (${instance.progress.stage}). Try again in a moment.`,
+      );
+    case "stopping":
+      return new PlatformError(
+        "model_not_ready",
+        `The model "${instance.uid}" is being terminated.`,
+      );
+    case "failed":
+      return new PlatformError(
+        instance.error.code,
+        `The model "${instance.uid}" could not be loaded: ${instance.error.message}`,
+      );
+    default:
+      return instance satisfies never;
+  }
+}
