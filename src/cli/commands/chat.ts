@@ -1,0 +1,125 @@
+import { createInterface, type Interface } from "node:readline";
+import type { Command } from "commander";
+import { readSettings, type SettingFlags } from "../../config/settings.ts";
+import type { AnswerSource, Turn } from "../answer-source.ts";
+import { printAnswer, readQuestion } from "../ask.ts";
+import { describeFailure } from "../exit-code.ts";
+import { openSource } from "../find-model.ts";
+import {
+  addEndpointOption,
+  addLoadOptions,
+  addLogOption,
+  addSamplingOptions,
+  type LoadFlags,
+  type SamplingFlags,
+} from "../options.ts";
+import { listenForInterrupt } from "../signals.ts";
+import { note, type Terminal } from "../terminal.ts";
+
+type ChatFlags = SettingFlags & LoadFlags & SamplingFlags & { readonly system?: string };
+
+const help = `Write a question. Picture files named in it are shown to the model: what is in ./photo.png?
+  /clear   forget the conversation
+  /help    this list
+  /bye     leave (also Ctrl-D)
+  Ctrl-C   stop the answer`;
+
+export function chat(program: Command, terminal: Terminal): void {
+  const command = program
+    .command("chat")
+    .description("Talk with a model. Picture files named in a line are shown to it.")
+    .argument("<model>", "uid of a running model, a checkpoint directory, or demo")
+    .option("--system <text>", "instructions that stand before the conversation")
+    .addHelpText("after", "\nExample:\n  $ atalaya chat demo")
+    .action((model: string, flags: ChatFlags) => runChat(model, flags, terminal));
+  addLogOption(addLoadOptions(addSamplingOptions(addEndpointOption(command))));
+}
+
+async function runChat(model: string, flags: ChatFlags, terminal: Terminal): Promise<void> {
+  const settings = readSettings(flags, terminal.env);
+  const source = await openWhileInterruptible(model, { flags, settings }, terminal);
+  await using _ = source;
+  const isInteractive = terminal.stdin.isTTY;
+  const lines = createInterface({
+    input: terminal.stdin,
+    ...(isInteractive ? { output: terminal.stderr, prompt: "> " } : {}),
+  });
+  if (isInteractive) note(terminal, "Ask about a picture by naming its file. /help lists more.");
+  await converse(lines, source, flags, terminal);
+}
+
+async function openWhileInterruptible(
+  ...[model, options, terminal]: [string, Parameters<typeof openSource>[1], Terminal]
+): Promise<AnswerSource> {
+  using interrupt = listenForInterrupt();
+  return await openSource(model, options, terminal, interrupt.signal);
+}
+
+async function converse(
+  lines: Interface,
+  source: AnswerSource,
+  flags: ChatFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const opening: Turn[] =
+    flags.system === undefined
+      ? []
+      : [{ role: "system", content: [{ type: "text", text: flags.system }] }];
+  let turns = opening;
+  let answering: AbortController | undefined;
+  lines.on("SIGINT", () => {
+    if (answering === undefined) {
+      note(terminal, "\nLeave with /bye or Ctrl-D.");
+      lines.prompt();
+    } else {
+      answering.abort();
+    }
+  });
+  lines.prompt();
+  for await (const line of lines) {
+    const text = line.trim();
+    if (text === "/bye") break;
+    if (text === "/clear") {
+      turns = opening;
+      note(terminal, "The conversation is forgotten.");
+    } else if (text === "/help" || text === "/?") {
+      note(terminal, help);
+    } else if (/^\/[a-z]+$/.test(text)) {
+      note(terminal, `There is no command ${text}. /help lists them.`);
+    } else if (text !== "") {
+      answering = new AbortController();
+      turns = await takeTurn(text, turns, { source, flags, signal: answering.signal, terminal });
+      answering = undefined;
+    }
+    lines.prompt();
+  }
+  lines.close();
+}
+
+/** @returns the conversation with the question and its answer, or as it was when that failed */
+async function takeTurn(
+  text: string,
+  turns: readonly Turn[],
+  options: {
+    readonly source: AnswerSource;
+    readonly flags: ChatFlags;
+    readonly signal: AbortSignal;
+    readonly terminal: Terminal;
+  },
+): Promise<Turn[]> {
+  const { source, flags, signal, terminal } = options;
+  try {
+    const question = await readQuestion(text, [], terminal);
+    const asked = [...turns, question.turn];
+    const answer = await printAnswer(source, asked, {
+      sampling: flags,
+      signal,
+      names: question.names,
+      terminal,
+    });
+    return [...asked, { role: "assistant", content: [{ type: "text", text: answer }] }];
+  } catch (error) {
+    if (!signal.aborted) note(terminal, describeFailure(error).sentence ?? "");
+    return [...turns];
+  }
+}

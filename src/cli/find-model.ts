@@ -1,0 +1,65 @@
+/** MODEL|DIRECTORY of a command → something to launch, or the name of a running model. */
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { ApiError, AtalayaClient } from "@atalaya/client";
+import { PlatformError } from "../base/errors.ts";
+import type { Settings } from "../config/settings.ts";
+import type { AnswerSource } from "./answer-source.ts";
+import { loadLocally, localSource } from "./local-source.ts";
+import type { LoadFlags } from "./options.ts";
+import { serverSource } from "./server-source.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** A server on this machine that does not answer by then is as good as none. */
+const probeTimeoutMs = 1_000;
+
+/**
+ * What to launch for a name: a directory becomes absolute, `demo` and names of hubs stay.
+ *
+ * A word that is not plainly a path counts as a directory only when there is one.
+ */
+export function toLaunchable(name: string, cwd: string): string {
+  if (name === "demo" || isAbsolute(name)) return name;
+  if (/^~([\\/]|$)/.test(name)) return join(homedir(), name.slice(1));
+  const isPath = /^\.{1,2}([\\/]|$)/.test(name) || /[\\/]$/.test(name);
+  const path = resolve(cwd, name);
+  return isPath || existsSync(path) ? path : name;
+}
+
+/**
+ * A running model of that name on the server, else one loaded into this process.
+ *
+ * @throws PlatformError `model_not_found`, and whatever loading says
+ */
+export async function openSource(
+  name: string,
+  { flags, settings }: { readonly flags: LoadFlags; readonly settings: Settings },
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<AnswerSource> {
+  const client = new AtalayaClient({ endpoint: settings.endpoint });
+  if (!/[\\/]/.test(name) && (await isRunning(client, name))) return serverSource(client, name);
+  const model = toLaunchable(name, terminal.cwd);
+  if (model !== "demo" && !isAbsolute(model)) {
+    throw new PlatformError(
+      "model_not_found",
+      `No running model at ${settings.endpoint} is called ${name}, and there is no directory of that name. Pass the directory of a checkpoint, or demo; this version does not download models.`,
+    );
+  }
+  return localSource(await loadLocally({ model, flags, settings }, terminal, signal));
+}
+
+/** @returns false too when no server answers */
+async function isRunning(client: AtalayaClient, uid: string): Promise<boolean> {
+  try {
+    const models = await client.listModels({ signal: AbortSignal.timeout(probeTimeoutMs) });
+    return models.some(({ id }) => id === uid);
+  } catch (error) {
+    const isAbsent =
+      (error instanceof ApiError && error.code === "unreachable") ||
+      (error instanceof Error && error.name === "TimeoutError");
+    if (isAbsent) return false;
+    throw error;
+  }
+}

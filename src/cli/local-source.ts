@@ -1,0 +1,144 @@
+/** Answers from a model in this process: a platform without HTTP. */
+import { createLogger } from "../base/logger.ts";
+import type { Settings } from "../config/settings.ts";
+import type { GenerateRequest, SamplingParams } from "../generation/request.ts";
+import { Platform } from "../platform.ts";
+import type { AnswerEvent, AnswerSource, Turn } from "./answer-source.ts";
+import type { LoadFlags, SamplingFlags } from "./options.ts";
+import { showLoading } from "./render/progress.ts";
+import type { Terminal } from "./terminal.ts";
+
+export type LocalModel = {
+  /** `demo`, or the absolute path of a checkpoint directory. */
+  readonly model: string;
+  readonly flags: LoadFlags;
+  readonly settings: Settings;
+};
+
+/** A loaded model and the platform it lives in. Disposing it frees both. */
+export interface LoadedPlatform extends AsyncDisposable {
+  readonly platform: Platform;
+  readonly uid: string;
+}
+
+/** @throws PlatformError whatever is wrong with the model; nothing is left running then */
+export async function loadLocally(
+  { model, flags, settings }: LocalModel,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<LoadedPlatform> {
+  const platform = new Platform({ log: createLogger(settings.logLevel) });
+  try {
+    const uid = await launchAndWait(platform, { model, uid: undefined, flags }, terminal, signal);
+    return { platform, uid, [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose]() };
+  } catch (error) {
+    await platform[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * Launch a model on `platform` and show how it goes until it is ready.
+ *
+ * @throws PlatformError when it fails, `cancelled` when `signal` aborts
+ */
+export async function launchAndWait(
+  platform: Platform,
+  { model, uid, flags }: { model: string; uid: string | undefined; flags: LoadFlags },
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<string> {
+  signal.throwIfAborted();
+  const started = await platform.supervisor.launch({
+    model,
+    uid,
+    engine: flags.modelEngine,
+    profile: flags.profile,
+    maxModelLen: flags.maxModelLen,
+    maxNumSeqs: flags.maxNumSeqs,
+    kvCacheDtype: flags.kvCacheDtype,
+    numThreads: flags.numThreads,
+  });
+  using loading = showLoading(terminal, started.modelName, () => {
+    const instance = platform.supervisor.get(started.uid);
+    return instance.state === "starting" ? instance.progress : undefined;
+  });
+  const onAbort = (): void => {
+    platform.supervisor.terminate(started.uid).catch(() => undefined);
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    const instance = await platform.supervisor.whenSettled(started.uid);
+    loading[Symbol.dispose]();
+    signal.throwIfAborted();
+    if (instance.state === "failed") throw instance.error;
+    return instance.uid;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+export function localSource(loaded: LoadedPlatform): AnswerSource {
+  return {
+    ask: (turns, options) => askLocally(loaded, turns, options),
+    [Symbol.asyncDispose]: () => loaded[Symbol.asyncDispose](),
+  };
+}
+
+/** The settings of a request: what was typed, then what the model's makers advise. */
+export function toSampling(
+  flags: SamplingFlags,
+  defaults: ReturnType<Platform["router"]["defaultsOf"]>,
+): SamplingParams {
+  return {
+    maxTokens: flags.maxTokens,
+    temperature: flags.temperature ?? defaults.temperature,
+    topK: flags.topK ?? defaults.topK,
+    topP: flags.topP ?? defaults.topP,
+    minP: flags.minP ?? defaults.minP,
+    presencePenalty: flags.presencePenalty ?? 0,
+    frequencyPenalty: flags.frequencyPenalty ?? 0,
+    repetitionPenalty: flags.repetitionPenalty ?? defaults.repetitionPenalty,
+    seed: flags.seed,
+    stop: flags.stop ?? [],
+    logprobs: undefined,
+  };
+}
+
+async function* askLocally(
+  { platform, uid }: LoadedPlatform,
+  turns: readonly Turn[],
+  { sampling, signal }: { readonly sampling: SamplingFlags; readonly signal: AbortSignal },
+): AsyncGenerator<AnswerEvent, void> {
+  const request: GenerateRequest = {
+    prompt: { type: "chat", messages: turns },
+    sampling: toSampling(sampling, platform.router.defaultsOf(uid)),
+  };
+  for await (const event of platform.router.generate(uid, request, { signal })) {
+    switch (event.type) {
+      case "started":
+        break;
+      case "image": {
+        const { imageIndex, width, height, grid, cached, encodeMs } = event.report;
+        yield {
+          type: "image",
+          index: imageIndex,
+          image: { width, height, grid, cached, encodeMs },
+        };
+        break;
+      }
+      case "text-delta":
+        if (event.text !== "") yield { type: "text", text: event.text };
+        break;
+      case "finish":
+        yield {
+          type: "finish",
+          reason: event.reason,
+          numTokens: event.usage.completionTokens,
+        };
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+}

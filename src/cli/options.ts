@@ -1,0 +1,113 @@
+/** Options that several commands share, with their checks. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+
+/** How a model is loaded. */
+export type LoadFlags = {
+  readonly modelEngine: string;
+  readonly profile: "ref" | "hf";
+  readonly maxModelLen?: number;
+  readonly maxNumSeqs?: number;
+  readonly kvCacheDtype?: "f32" | "f16";
+  readonly numThreads?: number;
+};
+
+/** How tokens are chosen; what is absent is the model's default. */
+export type SamplingFlags = {
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly minP?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly repetitionPenalty?: number;
+  readonly seed?: number;
+  readonly stop?: readonly string[];
+};
+
+export function addLoadOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--model-engine <name>", "engine that runs the model")
+        .default("native")
+        .argParser((name: string) => name.toLowerCase()),
+    )
+    .addOption(
+      new Option("--profile <profile>", "ref: Meta's semantics; hf: Transformers as installed")
+        .choices(["ref", "hf"])
+        .default("ref"),
+    )
+    .option("--max-model-len <tokens>", "prompt and answer together, at most", whole(1))
+    .option("--max-num-seqs <count>", "requests answered at the same time, at most", whole(1))
+    .addOption(
+      new Option("--kv-cache-dtype <dtype>", "element type of the KV cache").choices([
+        "f32",
+        "f16",
+      ]),
+    )
+    .option("--num-threads <count>", "processor threads to use", whole(1, 1_024));
+}
+
+export function addSamplingOptions(command: Command): Command {
+  return command
+    .option("--max-tokens <count>", "tokens to generate, at most", whole(1))
+    .option("--temperature <number>", "0 picks the most likely token every time", decimal(0, 2))
+    .option("--top-p <number>", "keep the likeliest tokens up to this sum", decimal(0, 1))
+    .option("--top-k <count>", "keep this many tokens; 0 keeps all", whole(0))
+    .option("--min-p <number>", "drop tokens below this part of the likeliest", decimal(0, 1))
+    .option("--presence-penalty <number>", "on tokens that came before", decimal(-2, 2))
+    .option("--frequency-penalty <number>", "per time a token came before", decimal(-2, 2))
+    .option("--repetition-penalty <number>", "1 is none", decimal(0.01, 10))
+    .option("--seed <number>", "the same seed gives the same answer", whole(0, 2 ** 32 - 1))
+    .option("--stop <text>", "text that ends the answer; may be repeated", collect);
+}
+
+export function addEndpointOption(command: Command): Command {
+  return command.option(
+    "-e, --endpoint <url>",
+    "server to talk to (ATALAYA_ENDPOINT, XINFERENCE_ENDPOINT; default http://127.0.0.1:9997)",
+  );
+}
+
+export function addListenOptions(command: Command): Command {
+  return command
+    .option("--host <address>", "loopback address to listen on (ATALAYA_HOST; default 127.0.0.1)")
+    .option("-p, --port <number>", "port to listen on (ATALAYA_PORT; default 9997)");
+}
+
+export function addLogOption(command: Command): Command {
+  return command.option(
+    "--log-level <level>",
+    "debug, info, warn, error or silent (ATALAYA_LOG_LEVEL; default warn)",
+  );
+}
+
+/** For an option that may come several times. */
+export function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}
+
+/** A whole number within bounds. */
+export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (!/^-?\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(
+        max === Number.MAX_SAFE_INTEGER
+          ? `It must be a whole number, ${min} or more.`
+          : `It must be a whole number from ${min} to ${max}.`,
+      );
+    }
+    return value;
+  };
+}
+
+function decimal(min: number, max: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isFinite(value) || value < min || value > max) {
+      throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}

@@ -1,0 +1,44 @@
+/** The command line: which commands there are. */
+import { Command } from "commander";
+import { packageVersion } from "../config/package.ts";
+import { chat } from "./commands/chat.ts";
+import { demo } from "./commands/demo.ts";
+import { launch } from "./commands/launch.ts";
+import { list } from "./commands/list.ts";
+import { run } from "./commands/run.ts";
+import { serve } from "./commands/serve.ts";
+import { terminate } from "./commands/terminate.ts";
+import type { Terminal } from "./terminal.ts";
+
+export function buildProgram(terminal: Terminal): Command {
+  const program = new Command("atalaya")
+    .description("Serves Llama 3.2 Vision: pictures in, answers out.")
+    .version(packageVersion())
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+    })
+    .showHelpAfterError("(see --help)")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ atalaya demo                                            try it, with the small bundled model
+  $ atalaya run ./checkpoint "what is in ./photo.png?"      ask once, without a server
+  $ atalaya serve ./checkpoint                              serve OpenAI's API on 127.0.0.1:9997`,
+    );
+  for (const register of [serve, launch, list, terminate, run, chat, demo]) {
+    register(program, terminal);
+  }
+  return program;
+}
+
+/** `--max_model_len` is `--max-model-len`: Xinference's users write both. */
+export function withDashes(args: readonly string[]): string[] {
+  const end = args.indexOf("--");
+  return args.map((arg, index) => {
+    const isOption = /^--[a-z]/.test(arg) && (end === -1 || index < end);
+    return isOption ? arg.replace(/^[^=]+/, (name) => name.replaceAll("_", "-")) : arg;
+  });
+}

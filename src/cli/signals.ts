@@ -1,0 +1,34 @@
+/** Ctrl-C and SIGTERM: the first asks, the second ends the process at once. */
+import { errorTraits, PlatformError } from "../base/errors.ts";
+
+export interface Interrupt extends Disposable {
+  /** Aborts at the first signal. */
+  readonly signal: AbortSignal;
+}
+
+/** @param onFirst says what happens now, and that a second Ctrl-C is stronger */
+export function listenForInterrupt(onFirst: () => void = () => undefined): Interrupt {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(errorTraits.cancelled.exitCode);
+    controller.abort(new PlatformError("cancelled", "Stopped."));
+    onFirst();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      process.off("SIGINT", onSignal);
+      process.off("SIGTERM", onSignal);
+    },
+  };
+}
+
+/** Resolves when `signal` aborts. */
+export async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,107 @@
+/** Wires everything together; the only file that knows all the others. */
+import type { AddressInfo } from "node:net";
+import { PlatformError } from "./base/errors.ts";
+import type { Logger } from "./base/logger.ts";
+import { demoCheckpoint, packageVersion } from "./config/package.ts";
+import { urlHost } from "./config/settings.ts";
+import { findEngine } from "./engines/catalog.ts";
+import { Pipeline } from "./pipeline/pipeline.ts";
+import { buildApp } from "./server/app.ts";
+import type { App } from "./server/http.ts";
+import { Router } from "./supervisor/router.ts";
+import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/supervisor.ts";
+
+export type PlatformOptions = {
+  readonly log: Logger;
+  /** Parts to use in place of the real ones. */
+  readonly parts?: Partial<SupervisorParts>;
+};
+
+/** After the answers have ended, connections get this long to take the rest. */
+const lingerMs = 2_000;
+
+/** Everything that runs in this process. Disposing it ends the servers and frees the models at once. */
+export class Platform implements AsyncDisposable {
+  readonly supervisor: Supervisor;
+  readonly router: Router;
+  readonly #log: Logger;
+  readonly #apps: App[] = [];
+
+  constructor({ log, parts }: PlatformOptions) {
+    this.#log = log;
+    this.supervisor = new Supervisor({
+      findEngine,
+      openPipeline: (directory) => Pipeline.open(directory),
+      demoDirectory: demoCheckpoint(),
+      log,
+      ...parts,
+    });
+    this.router = new Router(this.supervisor);
+  }
+
+  /**
+   * Serve HTTP.
+   *
+   * @returns the server's address, such as `http://127.0.0.1:9997`
+   * @throws PlatformError `address_in_use`, `forbidden`
+   */
+  async listen({ host, port }: { readonly host: string; readonly port: number }): Promise<string> {
+    const app = buildApp({
+      supervisor: this.supervisor,
+      router: this.router,
+      log: this.#log,
+      version: packageVersion(),
+    });
+    try {
+      await app.listen({ host, port });
+    } catch (error) {
+      await app.close();
+      throw listenError(error, { host, port });
+    }
+    this.#apps.push(app);
+    return `http://${urlHost(host)}:${portOf(app) ?? port}`;
+  }
+
+  /** Refuse new work, let the answers under way end for `drainMs`, then free everything. */
+  async close({ drainMs = defaultDrainMs } = {}): Promise<void> {
+    await this.supervisor.close({ drainMs });
+    await Promise.all(this.#apps.splice(0).map(closeApp));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close({ drainMs: 0 });
+  }
+}
+
+async function closeApp(app: App): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), lingerMs);
+  await app.close();
+  clearTimeout(timer);
+}
+
+function portOf(app: App): number | undefined {
+  const address: AddressInfo | string | null = app.server.address();
+  return typeof address === "object" ? address?.port : undefined;
+}
+
+function listenError(
+  error: unknown,
+  { host, port }: { readonly host: string; readonly port: number },
+): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE") {
+    return new PlatformError(
+      "address_in_use",
+      `Port ${port} on ${host} is taken by another program. Choose another with --port or ATALAYA_PORT, such as ATALAYA_PORT=${port === 9998 ? 9999 : 9998}.`,
+      { cause: error },
+    );
+  }
+  if (code === "EACCES") {
+    return new PlatformError(
+      "forbidden",
+      `You may not listen on port ${port}. Choose one above 1023 with --port or ATALAYA_PORT.`,
+      { cause: error },
+    );
+  }
+  return error;
+}
