@@ -1,0 +1,214 @@
+import { connect } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createLogger } from "../base/logger.ts";
+import { Router } from "../supervisor/router.ts";
+import { Supervisor } from "../supervisor/supervisor.ts";
+import { buildApp } from "./app.ts";
+import type { App } from "./http.ts";
+
+const log = createLogger("silent");
+let app: App;
+let port = 0;
+
+beforeAll(async () => {
+  const supervisor = new Supervisor({
+    findEngine: () => ({
+      kind: "native",
+      load: async () => await Promise.reject(new Error("nothing is launched here")),
+    }),
+    openPipeline: async () => await Promise.reject(new Error("nothing is launched here")),
+    demoDirectory: "/none",
+    log,
+  });
+  app = buildApp({ supervisor, router: new Router(supervisor), log, version: "1.2.3" });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const address = app.server.address();
+  port = typeof address === "object" ? (address?.port ?? 0) : 0;
+});
+afterAll(async () => await app.close());
+
+/** Send text as it is, and read until the server closes or goes quiet. */
+async function raw(text: string): Promise<{ status: number; text: string }> {
+  const socket = connect(port, "127.0.0.1");
+  socket.setTimeout(1_000, () => socket.destroy());
+  socket.on("error", () => undefined);
+  socket.write(text.replaceAll("\n", "\r\n"));
+  let answer = "";
+  socket.on("data", (data) => {
+    answer += data.toString();
+    if (/\r\n\r\n.*\}$/s.test(answer)) socket.destroy();
+  });
+  await new Promise((resolve) => socket.once("close", resolve));
+  return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 0), text: answer };
+}
+
+const get = (path: string, headers: string): Promise<{ status: number; text: string }> =>
+  raw(`GET ${path} HTTP/1.1\n${headers}\n\n`);
+
+describe("a request is refused before any work", () => {
+  test.each([
+    { why: "names another machine", headers: "Host: evil.example", status: 421 },
+    {
+      why: "names one that begins like ours",
+      headers: "Host: localhost.evil.example",
+      status: 421,
+    },
+    { why: "hides a path in its host", headers: "Host: a/?x=", status: 421 },
+    { why: "has no host", headers: "X: y", status: 400 },
+    { why: "has two hosts", headers: "Host: localhost\nHost: localhost", status: 400 },
+    { why: "has two keys", headers: "Host: localhost\nX-Api-Key: a\nX-Api-Key: b", status: 400 },
+    {
+      why: "comes from a foreign page",
+      headers: "Host: localhost\nOrigin: https://evil.example",
+      status: 403,
+    },
+    { why: "comes from an opaque page", headers: "Host: localhost\nOrigin: null", status: 403 },
+    {
+      why: "comes from another port's page",
+      headers: "Host: localhost:1\nOrigin: http://localhost:2",
+      status: 403,
+    },
+    {
+      why: "comes from across sites",
+      headers: "Host: localhost\nSec-Fetch-Site: cross-site",
+      status: 403,
+    },
+    {
+      why: "asks for a web socket",
+      headers: "Host: localhost\nConnection: upgrade\nUpgrade: websocket",
+      status: 400,
+    },
+    { why: "has too many headers", headers: `Host: localhost${"\nX: y".repeat(100)}`, status: 431 },
+    {
+      why: "has too large a header",
+      headers: `Host: localhost\nX: ${"y".repeat(17 * 1024)}`,
+      status: 431,
+    },
+    { why: "has a space before the colon", headers: "Host : localhost", status: 400 },
+  ])("that $why: $status", async ({ headers, status }) => {
+    const answer = await get("/v1/models", headers);
+    expect(answer.status).toBe(status);
+    expect(answer.text).not.toContain('"object":"list"');
+    expect(answer.text.toLowerCase()).not.toContain("access-control-allow-origin");
+  });
+
+  test.each([
+    "/v1/../v1/models",
+    "/V1/models",
+    "/v1/models/",
+    "/v1%2fmodels",
+    "/v1/models;x",
+    "//v1/models",
+    "http://x/v1/models",
+    "/v1/models/%E0%A4%A",
+    "/v1/%zz",
+    `/v1/models?${"x".repeat(9_000)}`,
+  ])("whose path is %s", async (path) => {
+    const answer = await get(path, "Host: localhost");
+    expect([400, 404, 414]).toContain(answer.status);
+  });
+
+  test.each(["TRACE", "FOO", "CONNECT"])("whose method is %s", async (method) => {
+    const target = method === "CONNECT" ? "x:443" : "/v1/models";
+    const { status } = await raw(`${method} ${target} HTTP/1.1\nHost: localhost\n\n`);
+    // 0: closed without an answer, which is what the runtime does with a tunnel.
+    expect([0, 400, 405, 501]).toContain(status);
+  });
+
+  test("that announces more than any route takes, before it is sent", async () => {
+    const head = `POST /v1/chat/completions HTTP/1.1\nHost: localhost\nContent-Type: application/json\nContent-Length: 10737418240`;
+    expect((await raw(`${head}\n\n`)).status).toBe(413);
+    const asked = await raw(`${head}\nExpect: 100-continue\n\n`);
+    expect(asked.status).toBe(413);
+    expect(asked.text).not.toContain("100 Continue");
+  });
+
+  test.each([
+    "Content-Length: 3\nTransfer-Encoding: chunked",
+    "Content-Length: 3\nContent-Length: 4",
+    "Transfer-Encoding: xchunked",
+  ])("whose framing is ambiguous: %s", async (framing) => {
+    const { status, text } = await raw(
+      `POST /v1/models HTTP/1.1\nHost: localhost\nContent-Type: application/json\n${framing}\n\n0\n\nGET /health HTTP/1.1\nHost: localhost\n\n`,
+    );
+    expect(status).toBe(400);
+    expect(text).not.toContain('"status":"ok"');
+  });
+
+  test("that is no HTTP", async () => {
+    expect((await raw("\u0016\u0003\u0001 hello\n\n")).status).toBe(400);
+    expect((await raw("PRI * HTTP/2.0\n\nSM\n\n")).status).toBeGreaterThanOrEqual(400);
+  });
+});
+
+describe("a body", () => {
+  const post = (headers: Record<string, string>, payload: string) =>
+    app.inject({ method: "POST", url: "/v1/chat/completions", headers, payload });
+
+  test.each([
+    { type: "text/plain", status: 415 },
+    { type: "application/x-www-form-urlencoded", status: 415 },
+    { type: "application/json garbage", status: 415 },
+    { type: "application/json; charset=utf-8", status: 404 },
+    { type: "Application/JSON", status: 404 },
+  ])("of the type $type is answered with $status", async ({ type, status }) => {
+    const body = JSON.stringify({ model: "none", messages: [{ role: "user", content: "x" }] });
+    expect((await post({ "content-type": type }, body)).statusCode).toBe(status);
+  });
+
+  test("that is compressed is refused", async () => {
+    const headers = { "content-type": "application/json", "content-encoding": "gzip" };
+    expect((await post(headers, "{}")).statusCode).toBe(415);
+  });
+
+  test("over 1 MiB is refused where no pictures can be", async () => {
+    const payload = JSON.stringify({ model_name: "x".repeat(2 * 1024 * 1024) });
+    const headers = { "content-type": "application/json" };
+    const reply = await app.inject({ method: "POST", url: "/v1/models", headers, payload });
+    expect(reply.statusCode).toBe(413);
+    expect(reply.json()).toMatchObject({ error: { code: "invalid_request" } });
+  });
+});
+
+describe("routes", () => {
+  test("the probe answers anyone, even a foreign page", async () => {
+    const reply = await app.inject({ url: "/health", headers: { origin: "https://evil.example" } });
+    expect(reply.json()).toEqual({ status: "ok", version: "1.2.3" });
+  });
+
+  test("our own page may ask", async () => {
+    const headers = { host: "localhost:9997", origin: "http://localhost:9997" };
+    expect((await app.inject({ url: "/v1/models", headers })).json()).toEqual({
+      object: "list",
+      data: [],
+    });
+  });
+
+  test("a wrong method is told the right one", async () => {
+    const reply = await app.inject({ url: "/v1/chat/completions" });
+    expect(reply.statusCode).toBe(405);
+    expect(reply.json().error.message).toBe("This route takes POST, not GET.");
+  });
+
+  test.each([
+    { body: {}, status: 400, says: /Say what to launch/ },
+    { body: { model_path: "./relative" }, status: 400, says: /needs an absolute path/ },
+    { body: { model_path: "/no/such/dir" }, status: 404, says: /There is no directory dir\./ },
+    { body: { model_name: "llama-3.2-vision" }, status: 404, says: /does not download models/ },
+    { body: { model_name: "demo", replica: 2 }, status: 400, says: /does not support "replica"/ },
+    { body: { model_name: "demo", max_mdoel_len: 5 }, status: 400, says: /"max_mdoel_len"/ },
+    { body: { model_name: "demo", model_uid: "a/b" }, status: 400, says: /"model_uid"/ },
+  ])("a launch of $body is refused with a sentence", async ({ body, status, says }) => {
+    const reply = await app.inject({ method: "POST", url: "/v1/models", payload: body });
+    expect(reply.json().error.message).toMatch(says);
+    expect(reply.statusCode).toBe(status);
+  });
+
+  test("terminating what is not there says what is", async () => {
+    const reply = await app.inject({ method: "DELETE", url: "/v1/models/gone" });
+    expect(reply.statusCode).toBe(404);
+    expect(reply.json().error.message).toBe(
+      'No model is called "gone". None is running: launch one with atalaya launch DIRECTORY.',
+    );
+  });
+});
