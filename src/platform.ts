@@ -17,9 +17,6 @@ export type PlatformOptions = {
   readonly parts?: Partial<SupervisorParts>;
 };
 
-/** After the answers have ended, connections get this long to take the rest. */
-const lingerMs = 2_000;
-
 /** Everything that runs in this process. Disposing it ends the servers and frees the models at once. */
 export class Platform implements AsyncDisposable {
   readonly supervisor: Supervisor;
@@ -65,18 +62,12 @@ export class Platform implements AsyncDisposable {
   /** Refuse new work, let the answers under way end for `drainMs`, then free everything. */
   async close({ drainMs = defaultDrainMs } = {}): Promise<void> {
     await this.supervisor.close({ drainMs });
-    await Promise.all(this.#apps.splice(0).map(closeApp));
+    await Promise.all(this.#apps.splice(0).map((app) => app.close()));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close({ drainMs: 0 });
   }
-}
-
-async function closeApp(app: App): Promise<void> {
-  const timer = setTimeout(() => app.server.closeAllConnections(), lingerMs);
-  await app.close();
-  clearTimeout(timer);
 }
 
 function portOf(app: App): number | undefined {

@@ -6,6 +6,7 @@ import type { Logger } from "../base/logger.ts";
 import type { Router } from "../supervisor/router.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import { limitBodiesInFlight } from "./body-budget.ts";
+import { closeWhenAnswered } from "./closing.ts";
 import { sendError, toHttpError } from "./error-reply.ts";
 import { guardEveryRequest } from "./guard.ts";
 import type { App } from "./http.ts";
@@ -30,7 +31,6 @@ export function buildApp({ supervisor, router, log, version }: AppServices): App
     bodyLimit: httpLimits.bodyBytes,
     requestTimeout: httpLimits.bodyTimeMs,
     keepAliveTimeout: httpLimits.keepAliveMs,
-    forceCloseConnections: "idle",
     http: { maxHeaderSize: httpLimits.headerBytes },
     clientErrorHandler: (error, socket) => refuseBrokenRequest(error, socket),
     frameworkErrors: (error, _request, reply) => {
@@ -52,6 +52,7 @@ export function buildApp({ supervisor, router, log, version }: AppServices): App
   app.setNotFoundHandler((request, reply) => sendError(reply, notFound(app, request), log));
   guardEveryRequest(app);
   limitBodiesInFlight(app);
+  closeWhenAnswered(app);
   logEveryRequest(app, log);
 
   app.get("/health", { config: { isPublicProbe: true } }, (): HealthReply => {
