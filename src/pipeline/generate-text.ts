@@ -1,0 +1,88 @@
+/** An engine's tokens become an answer's text, which ends where a stop string begins. */
+import type { TokenId } from "../base/ids.ts";
+import type { EngineModelInfo } from "../engines/engine.ts";
+import type { EngineEvent } from "../generation/engine-prompt.ts";
+import type { FinishReason, GeneratedToken, GenerateEvent } from "../generation/event.ts";
+import { Detokenizer } from "../tokenizer/detokenize.ts";
+import type { Vocabulary } from "../tokenizer/vocabulary.ts";
+import { StopStrings } from "./stop-strings.ts";
+
+export type TextOptions = {
+  readonly promptTokenIds: readonly TokenId[];
+  readonly vocabulary: Vocabulary;
+  readonly model: EngineModelInfo;
+  /** Text that ends the answer; it is not part of it. */
+  readonly stop: readonly string[];
+};
+
+/**
+ * Turn one engine's answer into events for whoever asked.
+ *
+ * Every token is reported in exactly one `text-delta`, the stop token too; its text may come later,
+ * while a character or a stop string is open. Special tokens and stop tokens have no text. When a stop
+ * string is complete the loop over `events` is left, which stops the engine.
+ */
+export async function* generateText(
+  events: AsyncIterable<EngineEvent>,
+  { promptTokenIds, vocabulary, model, stop }: TextOptions,
+): AsyncGenerator<GenerateEvent, void> {
+  const detokenizer = new Detokenizer();
+  const stops = new StopStrings(stop);
+  const stopIds = new Set(model.stopTokenIds);
+  let completionTokens = 0;
+  let imageTokens = 0;
+  const finish = (reason: FinishReason): GenerateEvent => ({
+    type: "finish",
+    reason,
+    usage: { promptTokens: promptTokenIds.length, completionTokens, imageTokens },
+  });
+
+  yield { type: "started", promptTokenIds };
+  for await (const event of events) {
+    switch (event.type) {
+      case "image": {
+        const { type: _, ...report } = event;
+        imageTokens += report.grid.rows * report.grid.columns * model.visionTokensPerTile;
+        yield { type: "image", report };
+        break;
+      }
+      case "token": {
+        completionTokens += 1;
+        const isShown = !stopIds.has(event.tokenId) && !vocabulary.isSpecial(event.tokenId);
+        const shown = isShown ? detokenizer.push(vocabulary.bytesOf(event.tokenId)) : "";
+        const { text, isStopped } = stops.push(shown);
+        yield { type: "text-delta", text, tokens: [toGeneratedToken(event, vocabulary)] };
+        if (isStopped) {
+          yield finish("stop");
+          return;
+        }
+        break;
+      }
+      case "finish": {
+        const last = stops.push(detokenizer.end());
+        const rest = last.isStopped ? last.text : last.text + stops.end();
+        if (rest !== "") yield { type: "text-delta", text: rest, tokens: [] };
+        yield finish(last.isStopped ? "stop" : event.reason);
+        return;
+      }
+      default:
+        event satisfies never;
+    }
+  }
+  throw new Error("the engine's answer ended without saying why");
+}
+
+function toGeneratedToken(
+  { tokenId, logprob, topLogprobs }: Extract<EngineEvent, { type: "token" }>,
+  vocabulary: Vocabulary,
+): GeneratedToken {
+  return {
+    tokenId,
+    bytes: vocabulary.bytesOf(tokenId),
+    logprob,
+    topLogprobs: topLogprobs.map((other) => ({
+      ...other,
+      bytes: vocabulary.bytesOf(other.tokenId),
+    })),
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * What stands in front of every engine: a request goes in, an answer's events come out.
+ *
+ * It belongs to a checkpoint, not to an engine: replicas and engines of any kind share one.
+ */
+import type { Engine } from "../engines/engine.ts";
+import type { GenerateEvent } from "../generation/event.ts";
+import type { GenerateRequest } from "../generation/request.ts";
+import { openTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
+import { generateText } from "./generate-text.ts";
+import { prepareRequest } from "./prepare.ts";
+
+export class Pipeline implements AsyncDisposable {
+  readonly tokenizer: Tokenizer;
+  readonly #now: () => Date;
+
+  /** The tokenizer is the pipeline's from here on. */
+  constructor(tokenizer: Tokenizer, { now = () => new Date() }: { now?: () => Date } = {}) {
+    this.tokenizer = tokenizer;
+    this.#now = now;
+  }
+
+  /**
+   * Open the tokenizer and chat template of a checkpoint.
+   *
+   * @param directory in Hugging Face layout, absolute
+   * @param options.now what chat templates take the date from
+   * @throws PlatformError `corrupt_model_file`
+   */
+  static async open(directory: string, options: { now?: () => Date } = {}): Promise<Pipeline> {
+    return new Pipeline(await openTokenizer(directory), options);
+  }
+
+  /**
+   * Answer `request` on `engine`. Leaving the loop, or aborting `signal`, stops the work.
+   *
+   * @throws PlatformError what `prepareRequest` and the engine say
+   */
+  async *generate(
+    engine: Engine,
+    request: GenerateRequest,
+    { signal }: { readonly signal: AbortSignal },
+  ): AsyncGenerator<GenerateEvent, void> {
+    const { model } = engine;
+    const { prompt, sampling } = await prepareRequest(request, {
+      tokenizer: this.tokenizer,
+      model,
+      dateString: dayMonthYear(this.#now()),
+      signal,
+    });
+    yield* generateText(engine.generate(prompt, { sampling, signal }), {
+      promptTokenIds: prompt.tokenIds,
+      vocabulary: this.tokenizer.vocabulary,
+      model,
+      stop: request.sampling.stop,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.tokenizer[Symbol.asyncDispose]();
+  }
+}
+
+/** Local time, as Python's `%d %b %Y` writes it: "03 Nov 2026". */
+export function dayMonthYear(date: Date): string {
+  const month = date.toLocaleString("en-US", { month: "short" });
+  return `${String(date.getDate()).padStart(2, "0")} ${month} ${date.getFullYear()}`;
+}

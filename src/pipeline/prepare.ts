@@ -1,0 +1,179 @@
+/** From what a caller asks for to all that an engine sees: token ids, pictures, bounded numbers. */
+import { PlatformError } from "../base/errors.ts";
+import type { TokenId } from "../base/ids.ts";
+import type { EngineModelInfo } from "../engines/engine.ts";
+import type { EnginePrompt, EngineSampling, Picture } from "../generation/engine-prompt.ts";
+import type {
+  ChatPrompt,
+  EncodedImage,
+  GenerateRequest,
+  RawPrompt,
+  SamplingParams,
+} from "../generation/request.ts";
+import { contentHash } from "../image/content-hash.ts";
+import { decodeImage } from "../image/decode.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { checkSamplingParams } from "./check-sampling.ts";
+import { completeRawPrompt, markerMismatch } from "./raw-prompt.ts";
+
+export type PreparedRequest = {
+  readonly prompt: EnginePrompt;
+  readonly sampling: EngineSampling;
+};
+
+export type PrepareContext = {
+  readonly tokenizer: Tokenizer;
+  readonly model: EngineModelInfo;
+  /** What chat templates are told, such as "23 Nov 2026". */
+  readonly dateString: string;
+  readonly signal: AbortSignal;
+};
+
+/** Pictures of one request, at most. */
+const maxImages = 8;
+
+/**
+ * Check a request, decode its pictures, render its messages, encode its text.
+ *
+ * @throws PlatformError `invalid_request`, `invalid_image`, `context_length_exceeded`, `cancelled`,
+ *   `queue_full`, `corrupt_model_file` when tokenizer and model do not belong together
+ */
+export async function prepareRequest(
+  { prompt, sampling }: GenerateRequest,
+  context: PrepareContext,
+): Promise<PreparedRequest> {
+  checkSamplingParams(sampling);
+  checkTexts(prompt);
+  const images = imagesOf(prompt);
+  if (images.length > maxImages) {
+    throw new PlatformError(
+      "invalid_request",
+      `The request has ${images.length} pictures; at most ${maxImages} are accepted. Send fewer.`,
+    );
+  }
+  // The text first: it is cheaper, and most of what can be wrong shows there.
+  const tokenIds =
+    prompt.type === "chat"
+      ? await encodeChat(prompt, images.length, context)
+      : await encodeRaw(prompt, context);
+  checkTokenIds(tokenIds, context.model);
+  const engineSampling = toEngineSampling(sampling, tokenIds.length, context.model);
+  const pictures = await Promise.all(images.map((image) => decodePicture(image, context.signal)));
+  return { prompt: { tokenIds, pictures }, sampling: engineSampling };
+}
+
+async function encodeChat(
+  { messages }: ChatPrompt,
+  numImages: number,
+  { tokenizer, model, dateString, signal }: PrepareContext,
+): Promise<readonly TokenId[]> {
+  const { tokenIds } = await tokenizer.renderChat(messages, {
+    addGenerationPrompt: true,
+    dateString,
+    signal,
+  });
+  const numMarkers = tokenIds.filter((id) => id === model.imageTokenId).length;
+  if (numMarkers !== numImages) {
+    throw markerMismatch({ numMarkers, numImages, marker: markersOf(tokenizer, model).image });
+  }
+  return tokenIds;
+}
+
+async function encodeRaw(
+  { text, images, bos }: RawPrompt,
+  { tokenizer, model, signal }: PrepareContext,
+): Promise<readonly TokenId[]> {
+  const markers = markersOf(tokenizer, model);
+  const completed = completeRawPrompt(text, { numImages: images.length, bos, markers });
+  const tokenIds = await tokenizer.encode(completed, { specialTokens: true, signal });
+  if (tokenIds.length === 0) {
+    throw new PlatformError("invalid_request", "The prompt is empty. Give at least one token.");
+  }
+  return tokenIds;
+}
+
+/** How the model's own special tokens are written. */
+function markersOf(
+  { vocabulary }: Tokenizer,
+  model: EngineModelInfo,
+): { readonly begin: string; readonly image: string } {
+  const textOf = (id: TokenId): string => {
+    const text = new TextDecoder().decode(vocabulary.bytesOf(id));
+    if (vocabulary.idOf(text) === id) return text;
+    throw new PlatformError(
+      "corrupt_model_file",
+      `The model's config.json names token ${id}, which tokenizer.json does not have as an added token. Fetch both files from the same checkpoint.`,
+    );
+  };
+  return { begin: textOf(model.bosTokenId), image: textOf(model.imageTokenId) };
+}
+
+function checkTokenIds(tokenIds: readonly TokenId[], model: EngineModelInfo): void {
+  const wrong = tokenIds.find((id) => id >= model.numEmbeddings);
+  if (wrong === undefined) return;
+  throw new PlatformError(
+    "corrupt_model_file",
+    `tokenizer.json gives token ${wrong}; the model has ${number(model.numEmbeddings)} embeddings. Fetch both files from the same checkpoint.`,
+  );
+}
+
+function toEngineSampling(
+  sampling: SamplingParams,
+  numPromptTokens: number,
+  model: EngineModelInfo,
+): EngineSampling {
+  const { stop: _, maxTokens, seed, ...numbers } = sampling;
+  const room = model.contextLength - numPromptTokens;
+  if (room < 1) {
+    throw new PlatformError(
+      "context_length_exceeded",
+      `The prompt has ${number(numPromptTokens)} tokens; this model takes ${number(model.contextLength)}, and the answer needs at least one. Shorten it, or launch with a larger --max-model-len.`,
+    );
+  }
+  if (maxTokens !== undefined && maxTokens > room) {
+    throw new PlatformError(
+      "context_length_exceeded",
+      `The prompt has ${number(numPromptTokens)} tokens and max_tokens is ${number(maxTokens)}; this model takes ${number(model.contextLength)} together. Ask for at most ${number(room)}, or leave max_tokens out.`,
+      { details: { param: "max_tokens" } },
+    );
+  }
+  return {
+    ...numbers,
+    maxTokens: maxTokens ?? room,
+    seed: seed === undefined ? undefined : Number(BigInt.asUintN(32, BigInt(seed))),
+    stopTokenIds: model.stopTokenIds,
+  };
+}
+
+async function decodePicture({ bytes }: EncodedImage, signal: AbortSignal): Promise<Picture> {
+  const image = await decodeImage(bytes, { signal });
+  return { ...image, contentHash: contentHash(image) };
+}
+
+function imagesOf(prompt: ChatPrompt | RawPrompt): readonly EncodedImage[] {
+  if (prompt.type === "raw") return prompt.images;
+  return prompt.messages.flatMap(({ content }) =>
+    content.flatMap((part) => (part.type === "image" ? [part.image] : [])),
+  );
+}
+
+function checkTexts(prompt: ChatPrompt | RawPrompt): void {
+  if (prompt.type === "chat" && prompt.messages.length === 0) {
+    throw new PlatformError("invalid_request", "There are no messages. Send at least one.");
+  }
+  const texts =
+    prompt.type === "raw"
+      ? [prompt.text]
+      : prompt.messages.flatMap(({ content }) =>
+          content.flatMap((part) => (part.type === "text" ? [part.text] : [])),
+        );
+  if (texts.every((text) => text.isWellFormed())) return;
+  throw new PlatformError(
+    "invalid_request",
+    "The text holds half a character (a lone UTF-16 surrogate). Send whole characters.",
+  );
+}
+
+function number(value: number): string {
+  return value.toLocaleString("en-US");
+}
