@@ -18,7 +18,9 @@ export function toModelRecord(instance: ModelInstance): ModelRecord {
     model_format: "pytorch",
     quantization: "none",
     model_size_in_billions: null,
-    model_ability: isReady ? [instance.pipeline.canChat ? "chat" : "generate", "vision"] : [],
+    model_ability: isReady
+      ? [instance.pipeline.tokenizer.hasChatTemplate ? "chat" : "generate", "vision"]
+      : [],
     context_length: isReady ? instance.engine.model.contextLength : null,
     replica: 1,
     profile,

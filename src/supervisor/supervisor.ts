@@ -164,6 +164,7 @@ export class Supervisor implements AsyncDisposable {
     const defaultSampling = await readDefaultSampling(directory);
     const pipeline = await this.#parts.openPipeline(directory);
     try {
+      slot.loading.signal.throwIfAborted();
       const engine = await load(
         { directory, profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads },
         {

@@ -19,6 +19,8 @@ import { readVocabulary, type Vocabulary, type VocabularyTable } from "./vocabul
 
 export interface Tokenizer extends AsyncDisposable {
   readonly vocabulary: Vocabulary;
+  /** Without one the checkpoint is a base model, which continues text and does not chat. */
+  readonly hasChatTemplate: boolean;
   /**
    * Encode text as it is; nothing is added.
    *
@@ -48,7 +50,7 @@ export interface Tokenizer extends AsyncDisposable {
   ): Promise<RenderedPrompt>;
 }
 
-export type RenderedPrompt = {
+type RenderedPrompt = {
   readonly tokenIds: readonly TokenId[];
   /** What the template made, special strings and all; for people to look at, not to encode again. */
   readonly text: string;
@@ -146,10 +148,12 @@ type Parts = {
 
 class ThreadedTokenizer implements Tokenizer {
   readonly vocabulary: Vocabulary;
+  readonly hasChatTemplate: boolean;
   readonly #parts: Parts;
 
   constructor(parts: Parts) {
     this.vocabulary = parts.vocabulary;
+    this.hasChatTemplate = parts.template !== undefined;
     this.#parts = parts;
   }
 

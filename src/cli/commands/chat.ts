@@ -76,9 +76,11 @@ async function converse(
     }
   });
   lines.prompt();
+  let hasLeft = false;
   for await (const line of lines) {
     const text = line.trim();
-    if (text === "/bye") break;
+    hasLeft = text === "/bye";
+    if (hasLeft) break;
     if (text === "/clear") {
       turns = opening;
       note(terminal, "The conversation is forgotten.");
@@ -94,6 +96,8 @@ async function converse(
     lines.prompt();
   }
   lines.close();
+  // After Ctrl-D the cursor still stands behind the prompt.
+  if (!hasLeft && terminal.stdin.isTTY) note(terminal, "");
 }
 
 /** @returns the conversation with the question and its answer, or as it was when that failed */

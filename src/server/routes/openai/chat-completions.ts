@@ -4,11 +4,12 @@ import { unsupportedByChat } from "../../known-fields.ts";
 import { httpLimits } from "../../limits.ts";
 import { answer, type Dialect, type GeneratingServices } from "./generate.ts";
 import { toChatChunks, toChatCompletion } from "./to-chat.ts";
-import { fromChatRequest } from "./to-generate-request.ts";
+import { fromChatRequest, ignoredInMessages } from "./to-generate-request.ts";
 
 const dialect: Dialect<ChatCompletionRequest> = {
   schema: ChatCompletionRequest,
   unsupported: unsupportedByChat,
+  ignoredInside: ({ messages }) => ignoredInMessages(messages),
   idPrefix: "chatcmpl-",
   toRequest: fromChatRequest,
   toReply: toChatCompletion,

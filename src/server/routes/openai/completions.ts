@@ -9,6 +9,7 @@ import { fromCompletionRequest } from "./to-generate-request.ts";
 const dialect: Dialect<CompletionRequest> = {
   schema: CompletionRequest,
   unsupported: unsupportedByCompletions,
+  ignoredInside: () => [],
   idPrefix: "cmpl-",
   toRequest: fromCompletionRequest,
   toReply: toCompletion,

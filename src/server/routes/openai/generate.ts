@@ -28,6 +28,8 @@ type GeneratingBody = {
 export type Dialect<Body extends GeneratingBody> = {
   readonly schema: z.ZodObject & z.ZodType<Body>;
   readonly unsupported: UnsupportedFields;
+  /** Names of fields further inside that nothing reads. */
+  readonly ignoredInside: (body: Body) => readonly string[];
   readonly idPrefix: string;
   readonly toRequest: (body: Body, defaults: DefaultSampling) => GenerateRequest;
   readonly toReply: (answer: Answer, head: AnswerHead, request: GenerateRequest) => object;
@@ -53,6 +55,7 @@ export async function answer<Body extends GeneratingBody>(
     known: Object.keys(dialect.schema.shape),
     unsupported: dialect.unsupported,
   });
+  ignored.push(...dialect.ignoredInside(body));
   if (ignored.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(ignored));
 
   const request = dialect.toRequest(body, router.defaultsOf(body.model));

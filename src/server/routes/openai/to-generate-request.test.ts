@@ -1,7 +1,11 @@
 import { ChatCompletionRequest, CompletionRequest } from "@atalaya/protocol";
 import { describe, expect, test } from "vitest";
 import type { GenerateRequest } from "../../../generation/request.ts";
-import { fromChatRequest, fromCompletionRequest } from "./to-generate-request.ts";
+import {
+  fromChatRequest,
+  fromCompletionRequest,
+  ignoredInMessages,
+} from "./to-generate-request.ts";
 
 const defaults = { temperature: 0.6, topK: 0, topP: 0.9, minP: 0, repetitionPenalty: 1 };
 
@@ -49,15 +53,23 @@ describe("a chat request", () => {
     expect(() => chat({ top_logprobs: 4 })).toThrow(/needs "logprobs": true/);
   });
 
-  test("folds a seed of 64 bits into 32", () => {
-    expect(chat({ seed: 7 }).sampling.seed).toBe(7);
-    expect(chat({ seed: -1 }).sampling.seed).toBe(2 ** 32 - 1);
-    expect(chat({ seed: 2 ** 40 + 5 }).sampling.seed).toBe(5);
-  });
-
   test("calls a developer's message the system's", () => {
     const { prompt } = chat({ messages: [{ role: "developer", content: "x" }] });
     expect(prompt).toMatchObject({ messages: [{ role: "system" }] });
+  });
+
+  test("names what nothing reads, once each", () => {
+    const image_url = { url: "data:,", detail: "low" as const };
+    const message = {
+      role: "user" as const,
+      name: "me",
+      content: [{ type: "image_url" as const, image_url }],
+    };
+    expect(ignoredInMessages([message, message])).toEqual([
+      "messages[].name",
+      "messages[].content[].image_url.detail",
+    ]);
+    expect(ignoredInMessages([{ role: "assistant", content: null, tool_calls: [] }])).toEqual([]);
   });
 
   test.each([

@@ -80,7 +80,7 @@ function toSampling(
     presencePenalty: body.presence_penalty ?? 0,
     frequencyPenalty: body.frequency_penalty ?? 0,
     repetitionPenalty: body.repetition_penalty ?? defaults.repetitionPenalty,
-    seed: body.seed == null ? undefined : Number(BigInt.asUintN(32, BigInt(body.seed))),
+    seed: body.seed ?? undefined,
     stop: typeof body.stop === "string" ? [body.stop] : (body.stop ?? []),
   };
 }
@@ -107,6 +107,27 @@ function toMessage(message: WireMessage, index: number): ChatMessage {
     role: role === "developer" ? "system" : role,
     content: toParts(content ?? "", `${field}.content`),
   };
+}
+
+/** What messages carry that nothing reads, each name once: `messages[].name`. */
+export function ignoredInMessages(messages: readonly WireMessage[]): string[] {
+  const ignored = messages.flatMap(({ content, ...message }) => [
+    ...Object.keys(message)
+      .filter((key) => !readInMessages.has(key))
+      .map((key) => `messages[].${key}`),
+    ...(Array.isArray(content) && content.some(wantsDetail)
+      ? ["messages[].content[].image_url.detail"]
+      : []),
+  ]);
+  return [...new Set(ignored)];
+}
+
+const readInMessages: ReadonlySet<string> = new Set(["role", "tool_calls", "function_call"]);
+
+/** Every picture is given in full: `auto` asks for nothing else. */
+function wantsDetail(part: ChatContentPart): boolean {
+  if (part.type !== "image_url" || typeof part.image_url === "string") return false;
+  return part.image_url.detail != null && part.image_url.detail !== "auto";
 }
 
 function toParts(content: string | readonly ChatContentPart[], field: string): ContentPart[] {

@@ -1,0 +1,234 @@
+/** The shipped program, as built, over a real engine and a checkpoint of random weights. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import sharp from "sharp";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { demoCheckpoint, packageRoot } from "../../src/config/package.ts";
+import { tinyCheckpoint } from "../support/serve.ts";
+
+const program = join(packageRoot(), "dist/src/cli/main.js");
+const running = new Set<ChildProcess>();
+
+beforeAll(() => {
+  if (!existsSync(program)) throw new Error("Build first: npm run build");
+});
+
+afterEach(() => {
+  for (const child of running) child.kill("SIGKILL");
+  running.clear();
+});
+
+type Ended = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
+
+class Program {
+  stdout = "";
+  stderr = "";
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    const child = spawn(process.execPath, [program, ...args], {
+      cwd: packageRoot(),
+      env: { ...process.env, NO_COLOR: "1", ...env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    running.add(child);
+    this.child = child;
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
+    this.ended = new Promise((resolve) => {
+      child.once("close", (exitCode) => {
+        running.delete(child);
+        resolve({ exitCode, stdout: this.stdout, stderr: this.stderr });
+      });
+    });
+  }
+
+  /** Wait until the program has written something. */
+  async says(pattern: RegExp): Promise<string> {
+    for (let wait = 0; wait < 600; wait++) {
+      const found = pattern.exec(this.stdout + this.stderr);
+      if (found !== null) return found[1] ?? found[0];
+      if (this.child.exitCode !== null) break;
+      await sleep(50);
+    }
+    throw new Error(`never said ${pattern}:\n${this.stdout}\n${this.stderr}`);
+  }
+}
+
+const atalaya = (...args: readonly string[]): Promise<Ended> => new Program(args).ended;
+
+async function serveTiny(): Promise<{ program: Program; url: string }> {
+  const server = new Program(["serve", tinyCheckpoint, "--port", "0"]);
+  const url = await server.says(/Serving at (\S+)\/v1/);
+  await server.says(/is ready/);
+  return { program: server, url };
+}
+
+async function takePort(): Promise<{ port: number } & AsyncDisposable> {
+  const blocker = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => blocker.once("listening", resolve));
+  const address = blocker.address();
+  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+  return {
+    port,
+    [Symbol.asyncDispose]: async () => {
+      await new Promise((resolve) => blocker.close(resolve));
+    },
+  };
+}
+
+describe("without a model", () => {
+  test("help shows every command, with examples", async () => {
+    const { exitCode, stdout } = await atalaya("--help");
+    expect(exitCode).toBe(0);
+    for (const command of ["serve", "launch", "list", "terminate", "run", "chat", "demo"]) {
+      expect(stdout).toContain(`  ${command} `);
+      const help = await atalaya(command, "--help");
+      expect(help.exitCode).toBe(0);
+      expect(help.stdout).toMatch(/Examples?:\n {2}\$ atalaya/);
+    }
+  });
+
+  test("the version is the package's", async () => {
+    expect((await atalaya("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test.each([
+    { args: ["run"], exitCode: 2, says: /missing required argument 'model'/ },
+    { args: ["run", "demo", "x", "--temperature", "NaN"], exitCode: 2, says: /from 0 to 2/ },
+    { args: ["run", "demo", "x", "--seed", "-1"], exitCode: 2, says: /from 0 to 4294967295/ },
+    { args: ["serve", "--host", "0.0.0.0"], exitCode: 2, says: /other machines can reach/ },
+    {
+      args: ["serve", "--port", "0", "./no-such-dir"],
+      exitCode: 66,
+      says: /There is no directory/,
+    },
+    { args: ["serve", "--port", "0", "llama-3.2-vision"], exitCode: 66, says: /does not download/ },
+    { args: ["run", "./no-such-dir", "hello"], exitCode: 66, says: /There is no directory/ },
+    { args: ["run", "./docs", "hello"], exitCode: 66, says: /holds no model/ },
+    {
+      args: ["run", "demo", "x", "--image", "none.png"],
+      exitCode: 2,
+      says: /no picture file none.png/,
+    },
+    { args: ["list", "--endpoint", "http://127.0.0.1:9"], exitCode: 69, says: /No server answers/ },
+  ])("$args ends with $exitCode and one sentence", async ({ args, exitCode, says }) => {
+    const ended = await atalaya(...args);
+    expect(ended.stderr).toMatch(says);
+    expect(ended.stderr).not.toMatch(/\n\s+at /);
+    expect(ended.exitCode).toBe(exitCode);
+    expect(ended.stdout).toBe("");
+  });
+
+  test("a port in use is one sentence that names it and another", async () => {
+    await using taken = await takePort();
+    const ended = await atalaya("serve", "--port", `${taken.port}`);
+    expect(ended.exitCode).toBe(73);
+    expect(ended.stderr).toBe(
+      `atalaya: Port ${taken.port} on 127.0.0.1 is taken by another program. Choose another with --port or ATALAYA_PORT, such as ATALAYA_PORT=9998.\n`,
+    );
+  });
+});
+
+describe("with a checkpoint", () => {
+  test("run --raw --json prints one object with every token", async () => {
+    const picture = await sharp({
+      create: { width: 40, height: 24, channels: 3, background: "teal" },
+    })
+      .png()
+      .toBuffer();
+    const path = join(packageRoot(), "dist", "teal.png");
+    await sharp(picture).toFile(path);
+    const args = ["run", tinyCheckpoint, "--raw", "--json", "--prompt"];
+    const options = ["--max-tokens", "6", "--temperature", "0", "--logprobs", "10"];
+    const prompt = "<|begin_of_text|><|image|>ab";
+    const ended = await atalaya(...args, prompt, "--image", path, ...options);
+    expect(ended.stderr).toBe("");
+    expect(ended.exitCode).toBe(0);
+    const result = JSON.parse(ended.stdout);
+    expect(result.prompt_token_ids.slice(0, 2)).toEqual([1, 256]);
+    expect(result.prompt_token_ids).toHaveLength(4);
+    expect(result.logprobs).toHaveLength(result.token_ids.length);
+    for (const [index, { id, logprob, top }] of result.logprobs.entries()) {
+      expect(id).toBe(result.token_ids[index]);
+      expect(top).toHaveLength(10);
+      // Greedy: what was chosen is the likeliest.
+      expect(top[0]).toEqual({ id, logprob });
+    }
+    expect(result.usage).toMatchObject({ prompt_tokens: 4 });
+    expect(result.images).toMatchObject([{ width: 40, height: 24, source: "encoded" }]);
+  });
+
+  test("serve, list, run against the server, terminate, stop", async () => {
+    const { program: server, url } = await serveTiny();
+    const at = ["--endpoint", url];
+
+    const list = await atalaya("list", ...at);
+    expect(list.stdout).toMatch(/^UID +Type +Name +Format/);
+    expect(list.stdout).toMatch(/^tiny-a +LLM +tiny-a +pytorch .* native +ready$/m);
+
+    const launched = await atalaya("launch", tinyCheckpoint, "--model-uid", "second", ...at);
+    expect(launched).toMatchObject({ exitCode: 0, stdout: "Model uid: second\n" });
+    const again = await atalaya("launch", tinyCheckpoint, "--model-uid", "second", ...at);
+    expect(again).toMatchObject({ exitCode: 73, stdout: "" });
+
+    const answer = await atalaya("run", "second", "hello", "--max-tokens", "4", ...at);
+    expect(answer.exitCode).toBe(0);
+    expect(answer.stderr).toMatch(/\d tokens?/);
+
+    expect((await atalaya("terminate", "--model-uid", "second", ...at)).exitCode).toBe(0);
+    expect((await atalaya("terminate", "second", ...at)).exitCode).toBe(66);
+    expect((await atalaya("list", ...at)).stdout).not.toContain("second");
+
+    server.child.kill("SIGTERM");
+    expect((await server.ended).exitCode).toBe(0);
+  });
+
+  test("chat keeps the conversation, forgets it on /clear, and leaves on /bye", async () => {
+    const chat = new Program(["chat", tinyCheckpoint, "--max-tokens", "3"]);
+    chat.child.stdin?.end("hello\n/clear\n/nonsense\n/bye\nnever asked\n");
+    const ended = await chat.ended;
+    expect(ended.exitCode).toBe(0);
+    expect(ended.stderr).toContain("The conversation is forgotten.");
+    expect(ended.stderr).toContain("There is no command /nonsense.");
+    expect(ended.stderr.match(/^\d+ tokens?/gm)).toHaveLength(1);
+  });
+
+  test("a question interrupted while loading or answering ends with 130, and leaves nothing", async () => {
+    const asked = new Program(["run", tinyCheckpoint, "hello", "--max-tokens", "4000"]);
+    await sleep(700);
+    asked.child.kill("SIGINT");
+    const ended = await asked.ended;
+    expect([0, 130]).toContain(ended.exitCode);
+  });
+});
+
+describe("the demo", () => {
+  const lacks = existsSync(join(demoCheckpoint(), "config.json")) ? undefined : "demo/checkpoint";
+  const title = lacks === undefined ? "" : ` (skipped: there is no ${lacks})`;
+
+  test.skipIf(lacks !== undefined)(`answers once and ends${title}`, async () => {
+    const ended = await new Program(["demo", "--once"], { ATALAYA_PORT: "0" }).ended;
+    expect(ended.stderr).not.toMatch(/atalaya:/);
+    expect(ended.exitCode).toBe(0);
+    const [first] = ended.stdout.split("\n");
+    expect(first).toBe(
+      "This is a small demo model: it knows coloured shapes and numbers, and nothing else.",
+    );
+    expect(ended.stderr).toMatch(/encoded in .* tokens/);
+  });
+
+  test.skipIf(lacks !== undefined)(`stays up until Ctrl-C${title}`, async () => {
+    const shown = new Program(["demo"], { ATALAYA_PORT: "0" });
+    const url = await shown.says(/Serving at (\S+)\/v1/);
+    await shown.says(/run demo .*"\n/);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    shown.child.kill("SIGINT");
+    expect((await shown.ended).exitCode).toBe(0);
+    await expect(fetch(`${url}/health`)).rejects.toThrow();
+  });
+});

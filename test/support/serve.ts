@@ -1,0 +1,67 @@
+/** A server over a fake engine: everything in front of the engine is the real thing. */
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { tokenId } from "../../src/base/ids.ts";
+import { createLogger } from "../../src/base/logger.ts";
+import type { EngineModelInfo } from "../../src/engines/engine.ts";
+import { Platform } from "../../src/platform.ts";
+import { type FakeAnswer, FakeEngine } from "./fake-engine.ts";
+
+/** A checkpoint with a tokenizer of single characters and a plain chat template. */
+export const tinyCheckpoint = fileURLToPath(new URL("../golden/mllama/tiny-a", import.meta.url));
+
+/** What the fake engine says about itself; the ids are those of the tiny checkpoint. */
+const fakeModel: EngineModelInfo = {
+  contextLength: 4_096,
+  vocabSize: 256,
+  numEmbeddings: 264,
+  imageTokenId: tokenId(256),
+  bosTokenId: tokenId(1),
+  stopTokenIds: [tokenId(2), tokenId(6)],
+  visionTokensPerTile: 17,
+};
+
+export interface FakeServer extends AsyncDisposable {
+  /** Without a path. */
+  readonly url: string;
+  readonly platform: Platform;
+  readonly engine: FakeEngine;
+}
+
+/** An engine that speaks the tiny checkpoint's tokens. */
+export async function fakeEngine(answer: FakeAnswer | string): Promise<FakeEngine> {
+  return new FakeEngine(typeof answer === "string" ? { text: answer } : answer, {
+    model: fakeModel,
+    vocabulary: await readVocabulary(),
+  });
+}
+
+/** The model answers to `fake`. */
+export async function serveFakeEngine(answer: FakeAnswer | string): Promise<FakeServer> {
+  const engine = await fakeEngine(answer);
+  const platform = new Platform({
+    log: createLogger("silent"),
+    parts: { findEngine: () => ({ kind: "native", load: async () => engine }) },
+  });
+  await platform.supervisor.launch({
+    model: tinyCheckpoint,
+    uid: "fake",
+    engine: "native",
+    profile: "ref",
+    maxModelLen: undefined,
+    maxNumSeqs: undefined,
+    kvCacheDtype: undefined,
+    numThreads: undefined,
+  });
+  const instance = await platform.supervisor.whenSettled("fake");
+  if (instance.state === "failed") throw instance.error;
+  const url = await platform.listen({ host: "127.0.0.1", port: 0 });
+  return { url, platform, engine, [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose]() };
+}
+
+async function readVocabulary(): Promise<ReadonlyMap<string, number>> {
+  const file = z.object({ model: z.object({ vocab: z.record(z.string(), z.int()) }) });
+  const text = await readFile(`${tinyCheckpoint}/tokenizer.json`, "utf8");
+  return new Map(Object.entries(file.parse(JSON.parse(text)).model.vocab));
+}
