@@ -9,9 +9,9 @@ import { type ModelUid, modelUid } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
 import type { EngineKind, EngineLoader, EngineLoadOptions } from "../engines/engine.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
-import { readDefaultSampling } from "./default-sampling.ts";
-import type { LoadedModel, ModelInstance, ReadyInstance } from "./instance.ts";
+import type { ModelInstance, ReadyInstance } from "./instance.ts";
 import { Leases } from "./leases.ts";
+import { loadModel } from "./load-model.ts";
 import { resolveModel } from "./resolve-model.ts";
 
 export type LaunchOptions = Omit<EngineLoadOptions, "directory"> & {
@@ -143,43 +143,26 @@ export class Supervisor implements AsyncDisposable {
 
   async #load(slot: Slot, load: EngineLoader, options: LaunchOptions): Promise<void> {
     const { uid, directory } = slot.instance;
+    const { profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads } = options;
+    const { log } = this.#parts;
     const startedAt = performance.now();
     try {
-      const loaded = await this.#loadModel(slot, load, { ...options, directory });
-      slot.instance = { ...slot.instance, ...loaded, state: "ready" };
-      const loadMs = Math.round(performance.now() - startedAt);
-      this.#parts.log.info({ modelUid: uid, loadMs }, "model-loaded");
-    } catch (error) {
-      slot.instance = { ...slot.instance, state: "failed", error: this.#shown(error) };
-    }
-  }
-
-  async #loadModel(
-    slot: Slot,
-    load: EngineLoader,
-    options: EngineLoadOptions,
-  ): Promise<LoadedModel> {
-    const { directory, profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads } = options;
-    // The small files first: what is wrong with them is known in a moment.
-    const defaultSampling = await readDefaultSampling(directory);
-    const pipeline = await this.#parts.openPipeline(directory);
-    try {
-      slot.loading.signal.throwIfAborted();
-      const engine = await load(
+      const loaded = await loadModel(
+        { load, openPipeline: this.#parts.openPipeline },
         { directory, profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads },
         {
           signal: slot.loading.signal,
           onProgress: (progress) => {
             if (slot.instance.state === "starting") slot.instance = { ...slot.instance, progress };
           },
-          onLog: (line) =>
-            this.#parts.log.info({ modelUid: slot.instance.uid, line }, "worker-log"),
+          onLog: (line) => log.info({ modelUid: uid, line }, "worker-log"),
         },
       );
-      return { engine, pipeline, defaultSampling };
+      slot.instance = { ...slot.instance, ...loaded, state: "ready" };
+      const loadMs = Math.round(performance.now() - startedAt);
+      log.info({ modelUid: uid, loadMs }, "model-loaded");
     } catch (error) {
-      await pipeline[Symbol.asyncDispose]();
-      throw error;
+      slot.instance = { ...slot.instance, state: "failed", error: this.#shown(error) };
     }
   }
 

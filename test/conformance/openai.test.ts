@@ -1,18 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import OpenAI, { APIError, NotFoundError } from "openai";
 import sharp from "sharp";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { PlatformError } from "../../src/base/errors.ts";
 import { type FakeServer, serveFakeEngine } from "../support/serve.ts";
 
 let server: FakeServer;
 let client: OpenAI;
 
-beforeEach(async () => {
-  server = await serveFakeEngine("A red circle.");
+beforeAll(async () => {
+  server = await serveFakeEngine("");
   client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "unused", maxRetries: 0 });
 });
-afterEach(async () => await server[Symbol.asyncDispose]());
+beforeEach(() => {
+  server.engine.answer = { text: "A red circle." };
+  server.engine.requests.length = 0;
+});
+afterAll(async () => await server[Symbol.asyncDispose]());
 
 const hello = [{ role: "user" as const, content: "What is it?" }];
 
