@@ -18,7 +18,7 @@ import { type DecodeFailure, DecoderProcess } from "./decoder-process.ts";
 import { type ImageFormat, readImageHeader } from "./image-header.ts";
 
 /** What a picture may be at most; the pixels are few enough to decode within the memory limit. */
-export const imageLimits = {
+const imageLimits = {
   fileBytes: 20 * 1024 * 1024,
   side: 16_384,
   pixels: maxPixels,

@@ -25,7 +25,7 @@ const fields: Readonly<Record<NumericField, { readonly name: string } & Range>> 
   logprobs: { name: "logprobs", least: 0, most: 20, isInteger: true },
 };
 
-export const stopLimits = { maxStops: 4, maxLength: 256 } as const;
+const stopLimits = { maxStops: 4, maxLength: 256 } as const;
 
 /**
  * Refuse settings outside their ranges, before anything is narrowed to 32 bits.

@@ -48,7 +48,7 @@ describe("toTemplateMessages", () => {
     expect(
       toTemplateMessages(
         [message("user", text("a"), text("b")), message("user", text("c "), image, text(""))],
-        [],
+        { form: "string", shield: [] },
       ),
     ).toEqual([
       { role: "user", content: "ab" },
@@ -59,10 +59,28 @@ describe("toTemplateMessages", () => {
     ]);
   });
 
+  test("a template that wants lists gets lists, but for system text", () => {
+    expect(
+      toTemplateMessages([message("system", text("s")), message("user", text("a"), text("b"))], {
+        form: "list",
+        shield: [],
+      }),
+    ).toEqual([
+      { role: "system", content: "s" },
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "a" },
+          { type: "text", text: "b" },
+        ],
+      },
+    ]);
+  });
+
   test("every text is shielded", () => {
     const shielded = toTemplateMessages(
       [message("system", text("<1")), message("user", image, text("<2"))],
-      [["<", "\ue000"]],
+      { form: "list", shield: [["<", "\ue000"]] },
     );
     expect(JSON.stringify(shielded)).not.toContain("<");
   });

@@ -7,31 +7,42 @@ export type TemplateMessage = {
   readonly content: string | readonly TemplatePart[];
 };
 
-export type TemplatePart =
+type TemplatePart =
   | { readonly type: "text"; readonly text: string }
   /** A template writes the picture's marker for it. */
   | { readonly type: "image" };
 
 /**
- * Content with a picture becomes a list of parts, other content one string: system text as a list
- * would be printed as Python prints a list.
+ * Whether a template takes text as one string. Some look through every content for pictures, as if
+ * it were a list; in Python that works for a string too, letter by letter, in our renderer it fails.
+ */
+export type ContentForm = "string" | "list";
+
+/**
+ * Content with a picture becomes a list of parts, other content what the template takes. System text
+ * is always a string: as a list it would be printed the way Python prints lists.
  *
  * @param shield laid over every text, so that none of it can be taken for structure
  */
 export function toTemplateMessages(
   messages: readonly ChatMessage[],
-  shield: Shield,
+  { form, shield }: { readonly form: ContentForm; readonly shield: Shield },
 ): TemplateMessage[] {
-  return messages.map(({ role, content }) => ({
-    role,
-    content: content.some(isImage)
-      ? content.map((part) =>
-          part.type === "text"
-            ? { type: "text", text: raiseShield(part.text, shield) }
-            : { type: "image" },
-        )
-      : raiseShield(textOf(content), shield),
-  }));
+  return messages.map(({ role, content }) => {
+    const isList = content.some(isImage) || (form === "list" && role !== "system");
+    return {
+      role,
+      content: isList ? toParts(content, shield) : raiseShield(textOf(content), shield),
+    };
+  });
+}
+
+function toParts(content: readonly ContentPart[], shield: Shield): TemplatePart[] {
+  return content.map((part) =>
+    part.type === "text"
+      ? { type: "text", text: raiseShield(part.text, shield) }
+      : { type: "image" },
+  );
 }
 
 /**

@@ -7,17 +7,20 @@
 import { Environment, Interpreter, Template } from "@huggingface/jinja";
 import { PlatformError } from "../base/errors.ts";
 import { serveThread } from "../base/serve-thread.ts";
-import type { TemplateMessage } from "./template-messages.ts";
+import type { ContentForm, TemplateMessage } from "./template-messages.ts";
 
-export type TemplateData = { readonly source: string };
+export type TemplateData = {
+  /** Jinja. */
+  readonly source: string;
+  /** `bos_token` and its like, from tokenizer_config.json. */
+  readonly namedTokens: Readonly<Record<string, string>>;
+};
 
 export type RenderQuestion = {
   readonly messages: readonly TemplateMessage[];
   readonly addGenerationPrompt: boolean;
   /** Such as "23 Nov 2026"; the template is given no clock. */
   readonly dateString: string;
-  /** `bos_token` and its like, from tokenizer_config.json. */
-  readonly namedTokens: Readonly<Record<string, string>>;
 };
 
 /** Characters; the longest prompt that is encoded is shorter. */
@@ -29,19 +32,35 @@ const maxRange = 100_000;
 /** What the template itself says is wrong with the conversation. */
 class Refusal extends Error {}
 
-serveThread<TemplateData, RenderQuestion, string, undefined>(({ source }) => {
+serveThread<TemplateData, RenderQuestion, string, ContentForm>(({ source, namedTokens }) => {
   const { parsed } = parseTemplate(source);
+  const render = (question: RenderQuestion): string =>
+    checkedOutput(new Interpreter(newEnvironment(question, namedTokens)).run(parsed).value);
   return {
-    ready: undefined,
+    ready: contentForm(render),
     answer: (question) => {
       try {
-        return checkedOutput(new Interpreter(newEnvironment(question)).run(parsed).value);
+        return render(question);
       } catch (error) {
         throw templateError(error);
       }
     },
   };
 });
+
+/** Tried out once, with a conversation that every template knows. */
+function contentForm(render: (question: RenderQuestion) => string): ContentForm {
+  try {
+    render({
+      messages: [{ role: "user", content: "Hello" }],
+      addGenerationPrompt: true,
+      dateString: "26 Jul 2024",
+    });
+    return "string";
+  } catch (error) {
+    return error instanceof Refusal ? "string" : "list";
+  }
+}
 
 function parseTemplate(source: string): Template {
   try {
@@ -55,7 +74,10 @@ function parseTemplate(source: string): Template {
 }
 
 /** The globals of Transformers' templates, but for `strftime_now`: the date is an argument. */
-function newEnvironment(question: RenderQuestion): Environment {
+function newEnvironment(
+  question: RenderQuestion,
+  namedTokens: TemplateData["namedTokens"],
+): Environment {
   const environment = new Environment();
   const variables = {
     true: true,
@@ -68,7 +90,7 @@ function newEnvironment(question: RenderQuestion): Environment {
     raise_exception: (message: unknown) => {
       throw new Refusal(typeof message === "string" ? message : "The messages are not accepted.");
     },
-    ...question.namedTokens,
+    ...namedTokens,
     messages: question.messages,
     add_generation_prompt: question.addGenerationPrompt,
     date_string: question.dateString,

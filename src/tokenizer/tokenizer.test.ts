@@ -146,6 +146,18 @@ describe("the template is found", () => {
   });
 });
 
+test("a template that looks through every content for pictures is given lists", async () => {
+  await using tokenizer = await openTokenizer(
+    withTemplate(`{%- set found = namespace(pictures=0) %}{%- for message in messages %}
+{%- if message['role'] != 'system' %}{%- for part in message['content'] %}
+{%- if part['type'] == 'image' %}{%- set found.pictures = found.pictures + 1 %}
+{%- else %}{{- part['text'] }}{%- endif %}{%- endfor %}
+{%- else %}{{- message['content'] | trim ~ ': ' }}{%- endif %}{%- endfor %}{{- found.pictures }}`),
+  );
+  const system = { role: "system", content: [{ type: "text", text: " S " }] } as const;
+  expect((await tokenizer.renderChat([system, say("hi")], chat)).text).toBe("S: hi0");
+});
+
 describe("a template that does harm is stopped, and the next conversation is served", async () => {
   // One template, told by the message what to do, so that the thread is shown to come back.
   const tokenizer = await openTokenizer(

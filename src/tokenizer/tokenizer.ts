@@ -12,7 +12,7 @@ import { ThreadFailure, WorkerThread } from "../base/worker-thread.ts";
 import type { ChatMessage } from "../generation/request.ts";
 import { readChatTemplate } from "./chat-template.ts";
 import { chooseShield, lowerShield } from "./special-text.ts";
-import { foldSystemIntoUser, toTemplateMessages } from "./template-messages.ts";
+import { type ContentForm, foldSystemIntoUser, toTemplateMessages } from "./template-messages.ts";
 import type { RenderQuestion, TemplateData } from "./template-thread.ts";
 import type { EncodeQuestion, TokenizerData } from "./tokenizer-thread.ts";
 import { readVocabulary, type Vocabulary, type VocabularyTable } from "./vocabulary.ts";
@@ -75,12 +75,15 @@ export const defaultTokenizerLimits: TokenizerLimits = {
 /** Reading a vocabulary of 128,000 tokens takes 0.6 s on a quiet machine. */
 const startTimeoutMs = 60_000;
 
+/** Starting the thread, and rendering one short conversation to try the template out. */
+const templateStartTimeoutMs = 15_000;
+
 /** The tokenizer's tables take 200 MB. */
 const tokenizerHeapMb = 1_024;
 const templateHeapMb = 128;
 
 type EncodeThread = WorkerThread<EncodeQuestion, Uint32Array, VocabularyTable>;
-type RenderThread = WorkerThread<RenderQuestion, string, undefined>;
+type RenderThread = WorkerThread<RenderQuestion, string, ContentForm>;
 
 /**
  * Open the tokenizer and the chat template of a checkpoint directory.
@@ -101,16 +104,20 @@ export async function openTokenizer(
     startTimeoutMs,
     maxWaiting,
   });
-  const renderer = source === undefined ? undefined : newRenderer(source, maxWaiting);
+  const renderer =
+    source === undefined ? undefined : newRenderer({ source, namedTokens }, maxWaiting);
   try {
-    const [table] = await Promise.all([encoder.start(), renderer?.start()]);
+    const [table, form] = await Promise.all([encoder.start(), renderer?.start()]);
     const vocabulary = readVocabulary(table);
     const specials = table.addedTokens.map(({ text }) => text);
     return new ThreadedTokenizer({
       vocabulary,
       specials,
       encoder,
-      template: source === undefined || renderer === undefined ? undefined : { source, renderer },
+      template:
+        source === undefined || renderer === undefined || form === undefined
+          ? undefined
+          : { source, form, renderer },
       namedTokens,
       limits,
     });
@@ -119,19 +126,18 @@ export async function openTokenizer(
     if (!(error instanceof ThreadFailure)) throw error;
     throw new PlatformError(
       "corrupt_model_file",
-      `The tokenizer of ${directory} cannot be opened within ${startTimeoutMs / 1000} seconds and ${tokenizerHeapMb} MB. Fetch the checkpoint again.`,
+      `The tokenizer or the chat template of ${directory} cannot be opened within its limits of time and memory. Fetch the checkpoint again.`,
       { cause: error },
     );
   }
 }
 
-function newRenderer(source: string, maxWaiting: number): RenderThread {
-  const data: TemplateData = { source };
+function newRenderer(data: TemplateData, maxWaiting: number): RenderThread {
   return new WorkerThread({
     entry: workerEntry(import.meta.url, "./template-thread"),
     data,
     heapLimitMb: templateHeapMb,
-    startTimeoutMs,
+    startTimeoutMs: templateStartTimeoutMs,
     maxWaiting,
   });
 }
@@ -141,7 +147,9 @@ type Parts = {
   /** The strings of all added tokens. */
   readonly specials: readonly string[];
   readonly encoder: EncodeThread;
-  readonly template: { readonly source: string; readonly renderer: RenderThread } | undefined;
+  readonly template:
+    | { readonly source: string; readonly form: ContentForm; readonly renderer: RenderThread }
+    | undefined;
   readonly namedTokens: Readonly<Record<string, string>>;
   readonly limits: TokenizerLimits;
 };
@@ -173,7 +181,7 @@ class ThreadedTokenizer implements Tokenizer {
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<RenderedPrompt> {
-    const { template, specials, namedTokens } = this.#parts;
+    const { template, specials } = this.#parts;
     if (template === undefined) {
       throw new PlatformError(
         "invalid_request",
@@ -187,10 +195,9 @@ class ThreadedTokenizer implements Tokenizer {
     const shield = chooseShield(specials, [...texts, template.source]);
     const rendered = await this.#render(template.renderer, {
       question: {
-        messages: toTemplateMessages(foldSystemIntoUser(messages), shield),
+        messages: toTemplateMessages(foldSystemIntoUser(messages), { form: template.form, shield }),
         addGenerationPrompt: options.addGenerationPrompt,
         dateString: options.dateString,
-        namedTokens,
       },
       signal: options.signal,
     });

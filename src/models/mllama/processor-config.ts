@@ -16,7 +16,7 @@ export type ImageProcessorConfig = {
   readonly resizePrecision: ResizePrecision;
 };
 
-export type RgbNumbers = readonly [red: number, green: number, blue: number];
+type RgbNumbers = readonly [red: number, green: number, blue: number];
 
 const fileName = "preprocessor_config.json";
 
