@@ -31,7 +31,7 @@ export async function openModel(
 ): Promise<OpenModel> {
   const checkpoint = await openCheckpoint(directory);
   const processor = parseImageProcessorConfig(checkpoint.preprocessor);
-  const backend = Backend.openCpu({ numThreads: 2 });
+  const backend = Backend.openCpu({ numThreads: 1 });
   const weights = await loadWeights(backend, checkpoint);
   const { config } = checkpoint;
   const { numLayers, crossLayers, numKvHeads, headSize, rope } = config.text;

@@ -27,8 +27,6 @@ export type StepSequence = {
   readonly pictures: readonly CrossStates[];
   /** Position of each picture's image token in the prompt, ascending. */
   readonly imagePositions: readonly number[];
-  /** Number of prompt tokens: rows from there on repeat the last prompt row of the mask. */
-  readonly promptLength: number;
   /** Whether the logits of the last of `tokenIds` are wanted. */
   readonly wantsLogits: boolean;
 };

@@ -1,0 +1,348 @@
+/**
+ * Requests in, events out: the loop that feeds a model runner.
+ *
+ * Each turn of the loop encodes at most one new picture, then runs one forward pass over what
+ * `planStep` chose, then samples. A sequence that finds no free block makes the youngest give its
+ * blocks back; that one is computed again later from its own tokens, and loses nothing.
+ */
+import { totalmem } from "node:os";
+import { PlatformError } from "../../base/errors.ts";
+import type {
+  EngineEvent,
+  EnginePrompt,
+  EngineSampling,
+  ImageReport,
+  Picture,
+} from "../../generation/engine-prompt.ts";
+import type { EngineModelInfo, EngineStats } from "../engine.ts";
+import { BlockPool } from "./block-pool.ts";
+import type { CrossStates, ModelRunner, StepSequence } from "./model-runner.ts";
+import { planStep, type ScheduledSequence } from "./plan-step.ts";
+import { chooseToken, logProbabilities } from "./sampler.ts";
+import { Sequence } from "./sequence.ts";
+import { VisionCache } from "./vision-cache.ts";
+
+export type NativeEngineOptions = {
+  readonly maxNumSeqs?: number | undefined;
+  /** Tokens of one forward pass, at most. */
+  readonly maxBatchedTokens?: number;
+  readonly maxWaiting?: number;
+  readonly pictureBudgetBytes?: number;
+};
+
+const DEFAULT_MAX_NUM_SEQS = 16;
+const DEFAULT_MAX_BATCHED_TOKENS = 512;
+const DEFAULT_MAX_WAITING = 256;
+/** Part of the machine's memory that pictures' states may take, and the most they take by default. */
+const PICTURE_MEMORY_FRACTION = 1 / 16;
+const MAX_PICTURE_BYTES = 2 ** 30;
+
+export class NativeEngine implements AsyncDisposable {
+  readonly #runner: ModelRunner;
+  readonly #maxNumSeqs: number;
+  readonly #maxBatchedTokens: number;
+  readonly #maxWaiting: number;
+  readonly #blocks: BlockPool;
+  readonly #pictures: VisionCache;
+  #waiting: Sequence[] = [];
+  #running: Sequence[] = [];
+  #arrivals = 0;
+  #loop: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(runner: ModelRunner, options: NativeEngineOptions = {}) {
+    this.#runner = runner;
+    this.#maxNumSeqs = options.maxNumSeqs ?? DEFAULT_MAX_NUM_SEQS;
+    this.#maxBatchedTokens = options.maxBatchedTokens ?? DEFAULT_MAX_BATCHED_TOKENS;
+    this.#maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
+    this.#blocks = new BlockPool(runner.numBlocks);
+    this.#pictures = new VisionCache(
+      (picture) => runner.encodeImage(picture),
+      options.pictureBudgetBytes ??
+        Math.min(MAX_PICTURE_BYTES, totalmem() * PICTURE_MEMORY_FRACTION),
+    );
+  }
+
+  get model(): EngineModelInfo {
+    return this.#runner.model;
+  }
+
+  stats(): EngineStats {
+    return {
+      numRunning: this.#running.length,
+      numWaiting: this.#waiting.length,
+      kvBlocksUsed: this.#blocks.numBlocks - this.#blocks.numFree,
+      kvBlocksTotal: this.#blocks.numBlocks,
+      cachedPictures: this.#pictures.numPictures,
+      residentBytes: process.memoryUsage.rss(),
+    };
+  }
+
+  /**
+   * Answer a prompt. Leaving the loop, or aborting `signal`, frees its memory before the next step.
+   *
+   * @throws PlatformError `invalid_request`, `context_length_exceeded`, `queue_full`, `worker_failed`
+   */
+  async *generate(
+    prompt: EnginePrompt,
+    options: { readonly sampling: EngineSampling; readonly signal: AbortSignal },
+  ): AsyncGenerator<EngineEvent, void> {
+    this.#checkPrompt(prompt);
+    const { sampling, signal } = options;
+    const sequence = new Sequence({
+      arrival: this.#arrivals++,
+      prompt,
+      sampling,
+      imageTokenId: this.model.imageTokenId,
+      seed: sampling.seed ?? Math.floor(Math.random() * 2 ** 32),
+    });
+    const cancel = (): void => {
+      sequence.isCancelled = true;
+      this.#wake();
+    };
+    if (signal.aborted) return;
+    signal.addEventListener("abort", cancel, { once: true });
+    this.#waiting.push(sequence);
+    this.#wake();
+    try {
+      yield* sequence.events;
+    } finally {
+      signal.removeEventListener("abort", cancel);
+      cancel();
+    }
+  }
+
+  /** Put a picture's states into the cache. */
+  async encodeImage(picture: Picture): Promise<Omit<ImageReport, "imageIndex">> {
+    using held = await this.#pictures.acquire(picture);
+    return reportOf(picture, held);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    for (const sequence of [...this.#waiting, ...this.#running]) sequence.isCancelled = true;
+    await this.#loop;
+    this.#pictures[Symbol.dispose]();
+    await this.#runner[Symbol.asyncDispose]();
+  }
+
+  #checkPrompt({ tokenIds, pictures }: EnginePrompt): void {
+    const { contextLength, numEmbeddings, imageTokenId } = this.model;
+    const invalid = (message: string): PlatformError =>
+      new PlatformError("invalid_request", message);
+    if (this.#isClosed) throw new PlatformError("model_not_ready", "The model is being freed.");
+    if (tokenIds.length === 0) throw invalid("The prompt is empty. Send at least one token.");
+    if (tokenIds.length >= contextLength) {
+      throw new PlatformError(
+        "context_length_exceeded",
+        `The prompt has ${tokenIds.length} tokens; this model takes ${contextLength - 1} and one for the answer. Shorten it, or launch with a larger --max-model-len.`,
+      );
+    }
+    const foreign = tokenIds.find((id) => !Number.isInteger(id) || id < 0 || id >= numEmbeddings);
+    if (foreign !== undefined) {
+      throw invalid(`The token id ${foreign} is not in the vocabulary of ${numEmbeddings}.`);
+    }
+    const numMarkers = tokenIds.filter((id) => id === imageTokenId).length;
+    if (numMarkers !== pictures.length) {
+      throw invalid(
+        `The prompt has ${numMarkers} image tokens and ${pictures.length} pictures; each picture needs one.`,
+      );
+    }
+    if (this.#waiting.length >= this.#maxWaiting) {
+      throw new PlatformError(
+        "queue_full",
+        `${this.#waiting.length} requests are waiting already. Try again in a moment.`,
+      );
+    }
+  }
+
+  /** Start the loop unless it runs. */
+  #wake(): void {
+    this.#loop ??= this.#run().finally(() => {
+      this.#loop = undefined;
+      if (this.#hasWork) this.#wake();
+    });
+  }
+
+  get #hasWork(): boolean {
+    return this.#waiting.length > 0 || this.#running.length > 0;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#hasWork) {
+      this.#dropCancelled();
+      this.#admit();
+      await this.#encodeNextPicture();
+      await this.#step();
+      // Let cancellations and new requests in, also when the runner never had to wait.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #dropCancelled(): void {
+    const isCancelled = (sequence: Sequence): boolean => sequence.isCancelled;
+    for (const sequence of this.#running.filter(isCancelled)) this.#release(sequence);
+    for (const sequence of this.#waiting.filter(isCancelled)) sequence.events.end();
+    this.#waiting = this.#waiting.filter((sequence) => !sequence.isCancelled);
+  }
+
+  /** Oldest first, while there is a place and a block to begin with. */
+  #admit(): void {
+    while (this.#running.length < this.#maxNumSeqs) {
+      const [next] = this.#waiting;
+      if (next === undefined) return;
+      if (this.#running.length > 0 && this.#blocks.numFree < this.#blocksFor(next.numTokens))
+        return;
+      this.#waiting.shift();
+      this.#running.push(next);
+    }
+  }
+
+  #blocksFor(numTokens: number): number {
+    return Math.ceil(numTokens / this.#runner.blockSize);
+  }
+
+  /** The oldest sequence's next picture; one a turn, so that running answers go on in between. */
+  async #encodeNextPicture(): Promise<void> {
+    const sequence = this.#running.find(({ hasAllPictures }) => !hasAllPictures);
+    if (sequence === undefined) return;
+    const imageIndex = sequence.pictures.length;
+    const picture = sequence.prompt.pictures[imageIndex];
+    if (picture === undefined) return;
+    try {
+      const held = await this.#pictures.acquire(picture);
+      sequence.pictures.push(held);
+      sequence.events.push({ type: "image", imageIndex, ...reportOf(picture, held) });
+    } catch (error) {
+      this.#fail(sequence, error);
+    }
+  }
+
+  async #step(): Promise<void> {
+    const ready = this.#running.filter(({ hasAllPictures }) => hasAllPictures);
+    const plan = planStep(ready, {
+      maxTokens: this.#maxBatchedTokens,
+      maxSequences: this.#maxNumSeqs,
+    }).filter((scheduled) => this.#reserve(scheduled));
+    // Reserving for one sequence may have taken the blocks of another that was planned before it.
+    const batch = plan.filter(({ sequence }) => this.#running.includes(sequence));
+    if (batch.length === 0) return;
+    let logits: readonly (Float32Array | undefined)[];
+    try {
+      logits = await this.#runner.step(batch.map(toStepSequence));
+    } catch (cause) {
+      const error =
+        cause instanceof PlatformError
+          ? cause
+          : new PlatformError("worker_failed", "The engine failed while computing. Try again.", {
+              cause,
+            });
+      for (const { sequence } of batch) this.#fail(sequence, error);
+      return;
+    }
+    for (const [index, { sequence, numTokens }] of batch.entries()) {
+      sequence.numCached += numTokens;
+      const row = logits[index];
+      if (row !== undefined && !sequence.isCancelled) this.#advance(sequence, row);
+    }
+  }
+
+  /** Have blocks for the tokens to be run; takes them from the youngest sequence when none is free. */
+  #reserve({ sequence, numTokens }: ScheduledSequence<Sequence>): boolean {
+    if (!this.#running.includes(sequence)) return false;
+    const wanted = this.#blocksFor(sequence.numCached + numTokens);
+    while (sequence.blockIds.length < wanted) {
+      const block = this.#blocks.allocate(sequence.blockIds.at(-1));
+      if (block !== undefined) {
+        sequence.blockIds.push(block);
+        continue;
+      }
+      const youngest = this.#running
+        .filter(({ blockIds }) => blockIds.length > 0)
+        .reduce((a, b) => (b.arrival > a.arrival ? b : a), sequence);
+      if (
+        youngest === sequence &&
+        this.#running.some((other) => other !== sequence && other.blockIds.length > 0)
+      ) {
+        this.#preempt(sequence);
+        return false;
+      }
+      if (youngest === sequence) {
+        this.#fail(
+          sequence,
+          new PlatformError(
+            "out_of_memory",
+            `The KV cache holds ${this.#blocks.numBlocks * this.#runner.blockSize} tokens, and this request needs more. Shorten it, or launch with more memory.`,
+          ),
+        );
+        return false;
+      }
+      this.#preempt(youngest);
+    }
+    return true;
+  }
+
+  /** Give the blocks back; what they held is computed again from the tokens. */
+  #preempt(sequence: Sequence): void {
+    this.#blocks.free(sequence.blockIds);
+    sequence.blockIds = [];
+    sequence.numCached = 0;
+    this.#running = this.#running.filter((other) => other !== sequence);
+    this.#waiting.unshift(sequence);
+    this.#waiting.sort((a, b) => a.arrival - b.arrival);
+  }
+
+  #advance(sequence: Sequence, logits: Float32Array): void {
+    const { sampling, prompt, generated, random, events } = sequence;
+    const chosen = chooseToken(logits, sampling, {
+      history: { prompt: prompt.tokenIds, generated },
+      random,
+    });
+    generated.push(chosen);
+    const { logprobs } = sampling;
+    const report = logprobs === undefined ? undefined : logProbabilities(logits, chosen, logprobs);
+    events.push({
+      type: "token",
+      tokenId: chosen,
+      logprob: report?.logprob,
+      topLogprobs: report?.top ?? [],
+    });
+    const reason = sequence.finishReason(this.model.contextLength);
+    if (reason === undefined) return;
+    events.push({ type: "finish", reason });
+    this.#release(sequence);
+  }
+
+  #fail(sequence: Sequence, error: unknown): void {
+    sequence.events.fail(error);
+    this.#release(sequence);
+  }
+
+  #release(sequence: Sequence): void {
+    this.#blocks.free(sequence.blockIds);
+    sequence.blockIds = [];
+    sequence.releasePictures();
+    sequence.events.end();
+    this.#running = this.#running.filter((other) => other !== sequence);
+  }
+}
+
+function toStepSequence({ sequence, numTokens }: ScheduledSequence<Sequence>): StepSequence {
+  const { numCached } = sequence;
+  return {
+    tokenIds: sequence.tokensFrom(numCached, numTokens),
+    startPosition: numCached,
+    blockIds: sequence.blockIds,
+    pictures: sequence.pictures.map(({ states }) => states),
+    imagePositions: sequence.imagePositions,
+    wantsLogits: numCached + numTokens === sequence.numTokens,
+  };
+}
+
+function reportOf(
+  { width, height }: Picture,
+  held: { readonly states: CrossStates; readonly cached: boolean; readonly encodeMs: number },
+): Omit<ImageReport, "imageIndex"> {
+  const { states, cached, encodeMs } = held;
+  return { width, height, ...states.report, cached, encodeMs };
+}

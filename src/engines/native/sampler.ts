@@ -1,0 +1,194 @@
+/**
+ * Logits → token. Settings apply in this order: penalties, temperature, top-k, top-p, min-p, draw.
+ *
+ * Log-probabilities are those of the model itself: of the raw logits, before any setting.
+ */
+import { type TokenId, tokenId } from "../../base/ids.ts";
+import type { EngineSampling, TokenLogprob } from "../../generation/engine-prompt.ts";
+import type { Random } from "./random.ts";
+
+/** The tokens so far, for the penalties. */
+export type TokenHistory = {
+  readonly prompt: readonly TokenId[];
+  readonly generated: readonly TokenId[];
+};
+
+/**
+ * @param logits `[vocabSize]`, left as they are
+ * @param random drawn from once, and only when the temperature is not 0
+ */
+export function chooseToken(
+  logits: Float32Array,
+  sampling: EngineSampling,
+  { history, random }: { readonly history: TokenHistory; readonly random: Random },
+): TokenId {
+  const scores = penalize(logits, sampling, history);
+  if (sampling.temperature === 0) return tokenId(indexOfLargest(scores));
+  return tokenId(draw(scores, sampling, random.next()));
+}
+
+function indexOfLargest(scores: Float32Array): number {
+  let best = 0;
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < scores.length; i++) {
+    const score = scores[i] ?? largest;
+    if (score > largest) {
+      largest = score;
+      best = i;
+    }
+  }
+  return best;
+}
+
+function penalize(
+  logits: Float32Array,
+  sampling: EngineSampling,
+  { prompt, generated }: TokenHistory,
+): Float32Array {
+  const { presencePenalty, frequencyPenalty, repetitionPenalty } = sampling;
+  if (presencePenalty === 0 && frequencyPenalty === 0 && repetitionPenalty === 1) return logits;
+  const scores = logits.slice();
+  if (repetitionPenalty !== 1) {
+    for (const id of new Set([...prompt, ...generated])) {
+      const score = scores[id];
+      if (score === undefined) continue; // the image token has no row in the head
+      scores[id] = score > 0 ? score / repetitionPenalty : score * repetitionPenalty;
+    }
+  }
+  const counts = new Map<TokenId, number>();
+  for (const id of generated) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const [id, count] of counts) {
+    scores[id] = (scores[id] ?? 0) - presencePenalty - frequencyPenalty * count;
+  }
+  return scores;
+}
+
+type Candidate = { readonly index: number; readonly weight: number };
+
+/** @param uniform in [0, 1) */
+function draw(scores: Float32Array, sampling: EngineSampling, uniform: number): number {
+  const { temperature, topK, topP, minP } = sampling;
+  const largest = scores[indexOfLargest(scores)] ?? 0;
+  const weightOf = (score: number): number => Math.exp((score - largest) / temperature);
+  if ((topK === 0 || topK >= scores.length) && topP >= 1 && minP === 0) {
+    return drawFromAll(scores, weightOf, uniform);
+  }
+  const kept = keepLikely(scores, weightOf, { topK, topP, minP });
+  const target = uniform * kept.reduce((sum, { weight }) => sum + weight, 0);
+  let passed = 0;
+  for (const { index, weight } of kept) {
+    passed += weight;
+    if (passed > target) return index;
+  }
+  return kept.at(-1)?.index ?? 0;
+}
+
+function drawFromAll(
+  scores: Float32Array,
+  weightOf: (score: number) => number,
+  uniform: number,
+): number {
+  let total = 0;
+  for (let i = 0; i < scores.length; i++) total += weightOf(scores[i] ?? 0);
+  const target = uniform * total;
+  let passed = 0;
+  let last = 0;
+  for (let i = 0; i < scores.length; i++) {
+    const weight = weightOf(scores[i] ?? 0);
+    if (weight === 0) continue;
+    passed += weight;
+    last = i;
+    if (passed > target) return i;
+  }
+  return last;
+}
+
+/**
+ * The candidates that top-k, top-p and min-p leave, most likely first.
+ *
+ * Sorting 128,000 numbers for every token costs more than a small model's step, so only the head of
+ * the distribution is sorted, and a longer head when that does not suffice.
+ */
+function keepLikely(
+  scores: Float32Array,
+  weightOf: (score: number) => number,
+  { topK, topP, minP }: { readonly topK: number; readonly topP: number; readonly minP: number },
+): Candidate[] {
+  const limit = topK === 0 ? scores.length : Math.min(topK, scores.length);
+  const weights = Float64Array.from(scores, weightOf);
+  for (let cutoff = 1e-3; ; cutoff = cutoff < 1e-12 ? 0 : cutoff * 1e-4) {
+    const head: Candidate[] = [];
+    for (let index = 0; index < weights.length; index++) {
+      const weight = weights[index] ?? 0;
+      if (weight >= cutoff) head.push({ index, weight });
+    }
+    const isAll = cutoff === 0;
+    if (!isAll && head.length < limit && topK !== 0) continue;
+    head.sort((a, b) => b.weight - a.weight || a.index - b.index);
+    const top = head.slice(0, limit);
+    const nucleus = keepNucleus(top, weights, {
+      topP,
+      isCut: top.length < weights.length && topK !== 0,
+    });
+    if (nucleus === undefined && !isAll) continue;
+    const kept = nucleus ?? top;
+    // Weights are relative to the most likely token's, which is 1.
+    return kept.filter(({ weight }, rank) => rank === 0 || weight >= minP);
+  }
+}
+
+/** The shortest head whose probability reaches `topP`; `undefined` when `candidates` do not reach it. */
+function keepNucleus(
+  candidates: readonly Candidate[],
+  weights: Float64Array,
+  { topP, isCut }: { readonly topP: number; readonly isCut: boolean },
+): Candidate[] | undefined {
+  // After top-k the probabilities are those among the k; without it, among all tokens.
+  const total = isCut
+    ? candidates.reduce((sum, { weight }) => sum + weight, 0)
+    : weights.reduce((sum, weight) => sum + weight, 0);
+  if (topP >= 1) return isCut || candidates.length === weights.length ? [...candidates] : undefined;
+  let passed = 0;
+  for (const [rank, { weight }] of candidates.entries()) {
+    passed += weight;
+    if (passed >= topP * total) return candidates.slice(0, rank + 1);
+  }
+  return undefined;
+}
+
+/** Log-probabilities of `chosen` and of the `count` most likely tokens, from raw logits. */
+export function logProbabilities(
+  logits: Float32Array,
+  chosen: TokenId,
+  count: number,
+): { readonly logprob: number; readonly top: readonly TokenLogprob[] } {
+  const normalizer = logSumExp(logits);
+  const top = largestIndices(logits, count).map((index) => ({
+    tokenId: tokenId(index),
+    logprob: (logits[index] ?? 0) - normalizer,
+  }));
+  return { logprob: (logits[chosen] ?? Number.NEGATIVE_INFINITY) - normalizer, top };
+}
+
+/** log Σ exp, in double precision and without overflow. */
+function logSumExp(logits: Float32Array): number {
+  const largest = logits[indexOfLargest(logits)] ?? 0;
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++) sum += Math.exp((logits[i] ?? 0) - largest);
+  return largest + Math.log(sum);
+}
+
+/** Indices of the `count` largest, largest first; ties in the order of their index. */
+function largestIndices(values: Float32Array, count: number): number[] {
+  const best: number[] = [];
+  const valueAt = (index: number): number => values[index] ?? Number.NEGATIVE_INFINITY;
+  for (let index = 0; index < values.length; index++) {
+    const worst = best[count - 1];
+    if (count === 0 || (worst !== undefined && valueAt(index) <= valueAt(worst))) continue;
+    let place = best.length;
+    while (place > 0 && valueAt(best[place - 1] ?? 0) < valueAt(index)) place--;
+    best.splice(place, 0, index);
+    if (best.length > count) best.pop();
+  }
+  return best;
+}

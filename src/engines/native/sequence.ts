@@ -1,0 +1,72 @@
+/** One request while it runs: its tokens, what the cache holds of them, its pictures, its listener. */
+import type { BlockId, TokenId } from "../../base/ids.ts";
+import type { EngineEvent, EnginePrompt, EngineSampling } from "../../generation/engine-prompt.ts";
+import type { FinishReason } from "../../generation/event.ts";
+import { AsyncQueue } from "./async-queue.ts";
+import { Random } from "./random.ts";
+import type { HeldStates } from "./vision-cache.ts";
+
+export class Sequence {
+  readonly arrival: number;
+  readonly prompt: EnginePrompt;
+  readonly sampling: EngineSampling;
+  readonly random: Random;
+  readonly events = new AsyncQueue<EngineEvent>();
+  readonly imagePositions: readonly number[];
+  readonly generated: TokenId[] = [];
+  /** The pictures encoded so far, in the prompt's order. */
+  readonly pictures: HeldStates[] = [];
+  blockIds: BlockId[] = [];
+  /** Tokens whose keys and values are in the cache. */
+  numCached = 0;
+  isCancelled = false;
+
+  constructor(parts: {
+    readonly arrival: number;
+    readonly prompt: EnginePrompt;
+    readonly sampling: EngineSampling;
+    readonly imageTokenId: TokenId;
+    readonly seed: number;
+  }) {
+    this.arrival = parts.arrival;
+    this.prompt = parts.prompt;
+    this.sampling = parts.sampling;
+    this.random = new Random(parts.seed);
+    this.imagePositions = parts.prompt.tokenIds.flatMap((id, position) =>
+      id === parts.imageTokenId ? [position] : [],
+    );
+  }
+
+  get numTokens(): number {
+    return this.prompt.tokenIds.length + this.generated.length;
+  }
+
+  get hasAllPictures(): boolean {
+    return this.pictures.length === this.prompt.pictures.length;
+  }
+
+  /** Tokens at positions `[start, start + count)`, of prompt and answer alike. */
+  tokensFrom(start: number, count: number): TokenId[] {
+    const { tokenIds } = this.prompt;
+    const end = start + count;
+    return [
+      ...tokenIds.slice(start, end),
+      ...this.generated.slice(
+        Math.max(0, start - tokenIds.length),
+        Math.max(0, end - tokenIds.length),
+      ),
+    ];
+  }
+
+  /** Why to stop after the newest token, or `undefined` to go on. */
+  finishReason(contextLength: number): FinishReason | undefined {
+    const last = this.generated.at(-1);
+    if (last !== undefined && this.sampling.stopTokenIds.includes(last)) return "stop";
+    const isFull = this.numTokens >= contextLength;
+    return this.generated.length >= this.sampling.maxTokens || isFull ? "length" : undefined;
+  }
+
+  releasePictures(): void {
+    for (const picture of this.pictures.splice(0)) picture[Symbol.dispose]();
+  }
+}

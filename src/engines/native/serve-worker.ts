@@ -1,0 +1,167 @@
+/**
+ * A worker's side of `engine.proto`: serves one model on a Unix socket (a named pipe on Windows) until
+ * the platform that started it is gone.
+ */
+import { createServer, type Http2Server } from "node:http2";
+import { Engine as EngineService } from "@atalaya/protocol/engine";
+import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { pino } from "pino";
+import { PlatformError } from "../../base/errors.ts";
+import type { EngineLoadOptions, LoadProgress } from "../engine.ts";
+import type { ModelRunner } from "./model-runner.ts";
+import { NativeEngine } from "./native-engine.ts";
+import {
+  flatImageReport,
+  fromGenerateRequest,
+  fromLoadRequest,
+  fromPicture,
+  toGenerateReply,
+  toModelInfo,
+} from "./wire.ts";
+import { toConnectError } from "./wire-error.ts";
+
+export type RunnerFactory = (
+  options: EngineLoadOptions,
+  hooks: { readonly onProgress: (progress: LoadProgress) => void },
+) => Promise<ModelRunner>;
+
+/** A prompt's pictures travel with it: eight of 50 megapixels, three bytes each. */
+const MAX_MESSAGE_BYTES = 2 ** 31 - 1;
+const MAX_STREAMS = 4096;
+
+/**
+ * Serve until standard input closes, which is when the platform has ended.
+ *
+ * The socket's path is the process's first argument. One line on standard output says that it listens.
+ */
+export async function serveWorker(loadRunner: RunnerFactory): Promise<void> {
+  const socketPath = process.argv[2];
+  if (socketPath === undefined) throw new Error("usage: worker SOCKET");
+  // One line an event, to standard error; never a prompt or a picture.
+  const log = pino({ base: { worker: process.pid } }, pino.destination(2));
+  const worker = new Worker(loadRunner, log);
+  const server = createServer(
+    { settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: 4 * 1024 * 1024 } },
+    connectNodeAdapter({
+      routes: (router) => worker.addRoutes(router),
+      grpc: true,
+      connect: false,
+      grpcWeb: false,
+      readMaxBytes: MAX_MESSAGE_BYTES,
+    }),
+  );
+  await listen(server, socketPath);
+  process.stdout.write("ready\n");
+  process.stdin.resume();
+  process.stdin.once("close", () => {
+    log.info("parent gone");
+    process.exit(0);
+  });
+}
+
+function listen(server: Http2Server, socketPath: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(socketPath, resolve);
+  });
+}
+
+class Worker {
+  readonly #loadRunner: RunnerFactory;
+  readonly #log: pino.Logger;
+  #engine: NativeEngine | undefined;
+  #state: "starting" | "ready" | "failed" = "starting";
+
+  constructor(loadRunner: RunnerFactory, log: pino.Logger) {
+    this.#loadRunner = loadRunner;
+    this.#log = log;
+  }
+
+  addRoutes(router: ConnectRouter): void {
+    const loaded = (): NativeEngine => this.#loaded();
+    router.service(EngineService, {
+      load: (request) => this.#load(fromLoadRequest(request)),
+      async *generate(request, { signal }: HandlerContext) {
+        try {
+          const { prompt, sampling } = fromGenerateRequest(request);
+          for await (const event of loaded().generate(prompt, { sampling, signal })) {
+            yield toGenerateReply(event);
+          }
+        } catch (error) {
+          throw toConnectError(error);
+        }
+      },
+      async encodeImage({ picture }) {
+        try {
+          if (picture === undefined) throw new Error("the request has no picture");
+          return flatImageReport(await loaded().encodeImage(fromPicture(picture)));
+        } catch (error) {
+          throw toConnectError(error);
+        }
+      },
+      stats: () => {
+        const { residentBytes, ...numbers } = loaded().stats();
+        return { ...numbers, residentBytes: BigInt(residentBytes) };
+      },
+      health: () => ({ state: this.#state, version: process.version }),
+    });
+  }
+
+  async *#load(
+    options: EngineLoadOptions,
+  ): AsyncGenerator<
+    | { reply: { case: "progress"; value: { stage: string; fraction?: number } } }
+    | { reply: { case: "model"; value: ReturnType<typeof toModelInfo> } }
+  > {
+    if (this.#engine !== undefined) {
+      throw toConnectError(
+        new PlatformError("model_already_launched", "This worker has a model already."),
+      );
+    }
+    const progress: LoadProgress[] = [];
+    let wake: (() => void) | undefined;
+    let isDone = false;
+    const loading = this.#loadRunner(options, {
+      onProgress: (step) => {
+        progress.push(step);
+        wake?.();
+      },
+    }).finally(() => {
+      isDone = true;
+      wake?.();
+    });
+    // Its failure is met below, when the progress has been told.
+    loading.catch(() => {});
+    while (!isDone || progress.length > 0) {
+      for (const { stage, fraction } of progress.splice(0)) {
+        const value = { stage, ...(fraction !== undefined && { fraction }) };
+        yield { reply: { case: "progress", value } };
+      }
+      if (!isDone && progress.length === 0) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+    try {
+      this.#engine = new NativeEngine(await loading, { maxNumSeqs: options.maxNumSeqs });
+      this.#state = "ready";
+      this.#log.info({ directory: options.directory }, "model loaded");
+      yield { reply: { case: "model", value: toModelInfo(this.#engine.model) } };
+    } catch (error) {
+      this.#state = "failed";
+      this.#log.error({ err: error }, "loading failed");
+      throw toConnectError(error);
+    }
+  }
+
+  #loaded(): NativeEngine {
+    if (this.#engine === undefined) {
+      throw toConnectError(
+        new PlatformError("model_not_ready", "The model is still being loaded."),
+      );
+    }
+    return this.#engine;
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Pictures' cross-attention states by content hash: an image is paid for once.
+ *
+ * States in use are never dropped; of the others the least recently used go first when the budget
+ * is exceeded. Equal pictures that are asked for at the same time are encoded once.
+ */
+import type { Picture } from "../../generation/engine-prompt.ts";
+import type { CrossStates } from "./model-runner.ts";
+
+type Entry = {
+  readonly states: Promise<CrossStates>;
+  /** Known once encoded. */
+  sizeBytes: number;
+  numUsers: number;
+};
+
+/** A picture's states, held until disposed. */
+export interface HeldStates extends Disposable {
+  readonly states: CrossStates;
+  /** Whether they were there already. */
+  readonly cached: boolean;
+  /** Time spent encoding, milliseconds; 0 when cached. */
+  readonly encodeMs: number;
+}
+
+export class VisionCache implements Disposable {
+  readonly #encode: (picture: Picture) => Promise<CrossStates>;
+  readonly #budgetBytes: number;
+  /** In the order of their last use. */
+  readonly #entries = new Map<string, Entry>();
+  #usedBytes = 0;
+
+  constructor(encode: (picture: Picture) => Promise<CrossStates>, budgetBytes: number) {
+    this.#encode = encode;
+    this.#budgetBytes = budgetBytes;
+  }
+
+  get numPictures(): number {
+    return this.#entries.size;
+  }
+
+  /** Take hold of a picture's states, encoding them if they are not there. */
+  async acquire(picture: Picture): Promise<HeldStates> {
+    const key = picture.contentHash;
+    const start = performance.now();
+    const found = this.#entries.get(key);
+    const entry = found ?? { states: this.#encode(picture), sizeBytes: 0, numUsers: 0 };
+    // Most recently used is last.
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    entry.numUsers++;
+    let states: CrossStates;
+    try {
+      states = await entry.states;
+    } catch (error) {
+      if (this.#entries.get(key) === entry) this.#entries.delete(key);
+      throw error;
+    }
+    if (entry.sizeBytes === 0) {
+      entry.sizeBytes = states.sizeBytes;
+      this.#usedBytes += states.sizeBytes;
+      await this.#dropUnused();
+    }
+    let isHeld = true;
+    return {
+      states,
+      cached: found !== undefined,
+      encodeMs: found === undefined ? performance.now() - start : 0,
+      [Symbol.dispose]: () => {
+        if (isHeld) entry.numUsers--;
+        isHeld = false;
+      },
+    };
+  }
+
+  async #dropUnused(): Promise<void> {
+    for (const [key, entry] of this.#entries) {
+      if (this.#usedBytes <= this.#budgetBytes) return;
+      if (entry.numUsers > 0) continue;
+      this.#entries.delete(key);
+      this.#usedBytes -= entry.sizeBytes;
+      (await entry.states)[Symbol.dispose]();
+    }
+  }
+
+  /** Free all states. Nobody may hold any. */
+  [Symbol.dispose](): void {
+    for (const { states } of this.#entries.values()) {
+      states.then(
+        (encoded) => encoded[Symbol.dispose](),
+        () => {}, // it was never encoded, and whoever asked for it knows
+      );
+    }
+    this.#entries.clear();
+  }
+}

@@ -1,0 +1,227 @@
+/** Our words ↔ `engine.proto`'s. Pure; both ends of the socket use it. */
+
+import {
+  type GenerateReply,
+  GenerateReplySchema,
+  type GenerateRequest,
+  GenerateRequestSchema,
+  type ImageReport as ImageReportMessage,
+  type LoadRequest,
+  LoadRequestSchema,
+  type ModelInfo,
+  ModelInfoSchema,
+  type Picture as PictureMessage,
+  type Token as TokenMessage,
+} from "@atalaya/protocol/engine";
+import { create } from "@bufbuild/protobuf";
+import { type TokenId, tokenId } from "../../base/ids.ts";
+import type {
+  EngineEvent,
+  EnginePrompt,
+  EngineSampling,
+  ImageReport,
+  Picture,
+} from "../../generation/engine-prompt.ts";
+import type { FinishReason } from "../../generation/event.ts";
+import type { EngineLoadOptions, EngineModelInfo } from "../engine.ts";
+
+// ------------------------------------------------------------------------------------ loading
+
+export function toLoadRequest(options: EngineLoadOptions): LoadRequest {
+  const { directory, profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads } = options;
+  return create(LoadRequestSchema, {
+    directory,
+    profile,
+    ...(maxModelLen !== undefined && { maxModelLen }),
+    ...(maxNumSeqs !== undefined && { maxNumSeqs }),
+    ...(kvCacheDtype !== undefined && { kvCacheDtype }),
+    ...(numThreads !== undefined && { numThreads }),
+  });
+}
+
+export function fromLoadRequest(request: LoadRequest): EngineLoadOptions {
+  const { kvCacheDtype } = request;
+  return {
+    directory: request.directory,
+    profile: request.profile === "hf" ? "hf" : "ref",
+    maxModelLen: request.maxModelLen,
+    maxNumSeqs: request.maxNumSeqs,
+    kvCacheDtype: kvCacheDtype === "f32" || kvCacheDtype === "f16" ? kvCacheDtype : undefined,
+    numThreads: request.numThreads,
+  };
+}
+
+export function toModelInfo(model: EngineModelInfo): ModelInfo {
+  return create(ModelInfoSchema, { ...model, stopTokenIds: [...model.stopTokenIds] });
+}
+
+export function fromModelInfo(info: ModelInfo): EngineModelInfo {
+  return {
+    contextLength: info.contextLength,
+    vocabSize: info.vocabSize,
+    numEmbeddings: info.numEmbeddings,
+    imageTokenId: tokenId(info.imageTokenId),
+    bosTokenId: tokenId(info.bosTokenId),
+    stopTokenIds: info.stopTokenIds.map(tokenId),
+    visionTokensPerTile: info.visionTokensPerTile,
+  };
+}
+
+// --------------------------------------------------------------------------------- generating
+
+export function toGenerateRequest(prompt: EnginePrompt, sampling: EngineSampling): GenerateRequest {
+  const { seed, logprobs, stopTokenIds, ...numbers } = sampling;
+  return create(GenerateRequestSchema, {
+    tokenIds: [...prompt.tokenIds],
+    pictures: prompt.pictures.map(({ width, height, pixels, contentHash }) => ({
+      width,
+      height,
+      pixels,
+      contentHash,
+    })),
+    sampling: {
+      ...numbers,
+      stopTokenIds: [...stopTokenIds],
+      ...(seed !== undefined && { seed }),
+      ...(logprobs !== undefined && { logprobs }),
+    },
+  });
+}
+
+/** @throws Error when the message is not one that the platform sends */
+export function fromGenerateRequest(request: GenerateRequest): {
+  prompt: EnginePrompt;
+  sampling: EngineSampling;
+} {
+  const { sampling } = request;
+  if (sampling === undefined) throw new Error("the request has no sampling");
+  return {
+    prompt: {
+      tokenIds: request.tokenIds.map(tokenId),
+      pictures: request.pictures.map(fromPicture),
+    },
+    sampling: {
+      maxTokens: sampling.maxTokens,
+      temperature: sampling.temperature,
+      topK: sampling.topK,
+      topP: sampling.topP,
+      minP: sampling.minP,
+      presencePenalty: sampling.presencePenalty,
+      frequencyPenalty: sampling.frequencyPenalty,
+      repetitionPenalty: sampling.repetitionPenalty,
+      seed: sampling.seed,
+      stopTokenIds: sampling.stopTokenIds.map(tokenId),
+      logprobs: sampling.logprobs,
+    },
+  };
+}
+
+/** A length that lies would be read past its end later. */
+export function fromPicture({ width, height, pixels, contentHash }: PictureMessage): Picture {
+  if (width === 0 || height === 0 || pixels.length !== width * height * 3) {
+    throw new Error(`${pixels.length} bytes are no picture of ${width} × ${height}`);
+  }
+  return { width, height, pixels, contentHash };
+}
+
+export function toGenerateReply(event: EngineEvent): GenerateReply {
+  switch (event.type) {
+    case "image":
+      return create(GenerateReplySchema, {
+        event: {
+          case: "image",
+          value: { ...flatImageReport(event), imageIndex: event.imageIndex },
+        },
+      });
+    case "token":
+      return create(GenerateReplySchema, {
+        event: {
+          case: "token",
+          value: {
+            tokenId: event.tokenId,
+            ...(event.logprob !== undefined && { logprob: event.logprob }),
+            topLogprobs: [...event.topLogprobs],
+          },
+        },
+      });
+    case "finish":
+      return create(GenerateReplySchema, {
+        event: { case: "finish", value: { reason: event.reason } },
+      });
+    default:
+      return event satisfies never;
+  }
+}
+
+/** The fields of the wire's report, without the index. */
+export function flatImageReport(
+  report: Omit<ImageReport, "imageIndex">,
+): Omit<ImageReportMessage, "$typeName" | "$unknown" | "imageIndex"> {
+  const { width, height, grid, resized, aspectRatioId, cached, encodeMs } = report;
+  return {
+    width,
+    height,
+    rows: grid.rows,
+    columns: grid.columns,
+    resizedWidth: resized.width,
+    resizedHeight: resized.height,
+    aspectRatioId,
+    cached,
+    encodeMs,
+  };
+}
+
+/** @throws Error when a worker says what no worker may: an unknown token, a number that is none */
+export function fromGenerateReply({ event }: GenerateReply, vocabSize: number): EngineEvent {
+  switch (event.case) {
+    case "image":
+      return { type: "image", ...fromImageReport(event.value) };
+    case "token":
+      return fromToken(event.value, vocabSize);
+    case "finish":
+      return { type: "finish", reason: finishReason(event.value.reason) };
+    case undefined:
+      throw new Error("the worker sent an event without a kind");
+    default:
+      return event satisfies never;
+  }
+}
+
+function fromImageReport(report: ImageReportMessage): ImageReport {
+  return {
+    imageIndex: report.imageIndex,
+    width: report.width,
+    height: report.height,
+    grid: { rows: report.rows, columns: report.columns },
+    resized: { width: report.resizedWidth, height: report.resizedHeight },
+    aspectRatioId: report.aspectRatioId,
+    cached: report.cached,
+    encodeMs: finite(report.encodeMs),
+  };
+}
+
+function fromToken(token: TokenMessage, vocabSize: number): EngineEvent {
+  const known = (id: number): TokenId => {
+    if (id >= vocabSize) throw new Error(`the worker sent the token ${id} of ${vocabSize}`);
+    return tokenId(id);
+  };
+  return {
+    type: "token",
+    tokenId: known(token.tokenId),
+    logprob: token.logprob === undefined ? undefined : finite(token.logprob),
+    topLogprobs: token.topLogprobs.map(({ tokenId: id, logprob }) => ({
+      tokenId: known(id),
+      logprob: finite(logprob),
+    })),
+  };
+}
+
+function finishReason(reason: string): FinishReason {
+  if (reason === "stop" || reason === "length" || reason === "cancelled") return reason;
+  throw new Error("the worker gave an unknown finish reason");
+}
+
+function finite(value: number): number {
+  if (!Number.isFinite(value)) throw new Error("the worker sent a number that is none");
+  return value;
+}

@@ -1,0 +1,164 @@
+/**
+ * A child process that does work for us: started in a process group of its own, watched, stopped.
+ *
+ * Its environment is built from an allow-list, so that secrets of ours never reach it. Its standard
+ * input stays open as long as we live: a child that finds it closed ends itself.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { PlatformError } from "../base/errors.ts";
+
+export type ChildOptions = {
+  /** Arguments of `node`. */
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** How long until the first line on its standard output, which says that it is ready. */
+  readonly readyTimeoutMs: number;
+  /** One line of its standard error. */
+  readonly onLog: (line: string) => void;
+  readonly signal?: AbortSignal;
+};
+
+export type ChildExit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+
+/** Variables that a child may see, beside those that its starter names. */
+const allowedVariables =
+  /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SystemRoot|CUDA_VISIBLE_DEVICES|GGML_.*)$/;
+/** A child that floods its log is heard this much each second. */
+const MAX_LINES_PER_SECOND = 200;
+const MAX_LINE_LENGTH = 4096;
+
+export class Child {
+  readonly pid: number;
+  /** Settles when the process has ended, for whatever reason. */
+  readonly exited: Promise<ChildExit>;
+  readonly #process: ChildProcess;
+  #hasExited = false;
+
+  private constructor(child: ChildProcess, pid: number) {
+    this.#process = child;
+    this.pid = pid;
+    this.exited = new Promise((resolve) => {
+      child.once("exit", (code, signal) => {
+        this.#hasExited = true;
+        resolve({ code, signal });
+      });
+    });
+  }
+
+  /**
+   * Start a Node process and wait for its first line.
+   *
+   * @throws PlatformError `worker_failed` when it ends first, `worker_timed_out` when it says nothing
+   */
+  static async start(options: ChildOptions): Promise<Child> {
+    const { args, env = {}, onLog, readyTimeoutMs, signal } = options;
+    const process_ = spawn(process.execPath, [...args], {
+      env: { ...allowedEnvironment(), ...env },
+      stdio: ["pipe", "pipe", "pipe"],
+      detached: process.platform !== "win32",
+      windowsHide: true,
+    });
+    process_.on("error", () => {}); // "exit" or the missing pid tells
+    process_.stdin?.on("error", () => {}); // it ended before we did
+    const { pid } = process_;
+    if (pid === undefined) {
+      throw new PlatformError("worker_failed", "The engine's process could not be started.");
+    }
+    const child = new Child(process_, pid);
+    forwardLines(process_, onLog);
+    try {
+      await child.#waitUntilReady(readyTimeoutMs, signal);
+      return child;
+    } catch (error) {
+      await child.stop({ graceMs: 0 });
+      throw error;
+    }
+  }
+
+  get hasExited(): boolean {
+    return this.#hasExited;
+  }
+
+  /** Ask it to end, and end its whole group after `graceMs`. */
+  async stop({ graceMs }: { readonly graceMs: number }): Promise<ChildExit> {
+    if (!this.#hasExited && graceMs > 0) {
+      this.#process.stdin?.end();
+      const timer = setTimeout(() => this.#kill(), graceMs);
+      await this.exited;
+      clearTimeout(timer);
+    }
+    this.#kill();
+    return await this.exited;
+  }
+
+  #kill(): void {
+    if (this.#hasExited) return;
+    try {
+      if (process.platform === "win32") this.#process.kill("SIGKILL");
+      else process.kill(-this.pid, "SIGKILL");
+    } catch {
+      // It ended in this very moment.
+    }
+  }
+
+  async #waitUntilReady(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { stdout } = this.#process;
+    if (stdout === null) throw new Error("the child has no standard output");
+    let timer: NodeJS.Timeout | undefined;
+    let abort: (() => void) | undefined;
+    try {
+      await Promise.race([
+        new Promise<void>((resolve) => stdout.once("data", () => resolve())),
+        this.exited.then(({ code, signal: by }) => {
+          throw new PlatformError(
+            "worker_failed",
+            `The engine's process ended while it started (${by ?? `exit code ${code}`}). Its log says why.`,
+          );
+        }),
+        new Promise<never>((_, reject) => {
+          timer = setTimeout(
+            () =>
+              reject(
+                new PlatformError(
+                  "worker_timed_out",
+                  `The engine's process was not ready after ${timeoutMs / 1000} s.`,
+                ),
+              ),
+            timeoutMs,
+          );
+          abort = () =>
+            reject(new PlatformError("cancelled", "Starting the engine was cancelled."));
+          signal?.addEventListener("abort", abort, { once: true });
+          if (signal?.aborted) abort();
+        }),
+      ]);
+    } finally {
+      clearTimeout(timer);
+      if (abort !== undefined) signal?.removeEventListener("abort", abort);
+      stdout.resume();
+    }
+  }
+}
+
+function allowedEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value !== undefined && allowedVariables.test(name) ? [[name, value]] : [],
+    ),
+  );
+}
+
+function forwardLines({ stderr }: ChildProcess, onLog: (line: string) => void): void {
+  if (stderr === null) return;
+  let second = 0;
+  let numLines = 0;
+  createInterface({ input: stderr }).on("line", (line) => {
+    const now = Math.floor(performance.now() / 1000);
+    if (now !== second) {
+      second = now;
+      numLines = 0;
+    }
+    if (numLines++ < MAX_LINES_PER_SECOND) onLog(line.slice(0, MAX_LINE_LENGTH));
+  });
+}
