@@ -102,6 +102,8 @@ export async function printAnswer(
         facts = { images, numTokens: event.numTokens, decodeMs, reason: event.reason };
       }
     }
+  } catch (error) {
+    if (!signal.aborted) throw error;
   } finally {
     // Whatever comes next, an error included, begins on a line of its own.
     if (text !== "") terminal.stdout.write("\n");

@@ -34,9 +34,13 @@ export class Router {
   ): AsyncGenerator<GenerateEvent, void> {
     using lease = this.#supervisor.lease(uid);
     const { engine, pipeline } = lease.instance;
-    yield* pipeline.generate(engine, request, {
-      signal: AbortSignal.any([signal, lease.signal]),
-    });
+    const stop = AbortSignal.any([signal, lease.signal]);
+    try {
+      yield* pipeline.generate(engine, request, { signal: stop });
+    } catch (error) {
+      // What a cut answer throws on its way out is noise; why it was cut is not.
+      throw stop.aborted ? stop.reason : error;
+    }
     // An engine that was told to stop may end quietly; the caller must not take that for an answer.
     lease.signal.throwIfAborted();
   }

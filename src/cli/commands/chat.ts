@@ -121,6 +121,7 @@ async function takeTurn(
       names: question.names,
       terminal,
     });
+    if (answer === "" && signal.aborted) return [...turns];
     return [...asked, { role: "assistant", content: [{ type: "text", text: answer }] }];
   } catch (error) {
     if (!signal.aborted) note(terminal, describeFailure(error).sentence ?? "");

@@ -43,6 +43,11 @@ test.each([
     facts: { images: [undefined], numTokens: 2, decodeMs: 9, reason: "length" as const },
     line: "a.png not seen · 2 tokens · cut off at the token limit",
   },
+  {
+    why: "only that it was stopped, when the rest is not known",
+    facts: { images: [undefined], numTokens: 0, decodeMs: 0, reason: "cancelled" as const },
+    line: "stopped",
+  },
 ])("a summary shows $why", ({ facts, line }) => {
   expect(renderSummary(facts, ["a.png"])).toBe(line);
 });

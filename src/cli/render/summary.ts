@@ -15,8 +15,14 @@ export function renderSummary(
   { images, numTokens, decodeMs, reason }: AnswerFacts,
   names: readonly string[],
 ): string {
-  const pictures = images.map((image, index) => describeImage(names[index] ?? "picture", image));
-  const parts = [...pictures, describeTokens(numTokens, decodeMs)];
+  const parts = images.flatMap((image, index) =>
+    // An answer that was cut may not have told yet.
+    image === undefined && reason === "cancelled"
+      ? []
+      : [describeImage(names[index] ?? "picture", image)],
+  );
+  // How many it was is not known of an answer that was cut.
+  if (numTokens > 0 || reason !== "cancelled") parts.push(describeTokens(numTokens, decodeMs));
   if (reason === "length") parts.push("cut off at the token limit");
   if (reason === "cancelled") parts.push("stopped");
   return parts.join(" · ");
