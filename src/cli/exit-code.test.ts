@@ -16,6 +16,7 @@ test.each([
     exitCode: 69,
     sentence: "No server answers at x. Start one with: atalaya serve",
   },
+  { error: new PlatformError("cancelled", "Stopped."), exitCode: 130, sentence: undefined },
   { error: new CommanderError(0, "commander.version", ""), exitCode: 0, sentence: undefined },
   { error: new CommanderError(1, "commander.unknownOption", ""), exitCode: 2, sentence: undefined },
 ])("$error.name $error.code ends with $exitCode", ({ error, exitCode, sentence }) => {

@@ -15,6 +15,9 @@ export function describeFailure(error: unknown): Failure {
     return { sentence: undefined, exitCode: error.exitCode === 0 ? 0 : 2 };
   }
   if (error instanceof PlatformError) {
+    // Whoever pressed Ctrl-C knows.
+    if (error.code === "cancelled")
+      return { sentence: undefined, exitCode: errorTraits.cancelled.exitCode };
     return { sentence: error.message, exitCode: errorTraits[error.code].exitCode };
   }
   if (error instanceof ApiError) return describeApiError(error);
