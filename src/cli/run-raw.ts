@@ -6,20 +6,28 @@ import type { ImageReport } from "../generation/engine-prompt.ts";
 import type { GeneratedToken, GenerateEvent } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
 import { readPicture } from "./ask.ts";
-import type { RunFlags } from "./commands/run.ts";
 import { toLaunchable } from "./find-model.ts";
 import { loadLocally, toSampling } from "./local-source.ts";
+import type { LoadFlags, SamplingFlags } from "./options.ts";
 import { printable, type Terminal } from "./terminal.ts";
+
+export type RawFlags = LoadFlags &
+  SamplingFlags & {
+    readonly image?: readonly string[];
+    readonly json?: boolean;
+    /** Number of alternatives with each token. */
+    readonly logprobs?: number;
+  };
 
 export type RawRun = {
   readonly model: string;
   readonly prompt: string;
-  readonly flags: RunFlags;
+  readonly flags: RawFlags;
   readonly settings: Settings;
 };
 
 /** What `--json` prints. */
-export type RawResult = {
+type RawResult = {
   readonly prompt_token_ids: readonly number[];
   readonly token_ids: readonly number[];
   readonly text: string;
@@ -34,14 +42,14 @@ export type RawResult = {
   readonly images: readonly RawImage[];
 };
 
-export type RawLogprob = {
+type RawLogprob = {
   readonly id: number;
   readonly logprob: number | null;
   /** Likeliest first. */
   readonly top: readonly { readonly id: number; readonly logprob: number }[];
 };
 
-export type RawImage = {
+type RawImage = {
   readonly width: number;
   readonly height: number;
   readonly grid: { readonly rows: number; readonly columns: number };

@@ -25,7 +25,7 @@ export type SettingFlags = {
   readonly logLevel?: string | undefined;
 };
 
-export const defaultPort = 9997;
+const defaultPort = 9997;
 
 const loopback = /^(127(\.\d{1,3}){3}|localhost|::1|\[::1\])$/i;
 

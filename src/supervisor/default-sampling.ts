@@ -50,8 +50,7 @@ export async function readDefaultSampling(directory: string): Promise<DefaultSam
   return fromGenerationConfig(config.data);
 }
 
-/** The settings a request starts from. */
-export function fromGenerationConfig(config: z.infer<typeof GenerationConfig>): DefaultSampling {
+function fromGenerationConfig(config: z.infer<typeof GenerationConfig>): DefaultSampling {
   const repetitionPenalty = config.repetition_penalty ?? neutral.repetitionPenalty;
   if (config.do_sample !== true) return { ...neutral, repetitionPenalty };
   return {

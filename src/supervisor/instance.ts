@@ -28,23 +28,3 @@ export type LoadedModel = {
 };
 
 export type ReadyInstance = Extract<ModelInstance, { state: "ready" }>;
-
-/** One line about an instance, for `launch` and `list`. */
-export function describeInstance(instance: ModelInstance): string {
-  switch (instance.state) {
-    case "starting": {
-      const { stage, fraction } = instance.progress;
-      return fraction === undefined
-        ? `starting: ${stage}`
-        : `starting: ${stage}, ${Math.round(fraction * 100)} %`;
-    }
-    case "ready":
-      return `ready on the ${instance.engine.kind} engine`;
-    case "failed":
-      return `failed: ${instance.error.message}`;
-    case "stopping":
-      return "stopping";
-    default:
-      return instance satisfies never;
-  }
-}

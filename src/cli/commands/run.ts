@@ -10,22 +10,16 @@ import {
   addLogOption,
   addSamplingOptions,
   collect,
-  type LoadFlags,
-  type SamplingFlags,
   whole,
 } from "../options.ts";
-import { runRaw } from "../run-raw.ts";
+import { type RawFlags, runRaw } from "../run-raw.ts";
 import { listenForInterrupt } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
 
-export type RunFlags = SettingFlags &
-  LoadFlags &
-  SamplingFlags & {
-    readonly image?: readonly string[];
+type RunFlags = SettingFlags &
+  RawFlags & {
     readonly prompt?: string;
     readonly raw?: boolean;
-    readonly json?: boolean;
-    readonly logprobs?: number;
   };
 
 export function run(program: Command, terminal: Terminal): void {
