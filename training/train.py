@@ -108,14 +108,14 @@ def make_batch(rng, prompts, tiles, size, questions=QUESTIONS_EACH, kinds=None):
                         row = (row[0] + more[0], row[1] + more[1])
                 turns.append((row, kind))
         if len(turns) < questions:
-            continue
+            continue  # this scene leaves too much open
         found, ratio, scale = tiles_of(scene.image)
         patches.append(found)
         ratios.append(ratio)
         labels.append(patch_labels(scene, scale, ratio))
         rows += [row for row, _ in turns]
         of_kind += [kind for _, kind in turns]
-    ids, targets = pad_rows(rows, prompts.pad)
+    ids, targets = pad_rows(rows, prompts.pad) if rows else (None, None)
     return torch.from_numpy(np.stack(patches)), torch.tensor(ratios), torch.from_numpy(np.stack(labels)), ids, targets, of_kind
 
 
@@ -136,7 +136,15 @@ class PatchHead(torch.nn.Module):
         b = tokens.shape[0]
         per_patch = tokens.view(b, tiles, -1, tokens.shape[-1])[:, :, 1:].reshape(-1, tokens.shape[-1])
         parts = self.out(per_patch).float().split(self.sizes, -1)
-        return sum(F.cross_entropy(p, labels.reshape(-1, 4)[:, i]) for i, p in enumerate(parts))
+        return sum(balanced(p, labels.reshape(-1, 4)[:, i]) for i, p in enumerate(parts))
+
+
+def balanced(logits, labels):
+    """Cross-entropy in which the patches with something under them weigh as much as all the empty ones."""
+    losses = F.cross_entropy(logits, labels, reduction="none")
+    something = labels > 0
+    seen = losses[something].mean() if something.any() else losses.sum() * 0
+    return 0.5 * (seen + losses[~something].mean())
 
 
 def answers_of(targets):
@@ -165,11 +173,37 @@ def exact_by_kind(model, batches, prompts):
     return {kind: right[kind] / total[kind] for kind in sorted(total)}
 
 
+def see(model, head, optimizer, rng, prompts, options):
+    """The tower alone, on what lies under each patch: five times the pictures a second that questions allow."""
+    start, last, step, losses = time.time(), time.time(), 0, []
+    trained = [*model.model.vision_model.parameters(), *model.model.multi_modal_projector.parameters(), *head.parameters()]
+    while (done := (time.time() - start) / (options.see_minutes * 60)) < 1:
+        rate = 1e-3 * min(1, (step + 1) / 100) * (0.3 + 0.7 * 0.5 * (1 + np.cos(np.pi * done)))
+        for group in optimizer.param_groups:
+            group["lr"] = float(rate)
+        tiles = int(rng.choice([1, 2, 3, 4], p=[0.55, 0.17, 0.03, 0.25]))
+        patches, ratios, labels, *_ = make_batch(rng, prompts, tiles, 64 if tiles == 1 else 32, questions=0)
+        seen = vision_forward(model, patches.to(options.device), ratios.to(options.device), tiles)
+        loss = head(seen, labels.to(options.device), tiles)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        zero_unused_slots(model)
+        losses.append(loss.item())
+        step += 1
+        if time.time() - last > 30:
+            last = time.time()
+            print(f"{done * options.see_minutes:6.1f} min seeing, step {step} patches {np.mean(losses[-100:]):.4f}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, help="train for this long")
     parser.add_argument("--steps", type=int, help="train for this many steps")
+    parser.add_argument("--see-minutes", type=float, default=0, help="first teach the tower alone to see, for this long")
     parser.add_argument("--batch", type=int, default=32, help="pictures of a step")
+    parser.add_argument("--init", help="weights of an earlier state to begin with")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", default=os.path.join(HERE, "..", "demo", "checkpoint"))
@@ -194,6 +228,10 @@ def main():
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer.get_vocab())} tokens")
 
     step, spent = 0, 0.0
+    if options.init:
+        first = torch.load(options.init, map_location=options.device, weights_only=False)
+        model.load_state_dict(first["model"])
+        head.load_state_dict(first["head"])
     if os.path.exists(options.state):
         state = torch.load(options.state, map_location=options.device, weights_only=False)
         model.load_state_dict(state["model"])
@@ -207,6 +245,9 @@ def main():
         export(model, options.out)
         return
 
+    if options.see_minutes and spent == 0:
+        see(model, head, optimizer, rng, prompts, options)
+        average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     held_rng = np.random.default_rng(999)
     held = [(tiles, make_batch(held_rng, prompts, tiles, 40)) for tiles in (1, 1, 2, 4)]
     start, last, losses = time.time() - spent, time.time(), []

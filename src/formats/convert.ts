@@ -30,19 +30,13 @@ export async function readTensorF32(entry: TensorEntry): Promise<Float32Array> {
 }
 
 function toFloat32(bytes: Uint8Array, { dtype, name }: TensorEntry): Float32Array {
-  switch (dtype) {
-    case "F32":
-      return new Float32Array(bytes.buffer);
-    case "BF16":
-      return bf16ToF32(new Uint16Array(bytes.buffer));
-    case "F16":
-      return f16ToF32(new Uint16Array(bytes.buffer));
-    default:
-      throw new PlatformError(
-        "corrupt_model_file",
-        `${name} has the type ${dtype}; weights are F32, F16 or BF16.`,
-      );
-  }
+  if (dtype === "F32") return new Float32Array(bytes.buffer);
+  if (dtype === "BF16") return bf16ToF32(new Uint16Array(bytes.buffer));
+  if (dtype === "F16") return f16ToF32(new Uint16Array(bytes.buffer));
+  throw new PlatformError(
+    "corrupt_model_file",
+    `${name} has the type ${dtype}; weights are F32, F16 or BF16.`,
+  );
 }
 
 /** A bfloat16 is the upper half of a float32. */

@@ -5,7 +5,6 @@
  */
 import type { TokenId } from "../base/ids.ts";
 import type { RgbImage } from "../base/rgb-image.ts";
-import type { FinishReason } from "./event.ts";
 
 export type Picture = RgbImage & {
   /** Hex SHA-256 over width, height and pixels: equal for equal pictures. */
@@ -35,6 +34,8 @@ export type EngineSampling = {
 };
 
 export type TokenLogprob = { readonly tokenId: TokenId; readonly logprob: number };
+
+export type FinishReason = "stop" | "length" | "cancelled";
 
 /** Any number of `image` and `token`, in order, then exactly one `finish`. A failure is thrown. */
 export type EngineEvent =

@@ -1,5 +1,7 @@
 import type { TokenId } from "../base/ids.ts";
-import type { ImageReport, TokenLogprob } from "./engine-prompt.ts";
+import type { FinishReason, ImageReport, TokenLogprob } from "./engine-prompt.ts";
+
+export type { FinishReason } from "./engine-prompt.ts";
 
 /** What a caller gets back: events in order, then exactly one `finish`. A failure is thrown. */
 export type GenerateEvent =
@@ -21,8 +23,6 @@ export type GeneratedToken = {
   readonly logprob: number | undefined;
   readonly topLogprobs: readonly (TokenLogprob & { readonly bytes: Uint8Array })[];
 };
-
-export type FinishReason = "stop" | "length" | "cancelled";
 
 export type Usage = {
   readonly promptTokens: number;

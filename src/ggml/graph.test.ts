@@ -6,7 +6,7 @@ import type { Tensor } from "./tensor.ts";
 
 let backend: Backend;
 beforeAll(() => {
-  backend = Backend.openCpu({ numThreads: 2 });
+  backend = Backend.openCpu({ numThreads: 1 });
 });
 afterAll(() => backend[Symbol.dispose]());
 

@@ -3,10 +3,13 @@ import { Backend } from "../../src/ggml/backend.ts";
 import { openCheckpoint } from "../../src/models/mllama/checkpoint.ts";
 import { type ImageTiles, prepareTiles } from "../../src/models/mllama/image-tiles.ts";
 import { loadWeights } from "../../src/models/mllama/load-weights.ts";
-import { type MllamaModel, profiles } from "../../src/models/mllama/mllama-model.ts";
+import {
+  type MllamaModel,
+  profiles,
+  textFrequencies,
+} from "../../src/models/mllama/mllama-model.ts";
 import type { KvLayer } from "../../src/models/mllama/picture-states.ts";
 import { parseImageProcessorConfig } from "../../src/models/mllama/processor-config.ts";
-import { inverseFrequencies } from "../../src/nn/rope.ts";
 import type { GoldenCase } from "./golden.ts";
 import { goldenCheckpoint, goldenPicture } from "./golden.ts";
 
@@ -34,7 +37,7 @@ export async function openModel(
   const backend = Backend.openCpu({ numThreads: 1 });
   const weights = await loadWeights(backend, checkpoint);
   const { config } = checkpoint;
-  const { numLayers, crossLayers, numKvHeads, headSize, rope } = config.text;
+  const { numLayers, crossLayers, numKvHeads, headSize } = config.text;
   const spec = { dtype: stateDtype, shape: [512, numKvHeads * headSize] };
   const selfLayers = Array.from({ length: numLayers }, (_, index) => index).filter(
     (index) => !crossLayers.includes(index),
@@ -50,7 +53,7 @@ export async function openModel(
       config,
       weights,
       switches: profiles[profile],
-      inverseFrequencies: inverseFrequencies({ headSize, ...rope }),
+      inverseFrequencies: textFrequencies(config),
       stateDtype,
     },
     kvCache: Array.from({ length: numLayers }, (_, index) =>

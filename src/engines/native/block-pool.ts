@@ -13,7 +13,7 @@ export class BlockPool {
 
   constructor(numBlocks: number) {
     this.numBlocks = numBlocks;
-    this.#isFree = new Array<boolean>(numBlocks).fill(true);
+    this.#isFree = Array.from({ length: numBlocks }, () => true);
     this.#numFree = numBlocks;
   }
 

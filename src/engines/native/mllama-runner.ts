@@ -14,14 +14,13 @@ import { type Checkpoint, openCheckpoint } from "../../models/mllama/checkpoint.
 import { encodeImage } from "../../models/mllama/encode-image.ts";
 import { prepareTiles } from "../../models/mllama/image-tiles.ts";
 import { type LoadedWeights, loadWeights } from "../../models/mllama/load-weights.ts";
-import { type MllamaModel, profiles } from "../../models/mllama/mllama-model.ts";
+import { type MllamaModel, profiles, textFrequencies } from "../../models/mllama/mllama-model.ts";
 import type { KvLayer, PictureStates } from "../../models/mllama/picture-states.ts";
 import {
   type ImageProcessorConfig,
   parseImageProcessorConfig,
 } from "../../models/mllama/processor-config.ts";
 import { type TextPart, textForward } from "../../models/mllama/text-model.ts";
-import { inverseFrequencies } from "../../nn/rope.ts";
 import type { EngineLoadOptions, EngineModelInfo, LoadProgress } from "../engine.ts";
 import type { CrossStates, ModelRunner, StepSequence } from "./model-runner.ts";
 
@@ -83,11 +82,7 @@ export class MllamaRunner implements ModelRunner {
       config,
       weights,
       switches: profiles[options.profile],
-      inverseFrequencies: inverseFrequencies({
-        headSize: config.text.headSize,
-        theta: config.text.rope.theta,
-        scaling: config.text.rope.scaling,
-      }),
+      inverseFrequencies: textFrequencies(config),
       stateDtype: kvDtype,
     };
     this.#processor = processor;

@@ -152,7 +152,7 @@ test("log-probabilities are log-softmax, most likely first", () => {
 
 test("uniform numbers are uniform", () => {
   const random = new Random(3);
-  const bins = new Array<number>(20).fill(0);
+  const bins = Array.from({ length: 20 }, () => 0);
   for (let i = 0; i < 40_000; i++) {
     const bin = Math.floor(random.next() * 20);
     bins[bin] = (bins[bin] ?? 0) + 1;

@@ -1,5 +1,6 @@
 /** A loaded model: its numbers, its weights and the switches of its profile. */
 import type { Backend } from "../../ggml/backend.ts";
+import { inverseFrequencies } from "../../nn/rope.ts";
 import type { MllamaConfig } from "./config.ts";
 import type { MllamaWeights } from "./model-weights.ts";
 
@@ -29,3 +30,8 @@ export type MllamaModel = {
   /** dtype of the keys and values kept for pictures and inside the tower. */
   readonly stateDtype: "f32" | "f16";
 };
+
+/** `[headSize / 2]`, radians a position; see `nn/rope.ts`. */
+export function textFrequencies({ text }: MllamaConfig): Float32Array {
+  return inverseFrequencies({ headSize: text.headSize, ...text.rope });
+}
