@@ -231,7 +231,9 @@ class LoadedWorker {
       }
     } catch (error) {
       if (signal.aborted) return;
-      throw this.#gone.signal.aborted ? fromConnectError(undefined) : fromConnectError(error);
+      const known = fromConnectError(error);
+      // Nobody here cancelled it: the connection broke, and the exit will be heard of in a moment.
+      throw known.code === "cancelled" ? fromConnectError(undefined) : known;
     }
   }
 
