@@ -26,7 +26,8 @@ const { values } = parseArgs({
   },
 });
 const [numLayers, numSteps, numThreads] = [values.layers, values.steps, values.threads].map(Number);
-if (!numLayers || !numSteps || !numThreads) throw new Error("--layers, --steps and --threads are numbers");
+if (!numLayers || !numSteps || !numThreads)
+  throw new Error("--layers, --steps and --threads are numbers");
 const PAST = 256;
 
 /** Bytes per second that a plain read loop in C reaches on as many threads, in 1e9. */
@@ -85,22 +86,25 @@ using others = backend.allocate(
     ]).flat(),
   ]),
 );
-const layers = Array.from({ length: config.text.numLayers }, (_, layer): TextLayerWeights => ({
-  type: "self",
-  attentionNorm: weights.vector(`${layer}.norm1`),
-  attention: {
-    query: weights.matrix(`${layer}.q`),
-    key: weights.matrix(`${layer}.k`),
-    value: weights.matrix(`${layer}.v`),
-    output: weights.matrix(`${layer}.o`),
-  },
-  mlpNorm: weights.vector(`${layer}.norm2`),
-  mlp: {
-    gate: weights.matrix(`${layer}.gate`),
-    up: weights.matrix(`${layer}.up`),
-    down: weights.matrix(`${layer}.down`),
-  },
-}));
+const layers = Array.from(
+  { length: config.text.numLayers },
+  (_, layer): TextLayerWeights => ({
+    type: "self",
+    attentionNorm: weights.vector(`${layer}.norm1`),
+    attention: {
+      query: weights.matrix(`${layer}.q`),
+      key: weights.matrix(`${layer}.k`),
+      value: weights.matrix(`${layer}.v`),
+      output: weights.matrix(`${layer}.o`),
+    },
+    mlpNorm: weights.vector(`${layer}.norm2`),
+    mlp: {
+      gate: weights.matrix(`${layer}.gate`),
+      up: weights.matrix(`${layer}.up`),
+      down: weights.matrix(`${layer}.down`),
+    },
+  }),
+);
 const textWeights: TextWeights = {
   embedding: others.get("embedding"),
   layers,
