@@ -107,7 +107,7 @@ describe("sharing equal rows", () => {
       const [a, b] = [shared.get("projected"), plain.get("projected")];
       if (a === undefined || b === undefined) throw new Error("nothing was read");
       // The plain way also has the other unused tiles, equal to the one that stands for them.
-        expect(excess(a, b.subarray(0, a.length), tolerances.f32)).toBeLessThanOrEqual(1);
+      expect(excess(a, b.subarray(0, a.length), tolerances.f32)).toBeLessThanOrEqual(1);
     }
   });
 
