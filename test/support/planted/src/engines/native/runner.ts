@@ -1,0 +1,4 @@
+// Breaks engines-do-not-know-each-other.
+import { server } from "../vllm/server.ts";
+
+export const runner: string = server;

@@ -1,0 +1,1 @@
+export const server: string = "only here to be imported";
