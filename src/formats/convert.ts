@@ -1,41 +1,39 @@
 /** Elements of a file as float32 numbers. For vectors and small tables; matrices stay where they are. */
-import { open } from "node:fs/promises";
 import { PlatformError } from "../base/errors.ts";
+import { openRegularFile, readBytes } from "./regular-file.ts";
 import type { TensorEntry } from "./safetensors.ts";
+import { shown } from "./shown.ts";
 
 /**
  * @returns the tensor's elements, row-major
  * @throws PlatformError `corrupt_model_file` for a dtype that is no floating-point number, or a file that shrank
  */
 export async function readTensorF32(entry: TensorEntry): Promise<Float32Array> {
-  const bytes = new Uint8Array(entry.sizeBytes);
-  const file = await open(entry.path, "r");
+  const file = await openRegularFile(entry.path);
   try {
-    let numRead = 0;
-    while (numRead < bytes.length) {
-      const position = entry.offset + numRead;
-      const { bytesRead } = await file.read(bytes, numRead, bytes.length - numRead, position);
-      if (bytesRead === 0) {
-        throw new PlatformError(
-          "corrupt_model_file",
-          `The file of ${entry.name} ended while it was read. Download it again.`,
-        );
-      }
-      numRead += bytesRead;
+    const bytes = await readBytes(file, entry);
+    if (bytes.length < entry.sizeBytes) {
+      throw new PlatformError(
+        "corrupt_model_file",
+        `The file of ${shown(entry.name)} ended ${entry.sizeBytes - bytes.length} bytes early while it was read. Download it again, and leave it alone while a model is loaded.`,
+      );
     }
+    return toFloat32(bytes, entry);
   } finally {
     await file.close();
   }
-  return toFloat32(bytes, entry);
 }
 
-function toFloat32(bytes: Uint8Array, { dtype, name }: TensorEntry): Float32Array {
-  if (dtype === "F32") return new Float32Array(bytes.buffer);
-  if (dtype === "BF16") return bf16ToF32(new Uint16Array(bytes.buffer));
-  if (dtype === "F16") return f16ToF32(new Uint16Array(bytes.buffer));
+function toFloat32(
+  { buffer, byteLength }: Uint8Array<ArrayBuffer>,
+  { dtype, name }: TensorEntry,
+): Float32Array {
+  if (dtype === "F32") return new Float32Array(buffer, 0, byteLength / 4);
+  if (dtype === "BF16") return bf16ToF32(new Uint16Array(buffer, 0, byteLength / 2));
+  if (dtype === "F16") return f16ToF32(new Uint16Array(buffer, 0, byteLength / 2));
   throw new PlatformError(
     "corrupt_model_file",
-    `${name} has the type ${dtype}; weights are F32, F16 or BF16.`,
+    `${shown(name)} has the type ${dtype}; weights are F32, F16 or BF16.`,
   );
 }
 
@@ -49,19 +47,21 @@ export function bf16ToF32(halves: Uint16Array): Float32Array {
 /** IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits. */
 export function f16ToF32(halves: Uint16Array): Float32Array {
   const numbers = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) {
-    const bits = halves[i] ?? 0;
-    const exponent = (bits >> 10) & 0x1f;
-    const fraction = bits & 0x3ff;
-    const magnitude =
-      exponent === 0x1f
-        ? fraction === 0
-          ? Number.POSITIVE_INFINITY
-          : Number.NaN
-        : exponent === 0
-          ? fraction * 2 ** -24
-          : (1 + fraction / 1024) * 2 ** (exponent - 15);
-    numbers[i] = bits >> 15 === 1 ? -magnitude : magnitude;
-  }
+  for (let i = 0; i < halves.length; i++) numbers[i] = decodeHalf(halves[i] ?? 0);
   return numbers;
+}
+
+/** Two to the power of `exponent - 15`, and for 0, which has no hidden bit, as for 1. */
+const scales = Float64Array.from(
+  { length: 31 },
+  (_, exponent) => 2 ** (Math.max(exponent, 1) - 15),
+);
+
+function decodeHalf(bits: number): number {
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  const sign = bits >> 15 === 1 ? -1 : 1;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  const hidden = exponent === 0 ? 0 : 1;
+  return sign * (hidden + fraction / 1024) * (scales[exponent] ?? 0);
 }

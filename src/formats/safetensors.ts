@@ -4,9 +4,10 @@
  *
  * @see https://github.com/huggingface/safetensors#format
  */
-import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { PlatformError } from "../base/errors.ts";
+import { openRegularFile, readBytes } from "./regular-file.ts";
+import { shown } from "./shown.ts";
 import { parseUniqueJson } from "./unique-json.ts";
 
 export type TensorEntry = {
@@ -25,17 +26,25 @@ const bytesPerElement = {
   F32: 4,
   F16: 2,
   BF16: 2,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
   I64: 8,
   I32: 4,
   I16: 2,
   I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
   U8: 1,
   BOOL: 1,
 } as const;
 export type SafetensorsDtype = keyof typeof bytesPerElement;
 
-/** A 90B checkpoint's whole table is 200 kB; more is no table of a model we run. */
-const MAX_HEADER_BYTES = 16 * 1024 * 1024;
+/** The whole table of a 90B checkpoint has 200 kB; a larger one is read for too long to be honest. */
+const MAX_HEADER_BYTES = 4 * 1024 * 1024;
+/** The length of the header, a little-endian 64-bit number, stands before it. */
+const PREFIX_BYTES = 8;
+/** A convolution's weight has four. */
 const MAX_AXES = 8;
 
 /**
@@ -44,28 +53,28 @@ const MAX_AXES = 8;
  * @throws PlatformError `corrupt_model_file` when the file is cut short, overlaps itself or claims what cannot be
  */
 export async function openSafetensors(path: string): Promise<ReadonlyMap<string, TensorEntry>> {
-  const file = await open(path, "r");
+  const file = await openRegularFile(path);
   try {
     const { size } = await file.stat();
-    const prefix = Buffer.alloc(8);
-    await file.read(prefix, 0, 8, 0);
-    const headerBytes = checkedHeaderLength(prefix, size, path);
-    const header = Buffer.alloc(headerBytes);
-    const { bytesRead } = await file.read(header, 0, headerBytes, 8);
-    return parseSafetensorsHeader(header.subarray(0, bytesRead), size, path);
+    const prefix = await readBytes(file, { offset: 0, sizeBytes: PREFIX_BYTES });
+    const sizeBytes = checkedHeaderLength(prefix, size, path);
+    const header = await readBytes(file, { offset: PREFIX_BYTES, sizeBytes });
+    return parseSafetensorsHeader(header, size, path);
   } finally {
     await file.close();
   }
 }
 
-function checkedHeaderLength(prefix: Uint8Array, fileSize: number, path: string): number {
-  const view = new DataView(prefix.buffer, prefix.byteOffset, 8);
-  const claimed = fileSize < 8 ? 0n : view.getBigUint64(0, true);
-  if (claimed < 2n || claimed > BigInt(Math.min(MAX_HEADER_BYTES, fileSize - 8))) {
-    throw corrupt(
-      path,
-      `its header claims ${claimed} bytes in a file of ${fileSize}. Download it again`,
-    );
+function checkedHeaderLength(prefix: Uint8Array, fileSizeBytes: number, path: string): number {
+  if (prefix.byteLength < PREFIX_BYTES) {
+    throw corrupt(path, `it has ${fileSizeBytes} bytes, too few for any header`);
+  }
+  const claimed = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
+  if (claimed > BigInt(Math.max(0, fileSizeBytes - PREFIX_BYTES))) {
+    throw corrupt(path, `its header claims ${claimed} bytes in a file of ${fileSizeBytes}`);
+  }
+  if (claimed > BigInt(MAX_HEADER_BYTES)) {
+    throw corrupt(path, `its header claims ${claimed} bytes, more than ${MAX_HEADER_BYTES}`);
   }
   return Number(claimed);
 }
@@ -73,6 +82,7 @@ function checkedHeaderLength(prefix: Uint8Array, fileSize: number, path: string)
 /**
  * @param header the JSON text, without the eight bytes of its length
  * @param fileSizeBytes size of the whole file
+ * @throws PlatformError `corrupt_model_file`
  */
 export function parseSafetensorsHeader(
   header: Uint8Array,
@@ -80,24 +90,24 @@ export function parseSafetensorsHeader(
   path: string,
 ): ReadonlyMap<string, TensorEntry> {
   const table = parseTable(header, path);
-  const dataStart = 8 + header.byteLength;
-  const entries: TensorEntry[] = [];
-  for (const [name, value] of Object.entries(table)) {
-    if (name === "__metadata__") continue;
-    entries.push(parseEntry(value, { name, path, dataStart }));
-  }
+  const dataStart = PREFIX_BYTES + header.byteLength;
+  const entries = Object.entries(table)
+    .filter(([name]) => name !== "__metadata__")
+    .map(([name, value]) => parseEntry(value, { name, path, dataStart }));
   checkCoverage(entries, { path, dataStart, fileSizeBytes });
   return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
+/** Begins with a brace, as the format demands: neither white space nor a byte-order mark. */
 function parseTable(header: Uint8Array, path: string): Record<string, unknown> {
+  if (header[0] !== "{".charCodeAt(0)) throw corrupt(path, "its header is no JSON object");
   let parsed: unknown;
   try {
     parsed = parseUniqueJson(new TextDecoder("utf-8", { fatal: true }).decode(header));
   } catch (cause) {
-    throw corrupt(path, `its header is no JSON table (${reason(cause)}). Download it again`, cause);
+    throw corrupt(path, `its header is no JSON table (${reason(cause)})`, cause);
   }
-  if (!isRecord(parsed)) throw corrupt(path, "its header is no JSON table. Download it again");
+  if (!isRecord(parsed)) throw corrupt(path, "its header is no JSON object");
   return parsed;
 }
 
@@ -107,24 +117,23 @@ function parseEntry(
 ): TensorEntry {
   const { name, path, dataStart } = at;
   const fail = (what: string): never => {
-    throw corrupt(path, `tensor ${shown(name)} ${what}. Download it again`);
+    throw corrupt(path, `its tensor ${shown(name)} ${what}`);
   };
   if (!isRecord(value)) return fail("has no description");
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== "string" || !isDtype(dtype)) return fail(`has the type ${shown(dtype)}`);
-  if (!Array.isArray(shape) || shape.length > MAX_AXES || !shape.every(isSize)) {
-    return fail(`has the shape ${shown(shape)}`);
-  }
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
-    return fail(`lies at ${shown(offsets)}`);
-  }
+  if (!areSizes(shape) || shape.length > MAX_AXES) return fail(`has the shape ${shown(shape)}`);
+  if (!areSizes(offsets) || offsets.length !== 2) return fail(`lies at ${shown(offsets)}`);
   const [begin = 0, end = 0] = offsets;
+  // Exact: a product of eight such numbers overflows every other type.
   const numBytes = shape.reduce(
     (product, extent) => product * BigInt(extent),
     BigInt(bytesPerElement[dtype]),
   );
   if (BigInt(end) - BigInt(begin) !== numBytes) {
-    return fail(`of shape [${shape.join(", ")}] needs ${numBytes} bytes and has ${end - begin}`);
+    return fail(
+      `of shape ${shown(shape)} needs ${shown(String(numBytes))} bytes and has ${end - begin}`,
+    );
   }
   return { name, dtype, shape, path, offset: dataStart + begin, sizeBytes: end - begin };
 }
@@ -141,7 +150,7 @@ function checkCoverage(
   )) {
     if (entry.offset !== next) {
       const what = entry.offset < next ? "overlaps the one before it" : "leaves a hole before it";
-      throw corrupt(path, `tensor ${shown(entry.name)} ${what}. Download it again`);
+      throw corrupt(path, `its tensor ${shown(entry.name)} ${what}`);
     }
     next += entry.sizeBytes;
   }
@@ -149,26 +158,23 @@ function checkCoverage(
     const what = next > fileSizeBytes ? "cut short" : "too long";
     throw corrupt(
       path,
-      `it is ${what}: its tensors end at byte ${next} and the file at ${fileSizeBytes}. Download it again`,
+      `it is ${what}: its tensors end at byte ${next} and the file at ${fileSizeBytes}`,
     );
   }
 }
 
 function corrupt(path: string, what: string, cause?: unknown): PlatformError {
-  return new PlatformError("corrupt_model_file", `${basename(path)} cannot be used: ${what}.`, {
-    cause,
-  });
+  return new PlatformError(
+    "corrupt_model_file",
+    `${shown(basename(path))} cannot be used: ${what}. Download it again.`,
+    { cause },
+  );
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isDtype = (name: string): name is SafetensorsDtype => Object.hasOwn(bytesPerElement, name);
-const isSize = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && Number(value) >= 0;
-const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : "unreadable");
-
-/** A value out of a file, short enough for a sentence. */
-function shown(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "nothing");
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-}
+const areSizes = (value: unknown): value is readonly number[] =>
+  Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+const reason = (cause: unknown): string =>
+  cause instanceof Error ? shown(cause.message) : "unreadable";

@@ -4,7 +4,9 @@
  * `JSON.parse` keeps the last of two equal keys, so two readers of one file may see two models.
  * Scans the text once for keys, then lets `JSON.parse` do the rest.
  */
+import { shown } from "./shown.ts";
 
+/** A checkpoint's files are at most five deep. */
 const MAX_DEPTH = 32;
 
 /** @throws SyntaxError on text that is no such JSON */
@@ -23,10 +25,7 @@ function checkKeys(text: string): void {
       const end = endOfString(text, i);
       const keys = open.at(-1);
       if (isKeyNext && keys !== undefined) {
-        const key: unknown = JSON.parse(text.slice(i, end + 1));
-        if (typeof key === "string" && keys.has(key))
-          throw new SyntaxError(`${key} is named twice`);
-        keys.add(String(key));
+        addKey(keys, text.slice(i, end + 1));
         isKeyNext = false;
       }
       i = end;
@@ -41,6 +40,14 @@ function checkKeys(text: string): void {
       isKeyNext = open.at(-1) !== undefined;
     }
   }
+}
+
+/** Two spellings of one key, as `"a"` and `"\u0061"`, are the same key. */
+function addKey(keys: Set<string>, quoted: string): void {
+  const key: unknown = JSON.parse(quoted);
+  if (typeof key !== "string") throw new SyntaxError("a key is no string");
+  if (keys.has(key)) throw new SyntaxError(`${shown(key)} is named twice`);
+  keys.add(key);
 }
 
 function endOfString(text: string, start: number): number {

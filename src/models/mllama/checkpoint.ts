@@ -4,188 +4,201 @@
  * After `openCheckpoint` every tensor the model needs is known to be there, of the right shape, inside
  * its file. Nothing is mapped yet.
  */
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { PlatformError } from "../../base/errors.ts";
+import { readJsonFile } from "../../formats/json-file.ts";
+import { describeJsonIssue } from "../../formats/json-issue.ts";
 import { openSafetensors, type TensorEntry } from "../../formats/safetensors.ts";
 import { parseSafetensorsIndex } from "../../formats/safetensors-index.ts";
-import { parseUniqueJson } from "../../formats/unique-json.ts";
+import { shown } from "../../formats/shown.ts";
+import { checkTensors } from "./check-tensors.ts";
 import { type MllamaConfig, parseMllamaConfig } from "./config.ts";
-import { expectedTensors, legacyName } from "./weights.ts";
+import { TokenIds } from "./config-file.ts";
+import { parseImageProcessorConfig } from "./processor-config.ts";
+import { legacyName } from "./weights.ts";
 
 export type Checkpoint = {
   readonly directory: string;
   readonly config: MllamaConfig;
-  /** The parsed `preprocessor_config.json`, for `parseImageProcessorConfig`. */
+  /** The parsed `preprocessor_config.json`, for `parseImageProcessorConfig`; known to agree with `config`. */
   readonly preprocessor: unknown;
   readonly bosTokenId: number;
   /** From generation_config.json, else config.json. */
   readonly stopTokenIds: readonly number[];
-  /** By the names of the published files. */
+  /** Exactly those of `expectedTensors`, by the names of the published files. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Of these tensors together. */
   readonly fileBytes: number;
 };
 
-/** An index of a 90B is 140 kB. */
-const MAX_JSON_BYTES = 8 * 1024 * 1024;
 const SINGLE_FILE = "model.safetensors";
 const INDEX_FILE = "model.safetensors.index.json";
 
+/** A directory and the names in it. */
+type Directory = { readonly path: string; readonly names: ReadonlySet<string> };
+
 /**
- * @param directory a path on this machine
+ * @param path a directory on this machine
  * @throws PlatformError `model_not_found` without such a directory, `corrupt_model_file` when its files
  *   are foreign, cut short or contradict each other
  */
-export async function openCheckpoint(directory: string): Promise<Checkpoint> {
-  const names = await listDirectory(directory);
-  const config = parseMllamaConfig(await readJson(directory, "config.json", names));
-  const preprocessor = await readJson(directory, "preprocessor_config.json", names);
-  checkTileSize(config, preprocessor);
-  const generation = names.includes("generation_config.json")
-    ? parseGenerationConfig(await readJson(directory, "generation_config.json", names))
-    : {};
-  const tensors = await readTensorTables(directory, names);
-  checkTensors(config, tensors);
-  const eos = generation.eos_token_id ?? config.text.eosTokenIds;
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  const directory = await listDirectory(path);
+  const config = parseMllamaConfig(await readJson(directory, "config.json"));
+  const preprocessor = await readJson(directory, "preprocessor_config.json");
+  checkProcessor(config, preprocessor);
+  const specialTokens = await readSpecialTokens(directory, config);
+  const tensors = checkTensors(config, await readTensorTables(directory));
   return {
-    directory,
+    directory: path,
     config,
     preprocessor,
-    bosTokenId: generation.bos_token_id ?? config.text.bosTokenId,
-    stopTokenIds: typeof eos === "number" ? [eos] : eos,
+    ...specialTokens,
     tensors,
     fileBytes: [...tensors.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
 }
 
-const GenerationFile = z.looseObject({
-  bos_token_id: z.int().min(0).optional(),
-  eos_token_id: z.union([z.int().min(0), z.array(z.int().min(0)).min(1).max(64)]).optional(),
-});
-
-function parseGenerationConfig(json: unknown): z.infer<typeof GenerationFile> {
-  const { success, data } = GenerationFile.safeParse(json);
-  if (!success) throw corrupt("generation_config.json has no usable token ids");
-  return data;
-}
-
-async function listDirectory(directory: string): Promise<readonly string[]> {
-  let names: string[];
-  try {
-    names = await readdir(directory);
-  } catch (cause) {
+async function listDirectory(path: string): Promise<Directory> {
+  const names = await readdir(path).then((list) => new Set(list), noDirectory);
+  if (!names.has("config.json")) {
+    const hint = [...names].some((name) => /^consolidated\..*\.pth$/.test(name))
+      ? "It looks like Meta's own download; take the one in Hugging Face layout."
+      : `Name the directory that has config.json and ${SINGLE_FILE} in it.`;
     throw new PlatformError(
       "model_not_found",
-      `There is no directory ${directory}. Name one that holds a Llama 3.2 Vision checkpoint.`,
+      `${path} holds no checkpoint: config.json is missing. ${hint}`,
+    );
+  }
+  return { path, names };
+
+  function noDirectory(cause: unknown): never {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const what =
+      code === "ENOTDIR"
+        ? `${path} is a file, not a directory.`
+        : code === "EACCES"
+          ? `The directory ${path} may not be read.`
+          : `There is no directory ${path}.`;
+    throw new PlatformError(
+      "model_not_found",
+      `${what} Name one that holds a Llama 3.2 Vision checkpoint.`,
       { cause },
     );
   }
-  if (!names.includes("config.json")) {
+}
+
+async function readJson(directory: Directory, name: string): Promise<unknown> {
+  return await readJsonFile(await resolveFile(directory, name));
+}
+
+/** Follows links, as hub caches use them. */
+async function resolveFile({ path, names }: Directory, name: string): Promise<string> {
+  if (!names.has(name)) throw corrupt(path, `${name} is missing. Download it again`);
+  try {
+    return await realpath(join(path, name));
+  } catch (cause) {
+    throw corrupt(path, `${name} is a link that leads nowhere. Download it again`, cause);
+  }
+}
+
+const GenerationFile = z.looseObject({
+  bos_token_id: TokenIds.nullish(),
+  eos_token_id: TokenIds.nullish(),
+});
+
+/** Those who fine-tune a model often add stop tokens in one file only: generation_config.json rules. */
+async function readSpecialTokens(
+  directory: Directory,
+  { text }: MllamaConfig,
+): Promise<Pick<Checkpoint, "bosTokenId" | "stopTokenIds">> {
+  const { bosTokenId, eosTokenIds } = text;
+  if (!directory.names.has("generation_config.json")) {
+    return { bosTokenId, stopTokenIds: eosTokenIds };
+  }
+  const json = await readJson(directory, "generation_config.json");
+  const fail = (what: string): PlatformError =>
+    corrupt(directory.path, `its generation_config.json ${what}. Mend the file, or remove it`);
+  const { success, data, error } = GenerationFile.safeParse(json);
+  if (!success) throw fail(describeJsonIssue(json, error));
+  const [bos = bosTokenId] = [data.bos_token_id ?? []].flat();
+  const stopTokenIds = [data.eos_token_id ?? eosTokenIds].flat();
+  const outside = [bos, ...stopTokenIds].find((id) => id >= text.vocabSize);
+  if (outside !== undefined) {
+    throw fail(`names the token ${outside}, past the ${text.vocabSize} of the vocabulary`);
+  }
+  return { bosTokenId: bos, stopTokenIds };
+}
+
+/** A 448-pixel processor beside a 560-pixel tower would show it something else than it was trained on. */
+function checkProcessor({ vision }: MllamaConfig, preprocessor: unknown): void {
+  const { tileSize, maxTiles } = parseImageProcessorConfig(preprocessor);
+  if (tileSize !== vision.tileSize || maxTiles !== vision.maxTiles) {
     throw new PlatformError(
-      "model_not_found",
-      `${directory} holds no checkpoint: config.json is missing. Name the directory that has config.json and ${SINGLE_FILE}.`,
+      "corrupt_model_file",
+      `preprocessor_config.json cuts pictures into at most ${maxTiles} tiles of ${tileSize} pixels, and config.json expects ${vision.maxTiles} of ${vision.tileSize}. Take both files from the same model.`,
     );
   }
-  return names;
 }
 
-async function readJson(
-  directory: string,
-  name: string,
-  names: readonly string[],
-): Promise<unknown> {
-  if (!names.includes(name)) throw corrupt(`${name} is missing`);
-  const path = await regularFile(directory, name);
-  const { size } = await stat(path);
-  if (size > MAX_JSON_BYTES) throw corrupt(`${name} has ${size} bytes; at most ${MAX_JSON_BYTES}`);
-  try {
-    return parseUniqueJson(await readFile(path, "utf8"));
-  } catch (cause) {
-    throw corrupt(`${name} is no JSON`, cause);
-  }
-}
+/** Every tensor of every file, by legacy name. */
+async function readTensorTables(directory: Directory): Promise<Map<string, TensorEntry>> {
+  const { path, names } = directory;
+  const index =
+    names.has(SINGLE_FILE) || !names.has(INDEX_FILE)
+      ? undefined
+      : parseSafetensorsIndex(await readJson(directory, INDEX_FILE));
+  if (index === undefined && !names.has(SINGLE_FILE)) throw noWeights(directory);
 
-/** Follows links, as the hub caches use them; what they end in must be a file. */
-async function regularFile(directory: string, name: string): Promise<string> {
-  try {
-    const path = await realpath(join(directory, name));
-    if ((await stat(path)).isFile()) return path;
-  } catch (cause) {
-    throw corrupt(`${name} is missing or a broken link`, cause);
-  }
-  throw corrupt(`${name} is not a file`);
-}
-
-async function readTensorTables(
-  directory: string,
-  names: readonly string[],
-): Promise<ReadonlyMap<string, TensorEntry>> {
-  const shards = await shardNames(directory, names);
   const tensors = new Map<string, TensorEntry>();
-  for (const shard of shards) {
-    for (const entry of (await openSafetensors(await regularFile(directory, shard))).values()) {
-      const name = legacyName(entry.name);
-      if (tensors.has(name)) throw corrupt(`the tensor ${name} is there twice`);
-      tensors.set(name, entry);
+  for (const shard of index === undefined ? [SINGLE_FILE] : new Set(index.values())) {
+    const table = await openSafetensors(await resolveFile(directory, shard));
+    for (const [name, entry] of table) {
+      const legacy = legacyName(name);
+      if (tensors.has(legacy)) throw corrupt(path, `its tensor ${shown(legacy)} is there twice`);
+      tensors.set(legacy, entry);
+    }
+    const absent = [...(index ?? [])].find(([name, file]) => file === shard && !table.has(name));
+    if (absent !== undefined) {
+      throw corrupt(
+        path,
+        `${INDEX_FILE} puts ${shown(absent[0])} into ${shard}, where it is not. Download both again`,
+      );
     }
   }
   return tensors;
 }
 
-async function shardNames(directory: string, names: readonly string[]): Promise<Set<string>> {
-  if (names.includes(INDEX_FILE)) {
-    const index = parseSafetensorsIndex(
-      await readFile(await regularFile(directory, INDEX_FILE), "utf8"),
-    );
-    const shards = new Set(index.values());
-    for (const shard of shards) {
-      if (!names.includes(shard)) {
-        throw corrupt(`${shard}, which the index names, is missing`);
-      }
-    }
-    return shards;
+function noWeights({ path, names }: Directory): PlatformError {
+  const some = (pattern: RegExp): string | undefined =>
+    [...names].find((name) => pattern.test(name));
+  const shard = some(/^model-\d+-of-\d+\.safetensors$/);
+  if (shard !== undefined) {
+    return corrupt(path, `it has ${shard} but no ${INDEX_FILE}. Download that file too`);
   }
-  if (names.includes(SINGLE_FILE)) return new Set([SINGLE_FILE]);
-  if (names.some((name) => /\.(bin|pth?|ckpt)$/.test(name))) {
-    throw corrupt(
-      "it holds pickled weights, which can carry code and are never opened. Save it again with `model.save_pretrained(…, safe_serialization=True)`",
+  const pickle = some(/\.(bin|pth?|ckpt)$/);
+  if (pickle !== undefined) {
+    return corrupt(
+      path,
+      `its weights are pickled (${shown(pickle)}), can carry code and are never opened. Take a copy in safetensors, or convert it where you trust it: load it with Transformers and call save_pretrained(directory, safe_serialization=True)`,
     );
   }
-  throw corrupt(`${SINGLE_FILE} is missing`);
-}
-
-/** Missing or misshapen tensors are found here, by name, and not in the middle of a computation. */
-function checkTensors(config: MllamaConfig, tensors: ReadonlyMap<string, TensorEntry>): void {
-  for (const [name, shape] of expectedTensors(config)) {
-    const entry = tensors.get(name);
-    if (entry === undefined) throw corrupt(`the tensor ${name} is missing`);
-    if (entry.shape.join() !== shape.join()) {
-      throw corrupt(
-        `${name} has the shape [${entry.shape.join(", ")}], and config.json asks for [${shape.join(", ")}]`,
-      );
-    }
-    if (!["F32", "F16", "BF16"].includes(entry.dtype)) {
-      throw corrupt(`${name} has the type ${entry.dtype}; weights are F32, F16 or BF16`);
-    }
-  }
-}
-
-/** A 448-pixel processor beside a 560-pixel tower would silently see the wrong picture. */
-function checkTileSize({ vision }: MllamaConfig, preprocessor: unknown): void {
-  const parsed = z
-    .looseObject({ size: z.looseObject({ height: z.number() }) })
-    .safeParse(preprocessor);
-  const tileSize = parsed.data?.size.height;
-  if (tileSize !== undefined && tileSize !== vision.tileSize) {
-    throw corrupt(
-      `preprocessor_config.json makes tiles of ${tileSize} pixels and config.json expects ${vision.tileSize}`,
+  const gguf = some(/\.gguf$/);
+  if (gguf !== undefined) {
+    return corrupt(
+      path,
+      `its weights are in GGUF (${shown(gguf)}). Take the safetensors they were made from`,
     );
   }
+  return corrupt(path, `${SINGLE_FILE} is missing. Download it again`);
 }
 
-function corrupt(what: string, cause?: unknown): PlatformError {
-  return new PlatformError("corrupt_model_file", `The checkpoint cannot be used: ${what}.`, {
-    cause,
-  });
+function corrupt(path: string, what: string, cause?: unknown): PlatformError {
+  return new PlatformError(
+    "corrupt_model_file",
+    `The checkpoint ${path} cannot be used: ${what}.`,
+    { cause },
+  );
 }

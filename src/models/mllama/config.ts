@@ -1,13 +1,20 @@
 /**
  * `config.json` of an Mllama checkpoint, parsed and named. Accepts every form that was published:
  * defaults left out, rotary settings of Transformers 4 and 5, old and new names of a key.
- *
- * @see Transformers `configuration_mllama.py`, whose defaults these are
  */
-import { z } from "zod";
 import { PlatformError } from "../../base/errors.ts";
-
-export type TileGrid = { readonly rows: number; readonly columns: number };
+import { describeJsonIssue } from "../../formats/json-issue.ts";
+import { shown } from "../../formats/shown.ts";
+import {
+  ConfigFile,
+  Llama3File,
+  ModelKind,
+  type Repository,
+  type RopeFile,
+  type TextFile,
+  type VisionFile,
+} from "./config-file.ts";
+import { type TileGrid, tileGrids } from "./tiles.ts";
 
 export type RopeScaling = {
   readonly factor: number;
@@ -15,6 +22,9 @@ export type RopeScaling = {
   readonly highFreqFactor: number;
   readonly originalMaxPositions: number;
 };
+
+/** Rotary position embedding; without `scaling` the plain one. */
+export type Rope = { readonly theta: number; readonly scaling: RopeScaling | undefined };
 
 export type VisionConfig = {
   readonly hiddenSize: number;
@@ -26,6 +36,7 @@ export type VisionConfig = {
   /** Side of a tile in pixels. */
   readonly tileSize: number;
   readonly patchSize: number;
+  readonly patchesPerSide: number;
   /** Patches of a tile. */
   readonly numPatches: number;
   /** Patches of a tile and its class token. */
@@ -56,9 +67,10 @@ export type TextConfig = {
   readonly intermediateSize: number;
   readonly rmsNormEpsilon: number;
   readonly maxPositions: number;
-  readonly rope: { readonly theta: number; readonly scaling: RopeScaling | undefined };
+  readonly rope: Rope;
   readonly bosTokenId: number;
   readonly eosTokenIds: readonly number[];
+  readonly padTokenId: number;
 };
 
 export type MllamaConfig = {
@@ -67,153 +79,86 @@ export type MllamaConfig = {
   readonly imageTokenId: number;
 };
 
+/** Rows of the embedding past the head's: the image token, and seven that are unused. */
 const EXTRA_EMBEDDINGS = 8;
-/** Pad rows fill a tile up to a multiple of this. */
+/** Pad rows fill a tile's tokens up to a multiple of this. */
 const TOKEN_GROUP = 8;
-const MAX_LAYERS = 512;
+/** A canvas of four 560-pixel tiles has 1.3 million. One in float32 takes twelve bytes a pixel. */
+const MAX_CANVAS_PIXELS = 1 << 24;
+/** Four tiles of the released models have 6,404. */
+const MAX_VISION_TOKENS = 1 << 16;
 
-const size = z
-  .int()
-  .min(1)
-  .max(1 << 20);
-const layerCount = z.int().min(1).max(MAX_LAYERS);
-const layerIndices = z.array(z.int().min(0).max(MAX_LAYERS)).max(MAX_LAYERS);
-const tokenIds = z.union([z.int().min(0), z.array(z.int().min(0)).min(1).max(64)]);
-const epsilon = z.number().positive().max(1);
-
-const VisionFile = z.looseObject({
-  hidden_size: size.default(1280),
-  attention_heads: size.optional(),
-  num_attention_heads: size.optional(),
-  intermediate_size: size.default(5120),
-  num_hidden_layers: layerCount.default(32),
-  num_global_layers: layerCount.default(8),
-  image_size: z.int().min(1).max(4096).default(448),
-  patch_size: z.int().min(1).max(4096).default(14),
-  num_channels: z.literal(3).default(3),
-  max_num_tiles: z.int().min(1).max(16).default(4),
-  intermediate_layers_indices: layerIndices.default([3, 7, 15, 23, 30]),
-  vision_output_dim: size.optional(),
-  supported_aspect_ratios: z
-    .array(z.tuple([z.int().min(1).max(16), z.int().min(1).max(16)]))
-    .max(64)
-    .optional(),
-  norm_eps: epsilon.default(1e-5),
-  hidden_act: z.literal("gelu").default("gelu"),
-});
-
-const Rope = z.looseObject({
-  rope_type: z.string().optional(),
-  type: z.string().optional(),
-  rope_theta: z.number().positive().optional(),
-  factor: z.number().positive().optional(),
-  low_freq_factor: z.number().positive().optional(),
-  high_freq_factor: z.number().positive().optional(),
-  original_max_position_embeddings: size.optional(),
-});
-
-const TextFile = z.looseObject({
-  vocab_size: size.default(128256),
-  hidden_size: size.default(4096),
-  num_hidden_layers: layerCount.default(40),
-  cross_attention_layers: layerIndices.default([3, 8, 13, 18, 23, 28, 33, 38]),
-  num_attention_heads: size.default(32),
-  num_key_value_heads: size.default(8),
-  head_dim: size.nullish(),
-  intermediate_size: size.default(14336),
-  rms_norm_eps: epsilon.default(1e-5),
-  max_position_embeddings: z
-    .int()
-    .min(1)
-    .max(1 << 22)
-    .default(131072),
-  rope_theta: z.number().positive().default(500000),
-  rope_scaling: Rope.nullish(),
-  rope_parameters: Rope.nullish(),
-  hidden_act: z.literal("silu").default("silu"),
-  bos_token_id: z.int().min(0).default(128000),
-  eos_token_id: tokenIds.default(128001),
-});
-
-const ConfigFile = z.looseObject({
-  model_type: z.string().optional(),
-  architectures: z.array(z.string()).nullish(),
-  vision_config: VisionFile.prefault({}),
-  text_config: TextFile.prefault({}),
-  image_token_index: z.int().min(0).optional(),
-  image_token_id: z.int().min(0).optional(),
-});
+const DEFAULT_IMAGE_TOKEN = 128_256;
+const DEFAULT_PAD_TOKEN = 128_004;
+const DEFAULT_VISION_HEADS = 16;
+const DEFAULT_THETA = 500_000;
 
 /**
  * @param json the parsed `config.json`
  * @throws PlatformError `corrupt_model_file` for another kind of model, or numbers that contradict each other
  */
 export function parseMllamaConfig(json: unknown): MllamaConfig {
-  checkArchitecture(json);
+  checkKind(json);
   const { success, data, error } = ConfigFile.safeParse(json);
-  if (!success) {
-    const [issue] = error.issues;
-    throw corrupt(
-      `"${issue?.path.join(".") ?? ""}" is not usable (${issue?.message ?? "unknown"})`,
-    );
-  }
+  if (!success) throw corrupt(`it ${describeJsonIssue(json, error)}`);
   const text = textConfig(data.text_config);
-  const imageTokenId = data.image_token_index ?? data.image_token_id ?? 128256;
-  if (imageTokenId >= text.numEmbeddings) {
-    throw corrupt(
-      `the image token ${imageTokenId} is past the ${text.numEmbeddings} rows of the embedding`,
-    );
-  }
+  const imageTokenId =
+    onlyValue(data, "image_token_index", "image_token_id") ?? DEFAULT_IMAGE_TOKEN;
+  requireRow("image_token_index", imageTokenId, text.numEmbeddings);
   return { vision: visionConfig(data.vision_config), text, imageTokenId };
 }
 
-/** Repositories may ask for code of their own; we never run any. */
-function checkArchitecture(json: unknown): void {
-  const file = z
-    .looseObject({
-      model_type: z.string().optional(),
-      architectures: z.array(z.string()).nullish(),
-      auto_map: z.unknown().optional(),
-    })
-    .safeParse(json);
-  if (!file.success) throw corrupt("it is not a JSON object of a model");
-  const { model_type: type, architectures, auto_map: autoMap } = file.data;
-  if (autoMap !== undefined) {
-    throw corrupt('"auto_map" asks for code from the repository, and none is ever run');
-  }
-  const [architecture] = architectures ?? [];
-  const isMllama =
-    type === "mllama" && (architecture === undefined || architecture.startsWith("MllamaForCond"));
-  if (!isMllama) {
+const WE_SERVE =
+  "Atalaya serves Llama 3.2 Vision (model_type mllama, MllamaForConditionalGeneration)";
+
+/** What kind of model it is, and that it brings no code: repositories may, and we never run any. */
+function checkKind(json: unknown): void {
+  const { success, data, error } = ModelKind.safeParse(json);
+  if (!success) throw corrupt(`it ${describeJsonIssue(json, error)}`);
+  if ([data, data.text_config, data.vision_config].some(asksForCode)) {
     throw corrupt(
-      `this is ${(architecture ?? type ?? "an unnamed model").slice(0, 80)}; Atalaya runs Llama 3.2 Vision (mllama) only`,
+      'it asks for code from its repository ("auto_map" or "trust_remote_code"), and none is ever run. Use the original checkpoint',
+    );
+  }
+  checkArchitecture(data);
+  if (data.quantization_config != null) {
+    const method = shown(data.quantization_config.quant_method ?? "unknown method");
+    throw corrupt(
+      `its weights are quantized already (${method}). Use the checkpoint in bf16, f16 or f32 that they were made from`,
     );
   }
 }
 
-function visionConfig(file: z.infer<typeof VisionFile>): VisionConfig {
-  const hiddenSize = file.hidden_size;
-  const numHeads = file.attention_heads ?? file.num_attention_heads ?? 16;
-  const { image_size: tileSize, patch_size: patchSize, max_num_tiles: maxTiles } = file;
+/** Either of the two names is enough; both must be ours. */
+function checkArchitecture({ model_type: type, architectures }: ModelKind): void {
+  const names = [type, architectures?.[0]].filter((name) => name !== undefined);
+  const found = names.map(shown).join(", ");
+  if (names.includes("mllama_text_model") || names.includes("MllamaForCausalLM")) {
+    throw corrupt(`this is the text half of the model without its eyes (${found}). ${WE_SERVE}`);
+  }
+  const areOurs = names.every(
+    (name) => name === "mllama" || name === "MllamaForConditionalGeneration",
+  );
+  if (!areOurs || names.length === 0) {
+    throw corrupt(`this is ${found || "a model of no named kind"}. ${WE_SERVE}`);
+  }
+}
+
+const asksForCode = (part: Repository | undefined): boolean =>
+  part !== undefined &&
+  ((part.auto_map !== undefined && part.auto_map !== null) ||
+    (part.trust_remote_code !== undefined && part.trust_remote_code !== false));
+
+function visionConfig(file: VisionFile): VisionConfig {
+  const { hidden_size: hiddenSize, intermediate_layers_indices: tapLayers } = file;
+  const numHeads =
+    onlyValue(file, "attention_heads", "num_attention_heads") ?? DEFAULT_VISION_HEADS;
   requireDivisible("vision hidden_size", hiddenSize, "attention_heads", numHeads);
-  requireDivisible("image_size", tileSize, "patch_size", patchSize);
-  const numPatches = (tileSize / patchSize) ** 2;
-  const tokensPerTile = numPatches + 1;
-  const tapLayers = file.intermediate_layers_indices;
   requireLayers("intermediate_layers_indices", tapLayers, file.num_hidden_layers);
   const outputSize = hiddenSize * (1 + tapLayers.length);
-  if (file.vision_output_dim !== undefined && file.vision_output_dim !== outputSize) {
+  if (file.vision_output_dim !== outputSize) {
     throw corrupt(
-      `"vision_output_dim" is ${file.vision_output_dim}, but ${tapLayers.length} taps of ${hiddenSize} make ${outputSize}`,
-    );
-  }
-  const aspectRatios =
-    file.supported_aspect_ratios?.map(([rows, columns]) => ({ rows, columns })) ??
-    gridsUpTo(maxTiles);
-  const tooLarge = aspectRatios.find(({ rows, columns }) => rows * columns > maxTiles);
-  if (tooLarge !== undefined) {
-    throw corrupt(
-      `the aspect ratio ${tooLarge.rows} × ${tooLarge.columns} needs more than the ${maxTiles} tiles of "max_num_tiles"`,
+      `its "vision_output_dim" is ${file.vision_output_dim}, but the last state and ${tapLayers.length} taps of ${hiddenSize} make ${outputSize}`,
     );
   }
   return {
@@ -223,39 +168,86 @@ function visionConfig(file: z.infer<typeof VisionFile>): VisionConfig {
     intermediateSize: file.intermediate_size,
     numLocalLayers: file.num_hidden_layers,
     numGlobalLayers: file.num_global_layers,
-    tileSize,
-    patchSize,
-    numPatches,
-    tokensPerTile,
-    numPadTokens: (TOKEN_GROUP - (tokensPerTile % TOKEN_GROUP)) % TOKEN_GROUP,
-    maxTiles,
-    aspectRatios,
+    ...tiling(file),
     tapLayers,
     normEpsilon: file.norm_eps,
     outputSize,
   };
 }
 
-/** All grids of at most `maxTiles`, rows outermost: the order of the aspect-ratio ids. */
-function gridsUpTo(maxTiles: number): TileGrid[] {
-  const sides = Array.from({ length: maxTiles }, (_, index) => index + 1);
-  return sides
-    .flatMap((rows) => sides.map((columns) => ({ rows, columns })))
-    .filter(({ rows, columns }) => rows * columns <= maxTiles);
+type Tiling = Pick<
+  VisionConfig,
+  | "tileSize"
+  | "patchSize"
+  | "patchesPerSide"
+  | "numPatches"
+  | "tokensPerTile"
+  | "numPadTokens"
+  | "maxTiles"
+  | "aspectRatios"
+>;
+
+function tiling(file: VisionFile): Tiling {
+  const { image_size: tileSize, patch_size: patchSize, max_num_tiles: maxTiles } = file;
+  requireDivisible("image_size", tileSize, "patch_size", patchSize);
+  const patchesPerSide = tileSize / patchSize;
+  const numPatches = patchesPerSide ** 2;
+  const tokensPerTile = numPatches + 1;
+  if (
+    maxTiles * tileSize ** 2 > MAX_CANVAS_PIXELS ||
+    maxTiles * tokensPerTile > MAX_VISION_TOKENS
+  ) {
+    throw corrupt(
+      `${maxTiles} tiles of ${tileSize} pixels in patches of ${patchSize} are more than ${MAX_CANVAS_PIXELS} pixels or ${MAX_VISION_TOKENS} tokens`,
+    );
+  }
+  return {
+    tileSize,
+    patchSize,
+    patchesPerSide,
+    numPatches,
+    tokensPerTile,
+    numPadTokens: (TOKEN_GROUP - (tokensPerTile % TOKEN_GROUP)) % TOKEN_GROUP,
+    maxTiles,
+    aspectRatios: aspectRatios(file),
+  };
 }
 
-function textConfig(file: z.infer<typeof TextFile>): TextConfig {
-  const { hidden_size: hiddenSize, num_attention_heads: numHeads } = file;
+/** The image processor numbers the grids by `max_num_tiles` alone, so a list can only repeat that. */
+function aspectRatios({
+  supported_aspect_ratios: listed,
+  max_num_tiles: maxTiles,
+}: VisionFile): TileGrid[] {
+  const grids = tileGrids(maxTiles);
+  const numbered = grids.map(({ rows, columns }) => [rows, columns]);
+  if (listed !== undefined && JSON.stringify(listed) !== JSON.stringify(numbered)) {
+    throw corrupt(
+      `its "supported_aspect_ratios" ${shown(listed)} are not the grids of at most ${maxTiles} tiles in the processor's order, ${shown(numbered)}`,
+    );
+  }
+  return grids;
+}
+
+function textConfig(file: TextFile): TextConfig {
+  const { hidden_size: hiddenSize, num_attention_heads: numHeads, vocab_size: vocabSize } = file;
   const numKvHeads = file.num_key_value_heads;
-  requireDivisible("hidden_size", hiddenSize, "num_attention_heads", numHeads);
   requireDivisible("num_attention_heads", numHeads, "num_key_value_heads", numKvHeads);
-  requireLayers("cross_attention_layers", file.cross_attention_layers, file.num_hidden_layers);
+  if (file.head_dim == null) {
+    requireDivisible("hidden_size", hiddenSize, "num_attention_heads", numHeads);
+  }
   const headSize = file.head_dim ?? hiddenSize / numHeads;
-  if (headSize % 2 !== 0) throw corrupt(`a head of ${headSize} channels has no pairs to rotate`);
-  const eos = file.eos_token_id;
+  if (headSize % 2 !== 0) {
+    throw corrupt(`its heads of ${headSize} channels have no pairs to rotate`);
+  }
+  requireLayers("cross_attention_layers", file.cross_attention_layers, file.num_hidden_layers);
+  const numEmbeddings = vocabSize + EXTRA_EMBEDDINGS;
+  const eosTokenIds = [file.eos_token_id].flat();
+  requireRow("bos_token_id", file.bos_token_id, numEmbeddings);
+  for (const id of eosTokenIds) requireRow("eos_token_id", id, vocabSize);
+  if (file.pad_token_id != null) requireRow("pad_token_id", file.pad_token_id, numEmbeddings);
   return {
-    vocabSize: file.vocab_size,
-    numEmbeddings: file.vocab_size + EXTRA_EMBEDDINGS,
+    vocabSize,
+    numEmbeddings,
     hiddenSize,
     numLayers: file.num_hidden_layers,
     crossLayers: file.cross_attention_layers,
@@ -265,48 +257,79 @@ function textConfig(file: z.infer<typeof TextFile>): TextConfig {
     intermediateSize: file.intermediate_size,
     rmsNormEpsilon: file.rms_norm_eps,
     maxPositions: file.max_position_embeddings,
-    rope: ropeConfig(file),
+    rope: ropeOf(file),
     bosTokenId: file.bos_token_id,
-    eosTokenIds: Array.isArray(eos) ? eos : [eos],
+    eosTokenIds,
+    padTokenId: file.pad_token_id ?? DEFAULT_PAD_TOKEN,
   };
 }
 
-function ropeConfig(file: z.infer<typeof TextFile>): TextConfig["rope"] {
-  const rope = file.rope_parameters ?? file.rope_scaling ?? {};
-  const theta = rope.rope_theta ?? file.rope_theta;
-  const type = rope.rope_type ?? rope.type ?? "default";
-  if (type === "default") return { theta, scaling: undefined };
-  if (type !== "llama3") throw corrupt(`the RoPE scaling "${type.slice(0, 40)}" is not llama3`);
-  const {
-    factor,
-    low_freq_factor: lowFreqFactor,
-    high_freq_factor: highFreqFactor,
-    original_max_position_embeddings: originalMaxPositions,
-  } = rope;
-  if (
-    factor === undefined ||
-    lowFreqFactor === undefined ||
-    highFreqFactor === undefined ||
-    originalMaxPositions === undefined
-  ) {
-    throw corrupt("the llama3 RoPE scaling lacks one of its four numbers");
-  }
-  if (lowFreqFactor >= highFreqFactor) {
+/** Transformers 4 writes `rope_theta` and `rope_scaling`; 5 writes `rope_parameters` with both. */
+function ropeOf(file: TextFile): Rope {
+  const forms = [file.rope_parameters, file.rope_scaling].filter((form) => form != null);
+  const [rope, other] = forms.map((form) => ropeOfForm(form, file.rope_theta));
+  if (rope === undefined) return { theta: file.rope_theta ?? DEFAULT_THETA, scaling: undefined };
+  if (other !== undefined && JSON.stringify(rope) !== JSON.stringify(other)) {
     throw corrupt(
-      `low_freq_factor ${lowFreqFactor} is not below high_freq_factor ${highFreqFactor}`,
+      `its "rope_parameters" ${shown(file.rope_parameters)} contradict its "rope_scaling" ${shown(file.rope_scaling)}`,
     );
   }
+  return rope;
+}
+
+function ropeOfForm(form: RopeFile, outerTheta: number | undefined): Rope {
+  if (form.rope_theta !== undefined && outerTheta !== undefined && form.rope_theta !== outerTheta) {
+    throw corrupt(`its "rope_theta" is ${outerTheta} and, inside, ${form.rope_theta}`);
+  }
+  const theta = form.rope_theta ?? outerTheta ?? DEFAULT_THETA;
+  const type = form.rope_type ?? form.type ?? "default";
+  if (type === "default") return { theta, scaling: undefined };
+  if (type !== "llama3") {
+    throw corrupt(`its RoPE scaling is "${shown(type)}"; this family has "llama3" or none`);
+  }
+  const { success, data, error } = Llama3File.safeParse(form);
+  if (!success) throw corrupt(`its llama3 RoPE scaling ${describeJsonIssue(form, error)}`);
+  const { low_freq_factor: lowFreqFactor, high_freq_factor: highFreqFactor } = data;
+  if (lowFreqFactor >= highFreqFactor) {
+    throw corrupt(
+      `its "low_freq_factor" ${lowFreqFactor} is not below its "high_freq_factor" ${highFreqFactor}`,
+    );
+  }
+  const { factor, original_max_position_embeddings: originalMaxPositions } = data;
   return { theta, scaling: { factor, lowFreqFactor, highFreqFactor, originalMaxPositions } };
 }
 
+/** One number under two names: either, or both alike. */
+function onlyValue<Name extends string, Alias extends string>(
+  file: { readonly [key in Name | Alias]?: number | undefined },
+  name: Name,
+  alias: Alias,
+): number | undefined {
+  const [first, second] = [file[name], file[alias]];
+  if (first !== undefined && second !== undefined && first !== second) {
+    throw corrupt(`its "${name}" is ${first} and its "${alias}", the same thing, ${second}`);
+  }
+  return first ?? second;
+}
+
+function requireRow(what: string, row: number, numRows: number): void {
+  if (row >= numRows) {
+    throw corrupt(`its "${what}" is ${row}, and the last of its ${numRows} rows is ${numRows - 1}`);
+  }
+}
+
 function requireDivisible(what: string, value: number, by: string, divisor: number): void {
-  if (value % divisor !== 0) throw corrupt(`${what} ${value} is no multiple of ${by} ${divisor}`);
+  if (value % divisor !== 0) {
+    throw corrupt(`its ${what} ${value} is no multiple of its ${by} ${divisor}`);
+  }
 }
 
 function requireLayers(what: string, indices: readonly number[], numLayers: number): void {
   const isAscending = indices.every((index, i) => i === 0 || index > (indices[i - 1] ?? index));
   if (!isAscending || (indices.at(-1) ?? 0) >= numLayers) {
-    throw corrupt(`"${what}" is [${indices.join(", ")}] for ${numLayers} layers`);
+    throw corrupt(
+      `its "${what}" ${shown(indices)} are no ascending indices below its ${numLayers} layers`,
+    );
   }
 }
 
