@@ -1,0 +1,61 @@
+/** The reference pages name every command, option and route that there is, and none that there is not. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { createLogger } from "../src/base/logger.ts";
+import { buildProgram } from "../src/cli/program.ts";
+import { processTerminal } from "../src/cli/terminal.ts";
+import { packageRoot } from "../src/config/package.ts";
+import { Platform } from "../src/platform.ts";
+import { buildApp } from "../src/server/app.ts";
+
+const pageOf = (name: string): string =>
+  readFileSync(join(packageRoot(), "docs/reference", name), "utf8");
+
+/** All first groups of `pattern` in `text`, once each, sorted. */
+const found = (text: string, pattern: RegExp): string[] =>
+  [...new Set([...text.matchAll(pattern)].flatMap(([, group]) => group ?? []))].toSorted();
+
+const visibleFlags = (): string[] => {
+  const { commands } = buildProgram(processTerminal());
+  const options = commands.flatMap((command) => command.options);
+  const flags = options.flatMap(({ hidden, long }) => (hidden || long == null ? [] : [long]));
+  return [...new Set(flags)].toSorted();
+};
+
+/** Fastify's tree of paths, each indented by four below its parent → `GET /path/{parameter}`. */
+function flattenRoutes(tree: string): string[] {
+  const parents: string[] = [];
+  const routes: string[] = [];
+  for (const [, indent = "", part = "", methods = ""] of tree.matchAll(
+    /^([│ ]*)[├└]── (\S+)(?: \(([A-Z, ]+)\))?/gm,
+  )) {
+    parents.splice(indent.length / 4, Number.POSITIVE_INFINITY, part);
+    const path = parents.join("").replace(/:(\w+)/, "{$1}");
+    routes.push(...methods.split(", ").map((method) => `${method} ${path}`));
+  }
+  return routes.filter((route) => /^(?!HEAD)[A-Z]+ /.test(route));
+}
+
+test("the command line's page has every command", () => {
+  const commands = buildProgram(processTerminal()).commands.map((command) => command.name());
+  const [table = ""] = pageOf("cli.md").split("## Options");
+  expect(found(table, /^\| `([a-z]+)[ `]/gm)).toEqual(commands.toSorted());
+});
+
+test("the command line's page has every option", () => {
+  const [, options = ""] = pageOf("cli.md").split("## Options");
+  const [table = ""] = options.split("\n\n`run --raw");
+  expect(found(table, /`(--[a-z-]+)`/g)).toEqual(visibleFlags());
+});
+
+test("the HTTP API's page has every route", async () => {
+  await using platform = new Platform({ log: createLogger("silent") });
+  const { supervisor, router } = platform;
+  const app = buildApp({ supervisor, router, log: createLogger("silent"), version: "0.0.0" });
+  await app.ready();
+  const routes = flattenRoutes(app.printRoutes({ commonPrefix: false }));
+  await app.close();
+  const [, rows = ""] = pageOf("http-api.md").split("| route |");
+  expect(found(rows, /`((?:GET|POST|DELETE) [^`?]+)`/g)).toEqual(routes.toSorted());
+});
