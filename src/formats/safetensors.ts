@@ -41,9 +41,11 @@ const bytesPerElement = {
 export type SafetensorsDtype = keyof typeof bytesPerElement;
 
 /** The whole table of a 90B checkpoint has 200 kB; a larger one is read for too long to be honest. */
-const MAX_HEADER_BYTES = 4 * 1024 * 1024;
+const MAX_HEADER_BYTES = 2 * 1024 * 1024;
 /** The length of the header, a little-endian 64-bit number, stands before it. */
 const PREFIX_BYTES = 8;
+/** The one name in the table that is no tensor's. */
+const METADATA = "__metadata__";
 /** A convolution's weight has four. */
 const MAX_AXES = 8;
 
@@ -91,9 +93,13 @@ export function parseSafetensorsHeader(
 ): ReadonlyMap<string, TensorEntry> {
   const table = parseTable(header, path);
   const dataStart = PREFIX_BYTES + header.byteLength;
-  const entries = Object.entries(table)
-    .filter(([name]) => name !== "__metadata__")
-    .map(([name, value]) => parseEntry(value, { name, path, dataStart }));
+  const { [METADATA]: metadata, ...tensors } = table;
+  if (metadata !== undefined && !isStringMap(metadata)) {
+    throw corrupt(path, `its ${METADATA} ${shown(metadata)} is no map of texts`);
+  }
+  const entries = Object.entries(tensors).map(([name, value]) =>
+    parseEntry(value, { name, path, dataStart }),
+  );
   checkCoverage(entries, { path, dataStart, fileSizeBytes });
   return new Map(entries.map((entry) => [entry.name, entry]));
 }
@@ -173,6 +179,8 @@ function corrupt(path: string, what: string, cause?: unknown): PlatformError {
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
+const isStringMap = (value: unknown): boolean =>
+  isRecord(value) && Object.values(value).every((text) => typeof text === "string");
 const isDtype = (name: string): name is SafetensorsDtype => Object.hasOwn(bytesPerElement, name);
 const areSizes = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);

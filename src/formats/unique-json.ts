@@ -44,7 +44,7 @@ function checkKeys(text: string): void {
 
 /** Two spellings of one key, as `"a"` and `"\u0061"`, are the same key. */
 function addKey(keys: Set<string>, quoted: string): void {
-  const key: unknown = JSON.parse(quoted);
+  const key: unknown = quoted.includes("\\") ? JSON.parse(quoted) : quoted.slice(1, -1);
   if (typeof key !== "string") throw new SyntaxError("a key is no string");
   if (keys.has(key)) throw new SyntaxError(`${shown(key)} is named twice`);
   keys.add(key);
