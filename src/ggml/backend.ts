@@ -16,7 +16,7 @@ export type Device = {
 const deviceTypes = { 0: "cpu", 1: "gpu", 2: "gpu" } as const;
 
 /** Devices that the loaded ggml can use. @throws PlatformError `engine_unavailable` */
-export function listDevices(): Device[] {
+function listDevices(): Device[] {
   const { base, registry } = loadGgml();
   return Array.from({ length: Number(registry.ggml_backend_dev_count()) }, (_, index) => {
     const device = registry.ggml_backend_dev_get(index);

@@ -25,10 +25,10 @@ export type GgmlLibrary = {
 };
 
 /** The one ggml these bindings fit; `@node-llama-cpp/*` 3.21.1 carries it. */
-export const expectedGgmlVersion = "0.23.0";
+const expectedGgmlVersion = "0.23.0";
 
 /** `enum ggml_op` of the operators we build, by number: an enum that shifted means another ggml. */
-export const expectedOps: Readonly<Record<number, string>> = {
+const expectedOps: Readonly<Record<number, string>> = {
   2: "ADD",
   6: "SUB",
   7: "MUL",

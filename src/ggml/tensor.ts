@@ -81,7 +81,7 @@ export function toExtents(shape: readonly number[]): Four {
   return [ne0, ne1, ne2, ne3];
 }
 
-export function contiguousStrides(dtype: Dtype, extents: Four): Four {
+function contiguousStrides(dtype: Dtype, extents: Four): Four {
   const nb1 = rowBytes(dtype, extents[0]);
   const nb2 = nb1 * extents[1];
   return [dtypeTraits[dtype].blockBytes, nb1, nb2, nb2 * extents[2]];

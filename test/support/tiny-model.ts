@@ -27,7 +27,7 @@ export async function openTinyModel(
   return await openModel(goldenCheckpoint(name), profile, stateDtype);
 }
 
-export async function openModel(
+async function openModel(
   directory: string,
   profile: "ref" | "hf",
   stateDtype: "f32" | "f16" = "f32",

@@ -57,7 +57,7 @@ export async function loadMllamaRunner(
   }
 }
 
-export class MllamaRunner implements ModelRunner {
+class MllamaRunner implements ModelRunner {
   readonly model: EngineModelInfo;
   readonly blockSize = BLOCK_SIZE;
   readonly numBlocks: number;
