@@ -44,6 +44,8 @@ export type SafetensorsDtype = keyof typeof bytesPerElement;
 const MAX_HEADER_BYTES = 2 * 1024 * 1024;
 /** The length of the header, a little-endian 64-bit number, stands before it. */
 const PREFIX_BYTES = 8;
+/** Of "version https://git-lfs…", which is what a clone without LFS has in the file's place. */
+const LFS_POINTER_START = "version ";
 /** The one name in the table that is no tensor's. */
 const METADATA = "__metadata__";
 /** A convolution's weight has four. */
@@ -70,6 +72,9 @@ export async function openSafetensors(path: string): Promise<ReadonlyMap<string,
 function checkedHeaderLength(prefix: Uint8Array, fileSizeBytes: number, path: string): number {
   if (prefix.byteLength < PREFIX_BYTES) {
     throw corrupt(path, `it has ${fileSizeBytes} bytes, too few for any header`);
+  }
+  if (new TextDecoder().decode(prefix) === LFS_POINTER_START) {
+    throw corrupt(path, "it is a pointer of Git LFS and not the file itself: run git lfs pull");
   }
   const claimed = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
   if (claimed > BigInt(Math.max(0, fileSizeBytes - PREFIX_BYTES))) {

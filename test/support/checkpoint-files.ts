@@ -95,13 +95,3 @@ export function storedTensors(tensors: ReadonlyMap<string, StoredTensor>): Buffe
   }
   return safetensorsBytes(header, Buffer.concat([...tensors.values()].map(({ data }) => data)));
 }
-
-/** Whatever is thrown by `action`, or `undefined`. */
-export async function thrownBy(action: () => unknown): Promise<unknown> {
-  try {
-    await action();
-    return undefined;
-  } catch (error) {
-    return error;
-  }
-}

@@ -56,7 +56,7 @@ function refuse<Value>(
 ): void {
   const [first] = faults;
   if (first === undefined) return;
-  const others = faults.length === 1 ? "" : `, and so with ${faults.length - 1} more`;
+  const others = faults.length === 1 ? "" : ` (and ${faults.length - 1} more like it)`;
   throw new PlatformError(
     "corrupt_model_file",
     `The weights do not fit config.json: ${describe(first)}${others}. Take all files from the same model.`,
