@@ -6,7 +6,7 @@ import { shown } from "./shown.ts";
 import { parseUniqueJson } from "./unique-json.ts";
 
 /** The largest of them, the index of a 90B checkpoint, has 140 kB. */
-export const MAX_JSON_BYTES = 8 * 1024 * 1024;
+const MAX_JSON_BYTES = 8 * 1024 * 1024;
 
 /** @throws PlatformError `corrupt_model_file` for a file that is too large, or not such JSON */
 export async function readJsonFile(path: string): Promise<unknown> {
