@@ -1,0 +1,310 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  greedy,
+  IMAGE_TOKEN,
+  type Script,
+  ScriptedRunner,
+  scriptedPicture,
+} from "../../../test/support/scripted-runner.ts";
+import { PlatformError } from "../../base/errors.ts";
+import { tokenId } from "../../base/ids.ts";
+import type { EngineEvent, EnginePrompt } from "../../generation/engine-prompt.ts";
+import { NativeEngine, type NativeEngineOptions } from "./native-engine.ts";
+
+const never = new AbortController().signal;
+
+function textPrompt(...ids: readonly number[]): EnginePrompt {
+  return { tokenIds: ids.map(tokenId), pictures: [] };
+}
+
+function picturePrompt(...shades: readonly number[]): EnginePrompt {
+  return {
+    tokenIds: [tokenId(1), ...shades.map(() => IMAGE_TOKEN), tokenId(9)],
+    pictures: shades.map(scriptedPicture),
+  };
+}
+
+function start(script: Script = {}, options: NativeEngineOptions = {}) {
+  const runner = new ScriptedRunner(script);
+  return { runner, engine: new NativeEngine(runner, options) };
+}
+
+async function collect(
+  engine: NativeEngine,
+  prompt: EnginePrompt,
+  maxTokens: number,
+  signal = never,
+): Promise<EngineEvent[]> {
+  const events: EngineEvent[] = [];
+  for await (const event of engine.generate(prompt, { sampling: greedy(maxTokens), signal })) {
+    events.push(event);
+  }
+  return events;
+}
+
+const tokensOf = (events: readonly EngineEvent[]): number[] =>
+  events.flatMap((event) => (event.type === "token" ? [event.tokenId] : []));
+
+describe("answers", () => {
+  test("come as images, tokens and one finish", async () => {
+    const { engine } = start();
+    await using _ = engine;
+    const events = await collect(engine, picturePrompt(3, 4), 3);
+    expect(events.map(({ type }) => type)).toEqual([
+      "image",
+      "image",
+      "token",
+      "token",
+      "token",
+      "finish",
+    ]);
+    expect(events.at(-1)).toEqual({ type: "finish", reason: "length" });
+  });
+
+  test("end at a stop token, which is reported", async () => {
+    const { engine } = start();
+    await using _ = engine;
+    const [first] = tokensOf(await collect(engine, textPrompt(5, 6), 1));
+    const sampling = { ...greedy(9), stopTokenIds: [tokenId(first ?? 0)] };
+    const events: EngineEvent[] = [];
+    for await (const event of engine.generate(textPrompt(5, 6), { sampling, signal: never })) {
+      events.push(event);
+    }
+    expect(events).toMatchObject([
+      { type: "token", tokenId: first },
+      { type: "finish", reason: "stop" },
+    ]);
+  });
+
+  test("end where the context is full", async () => {
+    const { engine } = start({ contextLength: 10 });
+    await using _ = engine;
+    const events = await collect(engine, textPrompt(1, 2, 3, 4, 5, 6), 100);
+    expect(tokensOf(events)).toHaveLength(4);
+    expect(events.at(-1)).toEqual({ type: "finish", reason: "length" });
+  });
+
+  test("are the same alone, in company, and when the cache is too small for all", async () => {
+    const request = fc.record({
+      ids: fc.array(fc.integer({ min: 1, max: 63 }), { minLength: 1, maxLength: 24 }),
+      shades: fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 2 }),
+      maxTokens: fc.integer({ min: 1, max: 20 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(request, { minLength: 2, maxLength: 8 }),
+        fc.integer({ min: 12, max: 30 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 16 }),
+        async (requests, numBlocks, maxNumSeqs, maxBatchedTokens) => {
+          const prompts = requests.map(({ ids, shades }) => ({
+            tokenIds: [...shades.map(() => IMAGE_TOKEN), ...ids.map(tokenId)],
+            pictures: shades.map(scriptedPicture),
+          }));
+          const ask = (engine: NativeEngine, index: number): Promise<EngineEvent[]> => {
+            const prompt = prompts[index];
+            if (prompt === undefined) throw new Error("no prompt");
+            return collect(engine, prompt, requests[index]?.maxTokens ?? 1);
+          };
+          const small = start({ numBlocks, blockSize: 4 }, { maxNumSeqs, maxBatchedTokens });
+          await using engine = small.engine;
+          const together = await Promise.all(requests.map((_, index) => ask(engine, index)));
+          for (const [index, events] of together.entries()) {
+            const roomy = start();
+            await using alone = roomy.engine;
+            expect(tokensOf(events)).toEqual(tokensOf(await ask(alone, index)));
+            expect(events.at(-1)).toEqual({ type: "finish", reason: "length" });
+          }
+          expect(engine.stats()).toMatchObject({ numRunning: 0, numWaiting: 0, kvBlocksUsed: 0 });
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("given up for want of blocks are computed again from where they were", async () => {
+    const { engine, runner } = start({ numBlocks: 10, blockSize: 4 });
+    await using _ = engine;
+    const both = await Promise.all([
+      collect(engine, textPrompt(1, 2, 3), 25),
+      collect(engine, textPrompt(4, 5, 6), 25),
+    ]);
+    expect(both.map((events) => tokensOf(events).length)).toEqual([25, 25]);
+    // A prompt has three tokens; whoever runs more at once runs its own answer again.
+    expect(runner.steps.flat().filter((count) => count > 3)).toHaveLength(1);
+  });
+
+  test("go on while a long prompt is read in chunks", async () => {
+    const { engine, runner } = start({}, { maxBatchedTokens: 8 });
+    await using _ = engine;
+    const first = collect(engine, textPrompt(1, 2, 3), 12);
+    const long = collect(engine, textPrompt(...Array.from({ length: 40 }, () => 7)), 1);
+    await Promise.all([first, long]);
+    const mixed = runner.steps.filter((step) => step.length === 2);
+    expect(mixed.length).toBeGreaterThanOrEqual(5);
+    for (const step of runner.steps) {
+      expect(step.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(8);
+    }
+    // The running answer has its one token in each of them.
+    for (const step of mixed) expect(step[0]).toBe(1);
+  });
+});
+
+describe("cancelling", () => {
+  test("ends the answer and frees its blocks before the next step", async () => {
+    const { engine } = start();
+    await using _ = engine;
+    const abort = new AbortController();
+    const seen: EngineEvent[] = [];
+    const options = { sampling: greedy(900), signal: abort.signal };
+    for await (const event of engine.generate(picturePrompt(5), options)) {
+      seen.push(event);
+      if (seen.length === 4) abort.abort();
+    }
+    expect(seen.length).toBeLessThan(8);
+    expect(seen.some(({ type }) => type === "finish")).toBe(false);
+    expect(engine.stats()).toMatchObject({ numRunning: 0, numWaiting: 0, kvBlocksUsed: 0 });
+  });
+
+  test("by leaving the loop, too", async () => {
+    const { engine } = start();
+    await using _ = engine;
+    const options = { sampling: greedy(900), signal: never };
+    for await (const event of engine.generate(textPrompt(1), options)) {
+      if (event.type === "token") break;
+    }
+    // The loop notices before it takes another step.
+    await collect(engine, textPrompt(2), 1);
+    expect(engine.stats()).toMatchObject({ numRunning: 0, kvBlocksUsed: 0 });
+  });
+
+  test("takes a waiting request out of the queue", async () => {
+    const { engine } = start({}, { maxNumSeqs: 1 });
+    await using _ = engine;
+    const running = collect(engine, textPrompt(1), 30);
+    const abort = new AbortController();
+    const waiting = collect(engine, textPrompt(2), 30, abort.signal);
+    await new Promise((resolve) => setImmediate(resolve));
+    abort.abort();
+    expect(await waiting).toEqual([]);
+    expect(tokensOf(await running)).toHaveLength(30);
+  });
+
+  test("before it began gives nothing and runs nothing", async () => {
+    const { engine, runner } = start();
+    await using _ = engine;
+    expect(await collect(engine, textPrompt(1), 5, AbortSignal.abort())).toEqual([]);
+    expect(runner.steps).toEqual([]);
+  });
+});
+
+describe("failures", () => {
+  test("of a step end its requests as worker_failed; the next is served", async () => {
+    let isBroken = true;
+    const { engine } = start({
+      onStep: () => {
+        if (isBroken) throw new Error("graph");
+      },
+    });
+    await using _ = engine;
+    const both = await Promise.allSettled([
+      collect(engine, textPrompt(1), 3),
+      collect(engine, picturePrompt(2), 3),
+    ]);
+    for (const result of both) {
+      expect(result).toMatchObject({ status: "rejected", reason: { code: "worker_failed" } });
+    }
+    expect(engine.stats()).toMatchObject({ numRunning: 0, kvBlocksUsed: 0 });
+    isBroken = false;
+    expect(tokensOf(await collect(engine, textPrompt(1), 3))).toHaveLength(3);
+  });
+
+  test("of a picture end its request alone, and the picture may be sent again", async () => {
+    let isBroken = true;
+    const { engine } = start({
+      onEncode: ({ pixels }) => {
+        if (isBroken && pixels[0] === 6) throw new PlatformError("out_of_memory", "no room");
+      },
+    });
+    await using _ = engine;
+    const [bad, good] = await Promise.allSettled([
+      collect(engine, picturePrompt(6), 3),
+      collect(engine, picturePrompt(5), 3),
+    ]);
+    expect(bad).toMatchObject({ status: "rejected", reason: { code: "out_of_memory" } });
+    expect(good).toMatchObject({ status: "fulfilled" });
+    isBroken = false;
+    expect(tokensOf(await collect(engine, picturePrompt(6), 3))).toHaveLength(3);
+  });
+
+  test("a request larger than the whole cache is out_of_memory, and only that one", async () => {
+    const { engine } = start({ numBlocks: 3, blockSize: 4 });
+    await using _ = engine;
+    const [large, small] = await Promise.allSettled([
+      collect(engine, textPrompt(1, 2, 3), 30),
+      collect(engine, textPrompt(4), 5),
+    ]);
+    expect(large).toMatchObject({ status: "rejected", reason: { code: "out_of_memory" } });
+    expect(small).toMatchObject({ status: "fulfilled" });
+  });
+
+  test("a full queue refuses at once", async () => {
+    const { engine } = start({}, { maxNumSeqs: 1, maxWaiting: 2 });
+    await using _ = engine;
+    const asked = Array.from({ length: 6 }, () => collect(engine, textPrompt(1), 2));
+    const codes = (await Promise.allSettled(asked)).map((result) =>
+      result.status === "rejected" ? (result.reason as PlatformError).code : "answered",
+    );
+    expect(codes.filter((code) => code === "queue_full").length).toBeGreaterThan(0);
+    expect(new Set(codes)).toEqual(new Set(["queue_full", "answered"]));
+  });
+
+  test.each([
+    ["no tokens", textPrompt(), /prompt is empty/, "invalid_request"],
+    ["a token of no vocabulary", textPrompt(1, 999), /token id 999/, "invalid_request"],
+    ["a fraction", textPrompt(1, 1.5), /token id 1.5/, "invalid_request"],
+    [
+      "a marker without a picture",
+      { tokenIds: [tokenId(1), IMAGE_TOKEN], pictures: [] },
+      /1 image tokens and 0 pictures/,
+      "invalid_request",
+    ],
+    [
+      "a picture without a marker",
+      { tokenIds: [tokenId(1)], pictures: [scriptedPicture(1)] },
+      /0 image tokens and 1 pictures/,
+      "invalid_request",
+    ],
+    [
+      "more than the context",
+      textPrompt(...Array.from({ length: 1_000 }, () => 1)),
+      /The prompt has 1000 tokens; this model takes 999/,
+      "context_length_exceeded",
+    ],
+  ] as const)("%s is refused", async (_name, prompt, message, code) => {
+    const { engine, runner } = start();
+    await using _ = engine;
+    await expect(collect(engine, prompt, 2)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
+    expect(runner.steps).toEqual([]);
+  });
+});
+
+describe("ending", () => {
+  test("stops what runs, frees every picture and the runner, and refuses what comes", async () => {
+    const { engine, runner } = start();
+    const running = collect(engine, picturePrompt(1, 2), 900);
+    while (runner.steps.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    await engine[Symbol.asyncDispose]();
+    expect(tokensOf(await running).length).toBeLessThan(900);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(runner.encoded.map(({ isDisposed }) => isDisposed)).toEqual([true, true]);
+    expect(runner.isDisposed).toBe(true);
+    await expect(collect(engine, textPrompt(1), 1)).rejects.toMatchObject({
+      code: "model_not_ready",
+    });
+  });
+});
