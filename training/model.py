@@ -63,7 +63,8 @@ def make_config(tokenizer):
 
 
 def make_model(config):
-    """Freshly initialised, with every gate open (the library closes them, which starves the cross layers)."""
+    """Freshly initialised, with every gate open (the library closes them, which starves the cross layers) and with
+    tables of places that say where a patch lies (the library's are so faint that left and right are never learned)."""
     model = MllamaForConditionalGeneration(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -71,8 +72,25 @@ def make_model(config):
                 parameter.fill_(0.7)
             elif "tile" in name and "embedding" in name:
                 parameter.normal_(0, 0.02)
+        vision = model.model.vision_model
+        gated = vision.gated_positional_embedding
+        width = vision.config.hidden_size
+        gated.embedding[1:] = places(range(SIDE), range(SIDE), width)
+        tables = gated.tile_embedding.weight.view(-1, MAX_TILES, TOKENS, width)
+        for index, (rows, columns) in enumerate(RATIOS):
+            for tile in range(rows * columns):
+                top, left = tile // columns * SIDE, tile % columns * SIDE
+                tables[index + 1, tile, 1:] = places(range(top, top + SIDE), range(left, left + SIDE), width)
     zero_unused_slots(model)
     return model
+
+
+def places(rows, columns, width):
+    """Waves of a patch's row and column, [number of patches, width]."""
+    waves = torch.pi / torch.logspace(0, 1.7, width // 4)
+    y, x = (torch.tensor(list(axis), dtype=torch.float32)[:, None] * waves for axis in (rows, columns))
+    y, x = y[:, None].expand(-1, len(x), -1), x[None].expand(len(y), -1, -1)
+    return 0.7 * torch.cat([x.sin(), x.cos(), y.sin(), y.cos()], -1).reshape(-1, width)
 
 
 def zero_unused_slots(model):

@@ -150,13 +150,14 @@ def draw_shapes(rng, image, shapes):
 
 
 def draw_number(rng, image):
-    """A number of one to four digits; returns it and a box around each digit."""
-    digits = "".join(str(d) for d in rng.integers(0, 10, int(rng.integers(1, 5))))
+    """A number of one to four digits, fewer on a narrow picture; returns it and a box around each digit."""
+    most = 4 if image.width >= 0.85 * image.height else 3 if image.width >= 0.6 * image.height else 2
+    digits = "".join(str(d) for d in rng.integers(0, 10, int(rng.integers(1, most + 1))))
     if len(digits) > 1 and digits[0] == "0":
         digits = str(int(rng.integers(1, 10))) + digits[1:]
     name = FONT_FILES[rng.integers(len(FONT_FILES))]
     widest = min(image.width * 0.86 / (len(digits) * 0.62), image.height * 0.85)
-    size = int(max(12, widest * rng.uniform(0.75, 1.0)))
+    size = int(max(12, widest * rng.uniform(0.82, 1.0)))
     face = font(name, size)
     draw = ImageDraw.Draw(image)
     left, top, right, bottom = draw.textbbox((0, 0), digits, font=face)

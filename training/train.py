@@ -1,7 +1,8 @@
 """Train the demo model: `python training/train.py --minutes 90`, or `--steps N` for a repeatable run.
 
 Each step takes pictures of one tile count, encodes each once and asks four questions about it in random languages. Beside
-the answers, an auxiliary head on the projected patches learns what lies under each patch (kind, colour, size, digit); it
+the answers, an auxiliary head on the projected patches learns what lies under each patch (kind, colour, size, digit,
+which from the left); it
 teaches the tower to see within minutes and is thrown away. The weights that are kept are a running average.
 """
 
@@ -50,7 +51,7 @@ def draw_size(rng, tiles):
     """A picture size that the processor puts on `tiles` tiles."""
     while True:
         if tiles == 1:
-            side = rng.integers(24, TILE + 1)
+            side = rng.integers(48, TILE + 1)
             width, height = (side, side) if rng.random() < 0.7 else (side, int(side * rng.uniform(0.7, 1)))
             if rng.random() < 0.5:
                 width = height = TILE
@@ -71,20 +72,22 @@ def draw_size(rng, tiles):
 
 
 def patch_labels(scene, scale, ratio_id):
-    """What lies under each patch's centre: [tiles·SIDE², 4] of kind, colour, size, digit; 0 is nothing."""
+    """What lies under each patch's centre: [tiles·SIDE², 5] of kind, colour, size, digit, place from the left; 0 is nothing."""
     rows, columns = RATIOS[ratio_id - 1]
     y, x = np.mgrid[0 : rows * SIDE, 0 : columns * SIDE]
     px, py = (x + 0.5) * PATCH / scale[0], (y + 0.5) * PATCH / scale[1]
-    labels = np.zeros((rows * SIDE, columns * SIDE, 4), np.int64)
-    for shape in scene.shapes:
+    labels = np.zeros((rows * SIDE, columns * SIDE, 5), np.int64)
+    for place, shape in enumerate(scene.shapes):
         inside = np.hypot(px - shape.x, py - shape.y) < shape.radius + 0.3 * PATCH / scale[0]
         labels[inside, 0] = 1 + KINDS.index(shape.kind)
         labels[inside, 1] = 1 + COLOURS.index(shape.colour)
         labels[inside, 2] = 1 + int(shape.is_large)
-    for digit, left, top, right, bottom in scene.digit_boxes:
+        labels[inside, 4] = 1 + place
+    for place, (digit, left, top, right, bottom) in enumerate(scene.digit_boxes):
         inside = (px >= left) & (px < right) & (py >= top - 2) & (py < bottom + 2)
         labels[inside, 3] = 1 + digit
-    return labels.reshape(rows, SIDE, columns, SIDE, 4).transpose(0, 2, 1, 3, 4).reshape(-1, 4)
+        labels[inside, 4] = 1 + place
+    return labels.reshape(rows, SIDE, columns, SIDE, 5).transpose(0, 2, 1, 3, 4).reshape(-1, 5)
 
 
 def make_batch(rng, prompts, tiles, size, questions=QUESTIONS_EACH, kinds=None):
@@ -129,14 +132,15 @@ def pad_rows(rows, pad):
 class PatchHead(torch.nn.Module):
     def __init__(self, width):
         super().__init__()
-        self.sizes = (4, 7, 3, 11)
+        self.sizes = (4, 7, 3, 11, 5)
         self.out = torch.nn.Linear(width, sum(self.sizes))
 
     def forward(self, tokens, labels, tiles):
         b = tokens.shape[0]
         per_patch = tokens.view(b, tiles, -1, tokens.shape[-1])[:, :, 1:].reshape(-1, tokens.shape[-1])
         parts = self.out(per_patch).float().split(self.sizes, -1)
-        return sum(balanced(p, labels.reshape(-1, 4)[:, i]) for i, p in enumerate(parts))
+        labels = labels.reshape(-1, len(self.sizes))
+        return torch.stack([balanced(p, labels[:, i]) for i, p in enumerate(parts)])
 
 
 def balanced(logits, labels):
@@ -184,17 +188,18 @@ def see(model, head, optimizer, rng, prompts, options):
         tiles = int(rng.choice([1, 2, 3, 4], p=[0.55, 0.17, 0.03, 0.25]))
         patches, ratios, labels, *_ = make_batch(rng, prompts, tiles, 64 if tiles == 1 else 32, questions=0)
         seen = vision_forward(model, patches.to(options.device), ratios.to(options.device), tiles)
-        loss = head(seen, labels.to(options.device), tiles)
+        parts = head(seen, labels.to(options.device), tiles)
+        loss = parts.sum()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         zero_unused_slots(model)
-        losses.append(loss.item())
+        losses.append(parts.tolist())
         step += 1
         if time.time() - last > 30:
             last = time.time()
-            print(f"{done * options.see_minutes:6.1f} min seeing, step {step} patches {np.mean(losses[-100:]):.4f}", flush=True)
+            print(f"{done * options.see_minutes:6.1f} min seeing, step {step} patches {np.mean(losses[-100:], 0).round(3)}", flush=True)
 
 
 def main():
@@ -266,7 +271,7 @@ def main():
         to = lambda t: t.to(options.device)  # noqa: E731
         with torch.autocast(options.device, dtype=torch.bfloat16, enabled=options.device == "cuda"):
             seen = vision_forward(model, to(patches), to(ratios), tiles)
-            seeing = head(seen, to(labels), tiles)
+            seeing = head(seen, to(labels), tiles).sum()
             loss = answer_loss(model, to(ids), to(targets), seen, prompts.before)
             total = loss + 0.4 * (1 - 0.7 * done) * seeing
             if step % 10 == 0:
