@@ -40,10 +40,10 @@ export function addLoadOptions(command: Command): Command {
     .option("--max-model-len <tokens>", "prompt and answer together, at most", whole(1))
     .option("--max-num-seqs <count>", "requests answered at the same time, at most", whole(1))
     .addOption(
-      new Option("--kv-cache-dtype <dtype>", "element type of the KV cache").choices([
-        "f32",
-        "f16",
-      ]),
+      new Option(
+        "--kv-cache-dtype <dtype>",
+        "element type of the KV cache (default: f32 if the weights are, else f16)",
+      ).choices(["f32", "f16"]),
     )
     .option("--num-threads <count>", "processor threads to use", whole(1, 1_024));
 }

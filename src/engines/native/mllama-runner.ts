@@ -76,7 +76,7 @@ class MllamaRunner implements ModelRunner {
   }) {
     const { backend, checkpoint, processor, weights, options } = parts;
     const { config } = checkpoint;
-    const kvDtype = options.kvCacheDtype ?? "f16";
+    const kvDtype = options.kvCacheDtype ?? defaultCacheDtype(checkpoint);
     this.#mllama = {
       backend,
       config,
@@ -188,6 +188,13 @@ function cellsOf(blockIds: readonly BlockId[], numCells: number): number[] {
     const block = blockIds[Math.floor(position / BLOCK_SIZE)] ?? 0;
     return block * BLOCK_SIZE + (position % BLOCK_SIZE);
   });
+}
+
+/** No coarser than the weights: keys and values in f16 move log-probabilities by up to 1e-3. */
+function defaultCacheDtype({ tensors }: Checkpoint): "f32" | "f16" {
+  return [...tensors.values()].some(({ dtype, shape }) => dtype === "F32" && shape.length > 1)
+    ? "f32"
+    : "f16";
 }
 
 function kvBytesPerCell({ config }: Checkpoint, dtype: "f32" | "f16"): number {
