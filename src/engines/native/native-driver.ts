@@ -10,6 +10,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Engine as EngineService } from "@atalaya/protocol/engine";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
@@ -31,6 +32,7 @@ type Hooks = Parameters<EngineLoader>[1];
 
 const READY_TIMEOUT_MS = 30_000;
 const STOP_GRACE_MS = 2_000;
+const EXIT_PATIENCE_MS = 500;
 /** Pauses before the first, second, … restart within the crash window; then no more. */
 const RESTART_PAUSES_MS = [0, 1_000, 2_000, 4_000] as const;
 const CRASH_WINDOW_MS = 10 * 60_000;
@@ -121,7 +123,10 @@ export class NativeDriver implements Engine {
   #watch(worker: LoadedWorker): void {
     worker.exited.then(
       () => {
-        if (!this.#isDisposed) this.#worker = this.#restart();
+        if (this.#isDisposed) return;
+        this.#worker = this.#restart();
+        // Whoever waits for the worker gets its error; when nobody does, `problem` still has it.
+        this.#worker.catch(() => {});
       },
       () => {},
     );
@@ -138,7 +143,7 @@ export class NativeDriver implements Engine {
           `The engine's process ended ${this.#crashTimes.length} times within ten minutes and is not started again. Terminate the model and launch it anew; its log says why it ended.`,
         );
       }
-      await new Promise<void>((resolve) => setTimeout(resolve, pauseMs));
+      await sleep(pauseMs);
       const worker = await LoadedWorker.start(
         this.#options,
         { ...this.#hooks, signal: new AbortController().signal },
@@ -150,10 +155,7 @@ export class NativeDriver implements Engine {
       return worker;
     } catch (error) {
       this.#problem = fromConnectError(error);
-      // Whoever waits for the worker gets this error; when nobody does, `problem` still has it.
-      const failed = Promise.reject(this.#problem);
-      failed.catch(() => {});
-      return await failed;
+      throw this.#problem;
     }
   }
 }
@@ -232,9 +234,21 @@ class LoadedWorker {
     } catch (error) {
       if (signal.aborted) return;
       const known = fromConnectError(error);
+      if (known.code === "worker_failed") await this.#exitHeard();
       // Nobody here cancelled it: the connection broke, and the exit will be heard of in a moment.
       throw known.code === "cancelled" ? fromConnectError(undefined) : known;
     }
+  }
+
+  /**
+   * A broken connection is often noticed before the exit that broke it. Until that is known, the
+   * next request would be sent to a dead process.
+   */
+  async #exitHeard(): Promise<void> {
+    const timer = new AbortController();
+    const patience = sleep(EXIT_PATIENCE_MS, undefined, { signal: timer.signal }).catch(() => {});
+    await Promise.race([this.exited, patience]);
+    timer.abort();
   }
 
   async stats(): Promise<EngineStats> {

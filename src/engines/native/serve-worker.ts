@@ -2,7 +2,9 @@
  * A worker's side of `engine.proto`: serves one model on a Unix socket (a named pipe on Windows) until
  * the platform that started it is gone.
  */
+import { rmdirSync, rmSync } from "node:fs";
 import { createServer, type Http2Server } from "node:http2";
+import { dirname } from "node:path";
 import { Engine as EngineService } from "@atalaya/protocol/engine";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
@@ -56,8 +58,20 @@ export async function serveWorker(loadRunner: RunnerFactory): Promise<void> {
   process.stdin.resume();
   process.stdin.once("close", () => {
     log.info("parent gone");
+    removeSocket(socketPath);
     process.exit(0);
   });
+}
+
+/** The platform removes it too, unless it was killed. */
+function removeSocket(path: string): void {
+  if (process.platform === "win32") return;
+  try {
+    rmSync(path, { force: true });
+    rmdirSync(dirname(path));
+  } catch {
+    // Removed already, or not ours alone.
+  }
 }
 
 function listen(server: Http2Server, socketPath: string): Promise<void> {
