@@ -8,7 +8,6 @@ the picture skips the cross-attention layers.
 """
 
 import torch
-import torch.nn.functional as F
 from transformers import MllamaConfig, MllamaForConditionalGeneration
 
 RATIOS = [[1, 1], [1, 2], [1, 3], [1, 4], [2, 1], [2, 2], [3, 1], [4, 1]]
@@ -108,6 +107,12 @@ def zero_unused_slots(model):
                 table[index + 1].view(MAX_TILES, -1)[rows * columns :] = 0
 
 
+def attend(q, k, v, bias=None):
+    """Attention in plain products: at these lengths several times as fast on a CPU as the fused operator."""
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    return (scores if bias is None else scores + bias).softmax(-1).to(v.dtype) @ v
+
+
 def vision_forward(model, patches, ratio_ids, tiles):
     """`patches` [B, tiles, SIDE², 3·PATCH²], all of one tile count → projected tokens [B, tiles·TOKENS, text width]."""
     v = model.model.vision_model
@@ -143,7 +148,7 @@ def vision_forward(model, patches, ratio_ids, tiles):
         y = block.input_layernorm(x)
         a = block.self_attn
         heads = [p(y).view(batch, rows, -1, a.head_dim).transpose(1, 2) for p in (a.q_proj, a.k_proj, a.v_proj)]
-        y = F.scaled_dot_product_attention(*heads, attn_mask=mask.to(heads[0].dtype))
+        y = attend(*heads, mask)
         y = a.o_proj(y.transpose(1, 2).reshape(batch, rows, width))
         x = x + (y * block.gate_attn.tanh() if block.is_gated else y)
         y = block.mlp(block.post_attention_layernorm(x))
@@ -188,6 +193,7 @@ def text_forward(model, ids, pictures, before, wanted=None):
     x = t.embed_tokens(ids.reshape(-1)[kept])
     width = x.shape[1]
     cos, sin = rotation(model, length)
+    causal = torch.full((length, length), float("-inf"), device=ids.device).triu(1)
 
     def rotate(h):
         half = h.shape[-1] // 2
@@ -205,7 +211,7 @@ def text_forward(model, ids, pictures, before, wanted=None):
             groups = q.shape[1] // k.shape[1]
             q, k = rotate(q), rotate(k)
             k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-            y = F.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v, is_causal=True)
+            y = attend(q, k, v, causal)
             x = x + a.o_proj(y.transpose(1, 2).reshape(n * length, width)[kept])
             x = x + layer.mlp(layer.post_attention_layernorm(x))
         elif pictures is not None:
@@ -219,7 +225,7 @@ def text_forward(model, ids, pictures, before, wanted=None):
             groups = q.shape[1] // k.shape[1]
             q, k = a.q_norm(q), a.k_norm(k)
             k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-            y = F.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v)
+            y = attend(q, k, v)
             y = y.view(batch, a.num_heads, each, length, -1).permute(0, 2, 3, 1, 4).reshape(n * length, width)
             h = h + a.o_proj(y[kept[seeing]]) * layer.cross_attn_attn_gate.tanh()
             h = h + layer.mlp(layer.post_attention_layernorm(h)) * layer.cross_attn_mlp_gate.tanh()

@@ -121,7 +121,7 @@ def place_shapes(rng, width, height):
             if len(shapes) == count:
                 return sorted(shapes, key=lambda s: s.x)
             is_large = bool(rng.random() < 0.5)
-            radius = short * (rng.uniform(0.19, 0.225) if is_large else rng.uniform(0.085, 0.11))
+            radius = short * (rng.uniform(0.19, 0.225) if is_large else rng.uniform(0.1, 0.125))
             x = rng.uniform(radius + 1, width - radius - 1)
             y = rng.uniform(radius + 1, height - radius - 1)
             if all(
@@ -133,20 +133,22 @@ def place_shapes(rng, width, height):
 
 
 def draw_shapes(rng, image, shapes):
-    """Draw at four times the size and shrink, for smooth edges."""
+    """Draw at three times the size and shrink, for smooth edges."""
     scale = 3
-    mask_size = (image.width * scale, image.height * scale)
     for shape in shapes:
-        mask = Image.new("L", mask_size)
+        reach = int(shape.radius) + 2
+        left, top = int(shape.x) - reach, int(shape.y) - reach
+        size = 2 * reach + 1
+        mask = Image.new("L", (size * scale, size * scale))
         draw = ImageDraw.Draw(mask)
+        at = lambda px, py: ((px - left) * scale, (py - top) * scale)  # noqa: B023, E731
         if shape.kind == "circle":
             r = shape.radius * 0.97
-            box = [shape.x - r, shape.y - r, shape.x + r, shape.y + r]
-            draw.ellipse([v * scale for v in box], fill=255)
+            draw.ellipse([at(shape.x - r, shape.y - r), at(shape.x + r, shape.y + r)], fill=255)
         else:
-            draw.polygon([(px * scale, py * scale) for px, py in outline(shape)], fill=255)
+            draw.polygon([at(*corner) for corner in outline(shape)], fill=255)
         tint = tuple(int(np.clip(v + rng.uniform(-14, 14), 0, 255)) for v in RGB[shape.colour])
-        image.paste(tint, mask=mask.resize(image.size, Image.BOX))
+        image.paste(tint, (left, top), mask.resize((size, size), Image.BOX))
 
 
 def draw_number(rng, image):

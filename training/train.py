@@ -1,12 +1,16 @@
-"""Train the demo model: `python training/train.py --minutes 90`, or `--steps N` for a repeatable run.
+"""Train the demo model: `python training/train.py`. What comes out is decided by the seed and the numbers of steps.
 
-Each step takes pictures of one tile count, encodes each once and asks four questions about it in random languages. Beside
-the answers, an auxiliary head on the projected patches learns what lies under each patch (kind, colour, size, digit,
-which from the left); it
-teaches the tower to see within minutes and is thrown away. The weights that are kept are a running average.
+First the tower alone learns to see: a head on the projected patches says what lies under each of them (kind, colour, size,
+digit, which from the left). Then everything learns to answer; the head goes on with less weight and is thrown away at the
+end. A step takes pictures of one tile count, encodes each once and asks four questions about it in random languages. The
+weights that are kept are a running average.
+
+Matrices of layers are trained by Muon, which needs far fewer steps than AdamW here; the rest (tables, norms, gates, the
+head) by AdamW.
 """
 
 import argparse
+import copy
 import json
 import os
 import time
@@ -51,7 +55,7 @@ def draw_size(rng, tiles):
     """A picture size that the processor puts on `tiles` tiles."""
     while True:
         if tiles == 1:
-            side = rng.integers(48, TILE + 1)
+            side = rng.integers(56, TILE + 1)
             width, height = (side, side) if rng.random() < 0.7 else (side, int(side * rng.uniform(0.7, 1)))
             if rng.random() < 0.5:
                 width = height = TILE
@@ -90,8 +94,8 @@ def patch_labels(scene, scale, ratio_id):
     return labels.reshape(rows, SIDE, columns, SIDE, 5).transpose(0, 2, 1, 3, 4).reshape(-1, 5)
 
 
-def make_batch(rng, prompts, tiles, size, questions=QUESTIONS_EACH, kinds=None):
-    """Pictures with their questions; pads to the longest row."""
+def make_batch(rng, prompts, tiles, size, questions=QUESTIONS_EACH, follow_up=False):
+    """Pictures with their questions, each `follow_up` by another of its kind; pads to the longest row."""
     patches, ratios, labels, rows, of_kind = [], [], [], [], []
     weights = np.array([WEIGHT_OF_KIND[kind] for kind in QUESTION_KINDS])
     while len(patches) < size:
@@ -104,7 +108,7 @@ def make_batch(rng, prompts, tiles, size, questions=QUESTIONS_EACH, kinds=None):
             pair = ask(rng, scene, kind, random_language(rng))
             if pair:
                 row = prompts.turn(*pair)
-                if rng.random() < 0.06:
+                if follow_up:
                     second = ask(rng, scene, kind, random_language(rng))
                     if second:
                         more = prompts.turn(*second, image=False, first=False)
@@ -167,49 +171,146 @@ def answer_loss(model, ids, targets, seen, before):
 def exact_by_kind(model, batches, prompts):
     """Share of answers whose every token is the most likely one given the right tokens before it."""
     right, total = {}, {}
-    for tiles, (patches, ratios, _, ids, targets, kinds) in batches:
+    device = next(model.parameters()).device
+    for tiles, (*tensors, kinds) in batches:
+        patches, ratios, _, ids, targets = (t.to(device) for t in tensors)
         wanted, tokens = answers_of(targets)
         logits = text_forward(model, ids, vision_forward(model, patches, ratios, tiles), prompts.before, wanted)
-        wrong = torch.zeros(ids.shape[0]).index_add(0, wanted.nonzero()[:, 0], (logits.argmax(-1) != tokens).float())
+        wrong = torch.zeros(ids.shape[0], device=device).index_add(0, wanted.nonzero()[:, 0], (logits.argmax(-1) != tokens).float())
         for kind, misses in zip(kinds, wrong.tolist(), strict=True):
             right[kind] = right.get(kind, 0) + (misses == 0)
             total[kind] = total.get(kind, 0) + 1
     return {kind: right[kind] / total[kind] for kind in sorted(total)}
 
 
-def see(model, head, optimizer, rng, prompts, options):
-    """The tower alone, on what lies under each patch: five times the pictures a second that questions allow."""
-    start, last, step, losses = time.time(), time.time(), 0, []
-    trained = [*model.model.vision_model.parameters(), *model.model.multi_modal_projector.parameters(), *head.parameters()]
-    while (done := (time.time() - start) / (options.see_minutes * 60)) < 1:
-        rate = 1e-3 * min(1, (step + 1) / 100) * (0.3 + 0.7 * 0.5 * (1 + np.cos(np.pi * done)))
-        for group in optimizer.param_groups:
-            group["lr"] = float(rate)
-        tiles = int(rng.choice([1, 2, 3, 4], p=[0.55, 0.17, 0.03, 0.25]))
-        patches, ratios, labels, *_ = make_batch(rng, prompts, tiles, 64 if tiles == 1 else 32, questions=0)
-        seen = vision_forward(model, patches.to(options.device), ratios.to(options.device), tiles)
-        parts = head(seen, labels.to(options.device), tiles)
-        loss = parts.sum()
-        optimizer.zero_grad(set_to_none=True)
+class Optimizers:
+    """Muon and AdamW side by side; `rate` scales both peaks."""
+
+    def __init__(self, modules):
+        named = [item for module in modules for item in module.named_parameters()]
+        is_layer = lambda name, p: p.ndim == 2 and "layers." in name  # noqa: E731
+        self.parameters = [p for _, p in named]
+        muon = torch.optim.Muon(
+            [p for name, p in named if is_layer(name, p)], lr=8e-3, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
+        )
+        adam = torch.optim.AdamW(
+            [p for name, p in named if not is_layer(name, p)], lr=1.5e-3, betas=(0.9, 0.97), eps=1e-8, weight_decay=0.0
+        )
+        self.both = (muon, adam)
+        self.peaks = (8e-3, 1.5e-3)
+
+    def step(self, loss, rate):
+        for optimizer, peak in zip(self.both, self.peaks, strict=True):
+            optimizer.zero_grad(set_to_none=True)
+            for group in optimizer.param_groups:
+                group["lr"] = peak * rate
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        zero_unused_slots(model)
-        losses.append(parts.tolist())
-        step += 1
-        if time.time() - last > 30:
-            last = time.time()
-            print(f"{done * options.see_minutes:6.1f} min seeing, step {step} patches {np.mean(losses[-100:], 0).round(3)}", flush=True)
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        for optimizer in self.both:
+            optimizer.step()
+
+    def state_dict(self):
+        return [optimizer.state_dict() for optimizer in self.both]
+
+    def load_state_dict(self, states):
+        for optimizer, state in zip(self.both, states, strict=True):
+            optimizer.load_state_dict(state)
+
+
+class Trainer:
+    """The model, what trains it, and where it stands: `save` and `resume` make a long run survive an interruption."""
+
+    def __init__(self, options):
+        torch.manual_seed(options.seed)
+        torch.set_float32_matmul_precision("medium")
+        self.options, self.device = options, options.device
+        tokenizer = build()
+        save(tokenizer, options.out)
+        self.prompts = Prompts(tokenizer)
+        self.model = make_model(make_config(tokenizer)).to(self.device)
+        self.head = PatchHead(self.model.config.text_config.hidden_size).to(self.device)
+        model = self.model.model
+        self.sees = Optimizers([model.vision_model, model.multi_modal_projector, self.head])
+        self.answers = Optimizers([self.model, self.head])
+        self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.step = 0
+        print(f"{sum(p.numel() for p in self.model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer.get_vocab())} tokens")
+
+    def rng(self):
+        """A step's scenes depend on the seed and its number alone."""
+        return np.random.default_rng([self.options.seed, self.step])
+
+    def autocast(self):
+        return torch.autocast(self.device, dtype=torch.bfloat16)
+
+    def see(self):
+        rng = self.rng()
+        tiles = int(rng.choice([1, 2, 3, 4], p=[0.5, 0.19, 0.06, 0.25]))
+        batch = make_batch(rng, self.prompts, tiles, 64 if tiles == 1 else 32, questions=0)
+        patches, ratios, labels = (t.to(self.device) for t in batch[:3])
+        with self.autocast():
+            parts = self.head(vision_forward(self.model, patches, ratios, tiles), labels, tiles)
+        done = self.step / self.options.see_steps
+        self.sees.step(parts.sum(), min(1, (self.step + 1) / 100) * (1 - 0.6 * done))
+        return parts.tolist()
+
+    def answer(self):
+        rng, done = self.rng(), (self.step - self.options.see_steps) / self.options.steps
+        tiles = int(rng.choice([1, 2, 3, 4], p=[0.45, 0.19, 0.08, 0.28]))
+        batch = make_batch(rng, self.prompts, tiles, 32 if tiles < 3 else 24, follow_up=self.step % 16 == 0)
+        patches, ratios, labels, ids, targets = (t.to(self.device) for t in batch[:5])
+        with self.autocast():
+            seen = vision_forward(self.model, patches, ratios, tiles)
+            seeing = self.head(seen, labels, tiles).sum()
+            loss = answer_loss(self.model, ids, targets, seen, self.prompts.before)
+            total = loss + 0.4 * (1 - 0.7 * done) * seeing
+            if self.step % 10 == 0:
+                turns = [ask_without_picture(rng, random_language(rng)) for _ in range(16)]
+                blind, wanted = pad_rows([self.prompts.turn(*turn, image=False) for turn in turns], self.prompts.pad)
+                total = total + 0.2 * answer_loss(self.model, blind.to(self.device), wanted.to(self.device), None, 0)
+        warm = min(1, (done * self.options.steps + 1) / 200)
+        self.answers.step(total, warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done))))
+        return loss.item(), seeing.item()
+
+    def advance(self):
+        """One step of whichever phase it is → its losses."""
+        is_seeing = self.step < self.options.see_steps
+        losses = self.see() if is_seeing else self.answer()
+        zero_unused_slots(self.model)
+        self.step += 1
+        since = max(self.step - self.options.see_steps, 0)
+        decay = min(0.998, since / (since + 50))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                kept = self.average[name]
+                kept.lerp_(value, 1 - decay) if value.is_floating_point() else kept.copy_(value)
+        return losses
+
+    def save(self):
+        state = {
+            "model": self.model.state_dict(), "head": self.head.state_dict(), "average": self.average, "step": self.step,
+            "sees": self.sees.state_dict(), "answers": self.answers.state_dict(),
+        }  # fmt: skip
+        torch.save(state, self.options.state)
+
+    def resume(self):
+        state = torch.load(self.options.state, map_location=self.device, weights_only=True)
+        for part in ("model", "head", "sees", "answers"):
+            getattr(self, part).load_state_dict(state[part])
+        self.average, self.step = state["average"], state["step"]
+        print(f"going on from step {self.step}")
+
+    def export(self):
+        kept = copy.deepcopy(self.model)
+        kept.load_state_dict(self.average)
+        zero_unused_slots(kept)
+        export(kept, self.options.out)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, help="train for this long")
-    parser.add_argument("--steps", type=int, help="train for this many steps")
-    parser.add_argument("--see-minutes", type=float, default=0, help="first teach the tower alone to see, for this long")
-    parser.add_argument("--batch", type=int, default=32, help="pictures of a step")
-    parser.add_argument("--init", help="weights of an earlier state to begin with")
-    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--see-steps", type=int, default=2500, help="steps in which the tower learns to see")
+    parser.add_argument("--steps", type=int, default=13000, help="steps in which everything learns to answer")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", default=os.path.join(HERE, "..", "demo", "checkpoint"))
     parser.add_argument("--state", default=os.path.join(HERE, "state.pt"), help="where to go on from, if it exists")
@@ -217,100 +318,36 @@ def main():
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
 
-    torch.manual_seed(options.seed)
-    rng = np.random.default_rng(options.seed)
-    tokenizer = build()
-    save(tokenizer, options.out)
-    prompts = Prompts(tokenizer)
-    model = make_model(make_config(tokenizer)).to(options.device)
-    head = PatchHead(model.config.text_config.hidden_size).to(options.device)
-    trained = [*model.parameters(), *head.parameters()]
-    decayed = [p for p in trained if p.ndim > 1]
-    rest = [p for p in trained if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.97), eps=1e-8)
-    average = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer.get_vocab())} tokens")
-
-    step, spent = 0, 0.0
-    if options.init:
-        first = torch.load(options.init, map_location=options.device, weights_only=False)
-        model.load_state_dict(first["model"])
-        head.load_state_dict(first["head"])
+    trainer = Trainer(options)
     if os.path.exists(options.state):
-        state = torch.load(options.state, map_location=options.device, weights_only=False)
-        model.load_state_dict(state["model"])
-        head.load_state_dict(state["head"])
-        optimizer.load_state_dict(state["optimizer"])
-        average, step, spent = state["average"], state["step"], state["spent"]
-        rng = np.random.default_rng(options.seed + step)
-        print(f"going on from step {step}")
+        trainer.resume()
     if options.export_only:
-        model.load_state_dict(average)
-        export(model, options.out)
+        trainer.export()
         return
-
-    if options.see_minutes and spent == 0:
-        see(model, head, optimizer, rng, prompts, options)
-        average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     held_rng = np.random.default_rng(999)
-    held = [(tiles, make_batch(held_rng, prompts, tiles, 40)) for tiles in (1, 1, 2, 4)]
-    start, last, losses = time.time() - spent, time.time(), []
-    while True:
-        spent = time.time() - start
-        done = max(spent / (options.minutes * 60) if options.minutes else 0, step / options.steps if options.steps else 0)
-        if done >= 1:
-            break
-        warm = min(1, (step + 1) / 200)
-        rate = options.rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
-        for group in optimizer.param_groups:
-            group["lr"] = float(rate)
-        tiles = int(rng.choice([1, 2, 3, 4], p=[0.5, 0.17, 0.05, 0.28]))
-        size = options.batch if tiles < 3 else options.batch * 3 // 4
-        patches, ratios, labels, ids, targets, _ = make_batch(rng, prompts, tiles, size)
-        to = lambda t: t.to(options.device)  # noqa: E731
-        with torch.autocast(options.device, dtype=torch.bfloat16, enabled=options.device == "cuda"):
-            seen = vision_forward(model, to(patches), to(ratios), tiles)
-            seeing = head(seen, to(labels), tiles).sum()
-            loss = answer_loss(model, to(ids), to(targets), seen, prompts.before)
-            total = loss + 0.4 * (1 - 0.7 * done) * seeing
-            if step % 10 == 0:
-                rows = [prompts.turn(*ask_without_picture(rng, random_language(rng)), image=False) for _ in range(16)]
-                blind, blind_targets = pad_rows(rows, prompts.pad)
-                total = total + 0.2 * answer_loss(model, to(blind), to(blind_targets), None, 0)
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        zero_unused_slots(model)
-        step += 1
-        losses.append((loss.item(), seeing.item()))
-        decay = min(0.998, step / (step + 50))
-        with torch.no_grad():
-            for name, value in model.state_dict().items():
-                average[name].lerp_(value, 1 - decay) if value.is_floating_point() else average[name].copy_(value)
+    held = [(tiles, make_batch(held_rng, trainer.prompts, tiles, 60)) for tiles in (1, 1, 2, 4)]
+    begin, last, losses = (time.time(), trainer.step), time.time(), []
+    while trainer.step < options.see_steps + options.steps:
+        if trainer.step == options.see_steps:
+            losses = []
+        losses.append(trainer.advance())
         if time.time() - last > 60:
             last = time.time()
-            mean = np.mean(losses[-200:], 0)
-            exact = exact_by_kind(model, held, prompts)
-            shown = " ".join(f"{kind} {share:.2f}" for kind, share in exact.items())
-            print(f"{spent / 60:6.1f} min step {step:6d} answer {mean[0]:.4f} patches {mean[1]:.4f} | {shown}", flush=True)
-            torch.save(
-                {"model": model.state_dict(), "head": head.state_dict(), "optimizer": optimizer.state_dict(),
-                 "average": average, "step": step, "spent": spent},
-                options.state,
-            )  # fmt: skip
-    model.load_state_dict(average)
-    zero_unused_slots(model)
-    export(model, options.out)
-    exact = exact_by_kind(model, held, prompts)
-    print(json.dumps({"steps": step, "minutes": spent / 60, "heldOut": exact}))
+            pace = (last - begin[0]) / (trainer.step - begin[1])
+            print(f"step {trainer.step:6d} {pace:.3f} s each, losses {np.mean(losses[-200:], 0).round(4)}", end=" ")
+            if trainer.step > options.see_steps:
+                exact = exact_by_kind(trainer.model, held, trainer.prompts)
+                print(*(f"{kind} {share:.2f}" for kind, share in exact.items()), end="")
+            print(flush=True)
+            trainer.save()
+    trainer.save()
+    trainer.export()
+    trainer.model.load_state_dict(trainer.average)
+    print(json.dumps({"steps": trainer.step, "heldOut": exact_by_kind(trainer.model, held, trainer.prompts)}))
 
 
 def export(model, folder):
     """The checkpoint in bf16, with the processor's file beside it."""
-    import copy
-
     kept = copy.deepcopy(model).to(torch.bfloat16)
     kept.save_pretrained(folder)
     processor = {
