@@ -1,9 +1,9 @@
 """Train the demo model: `python training/train.py`. What comes out is decided by the seed and the numbers of steps.
 
 First the tower alone learns to see: a head on the projected patches says what lies under each of them (kind, colour, size,
-digit, which from the left). Then everything learns to answer; the head goes on with less weight and is thrown away at the
-end. A step takes pictures of one tile count, encodes each once and asks four questions about it in random languages. The
-weights that are kept are a running average.
+digit, which from the left). Then the text model learns to answer from what a tower at rest tells it. In the end both learn
+together; the head goes on with less weight and is thrown away. A step takes pictures of one tile count, encodes each once
+and asks four questions about it in random languages. The weights that are kept are a running average.
 
 Matrices of layers are trained by Muon, which needs far fewer steps than AdamW here; the rest (tables, norms, gates, the
 head) by AdamW.
@@ -184,26 +184,26 @@ def exact_by_kind(model, batches, prompts):
 
 
 class Optimizers:
-    """Muon and AdamW side by side; `rate` scales both peaks."""
+    """Muon and AdamW side by side, over modules of which each has its own share of the rate."""
 
-    def __init__(self, modules):
-        named = [item for module in modules for item in module.named_parameters()]
-        is_layer = lambda name, p: p.ndim == 2 and "layers." in name  # noqa: E731
-        self.parameters = [p for _, p in named]
-        muon = torch.optim.Muon(
-            [p for name, p in named if is_layer(name, p)], lr=8e-3, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
-        )
-        adam = torch.optim.AdamW(
-            [p for name, p in named if not is_layer(name, p)], lr=1.5e-3, betas=(0.9, 0.97), eps=1e-8, weight_decay=0.0
-        )
-        self.both = (muon, adam)
-        self.peaks = (8e-3, 1.5e-3)
+    def __init__(self, *shares):
+        layers, rest, self.parameters = [], [], []
+        for module, share in shares:
+            named = list(module.named_parameters())
+            is_layer = [p.ndim == 2 and "layers." in name for name, p in named]
+            layers.append({"params": [p for (_, p), yes in zip(named, is_layer, strict=True) if yes], "share": share})
+            rest.append({"params": [p for (_, p), yes in zip(named, is_layer, strict=True) if not yes], "share": share})
+            self.parameters += [p for _, p in named]
+        layers = [group for group in layers if group["params"]]
+        muon = torch.optim.Muon(layers, lr=8e-3, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
+        adam = torch.optim.AdamW(rest, lr=1.5e-3, betas=(0.9, 0.97), eps=1e-8, weight_decay=0.0)
+        self.both, self.peaks = (muon, adam), (8e-3, 1.5e-3)
 
     def step(self, loss, rate):
         for optimizer, peak in zip(self.both, self.peaks, strict=True):
             optimizer.zero_grad(set_to_none=True)
             for group in optimizer.param_groups:
-                group["lr"] = peak * rate
+                group["lr"] = peak * rate * group["share"]
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         for optimizer in self.both:
@@ -215,6 +215,11 @@ class Optimizers:
     def load_state_dict(self, states):
         for optimizer, state in zip(self.both, states, strict=True):
             optimizer.load_state_dict(state)
+
+
+def rate(step, steps, warm):
+    """Share of the peak: up in a line, down in half a wave."""
+    return float(min(1, (step + 1) / warm) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * step / steps))))
 
 
 class Trainer:
@@ -230,8 +235,10 @@ class Trainer:
         self.model = make_model(make_config(tokenizer)).to(self.device)
         self.head = PatchHead(self.model.config.text_config.hidden_size).to(self.device)
         model = self.model.model
-        self.sees = Optimizers([model.vision_model, model.multi_modal_projector, self.head])
-        self.answers = Optimizers([self.model, self.head])
+        tower = (model.vision_model, model.multi_modal_projector, self.head)
+        self.sees = Optimizers(*((module, 1.0) for module in tower))
+        # Muon's updates are as large for noise as for signal: what the tower has learned is handled with care.
+        self.answers = Optimizers((model.language_model, 1.0), (self.model.lm_head, 1.0), *((m, 0.25) for m in tower))
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.step = 0
         print(f"{sum(p.numel() for p in self.model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer.get_vocab())} tokens")
@@ -250,26 +257,27 @@ class Trainer:
         patches, ratios, labels = (t.to(self.device) for t in batch[:3])
         with self.autocast():
             parts = self.head(vision_forward(self.model, patches, ratios, tiles), labels, tiles)
-        done = self.step / self.options.see_steps
-        self.sees.step(parts.sum(), min(1, (self.step + 1) / 100) * (1 - 0.6 * done))
+        self.sees.step(parts.sum(), rate(self.step, self.options.see_steps, warm=100))
         return parts.tolist()
 
     def answer(self):
-        rng, done = self.rng(), (self.step - self.options.see_steps) / self.options.steps
+        rng, options = self.rng(), self.options
+        step, total = self.step - options.see_steps, options.read_steps + options.steps
+        is_tower_at_rest = step < options.read_steps
         tiles = int(rng.choice([1, 2, 3, 4], p=[0.45, 0.19, 0.08, 0.28]))
-        batch = make_batch(rng, self.prompts, tiles, 32 if tiles < 3 else 24, follow_up=self.step % 16 == 0)
+        batch = make_batch(rng, self.prompts, tiles, 32 if tiles < 3 else 24, follow_up=step % 16 == 0)
         patches, ratios, labels, ids, targets = (t.to(self.device) for t in batch[:5])
         with self.autocast():
-            seen = vision_forward(self.model, patches, ratios, tiles)
-            seeing = self.head(seen, labels, tiles).sum()
+            with torch.set_grad_enabled(not is_tower_at_rest):
+                seen = vision_forward(self.model, patches, ratios, tiles)
+                seeing = self.head(seen, labels, tiles).sum()
             loss = answer_loss(self.model, ids, targets, seen, self.prompts.before)
-            total = loss + 0.4 * (1 - 0.7 * done) * seeing
-            if self.step % 10 == 0:
+            wanted = loss if is_tower_at_rest else loss + 0.2 * seeing
+            if step % 10 == 0:
                 turns = [ask_without_picture(rng, random_language(rng)) for _ in range(16)]
-                blind, wanted = pad_rows([self.prompts.turn(*turn, image=False) for turn in turns], self.prompts.pad)
-                total = total + 0.2 * answer_loss(self.model, blind.to(self.device), wanted.to(self.device), None, 0)
-        warm = min(1, (done * self.options.steps + 1) / 200)
-        self.answers.step(total, warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done))))
+                blind, answers = pad_rows([self.prompts.turn(*turn, image=False) for turn in turns], self.prompts.pad)
+                wanted = wanted + 0.2 * answer_loss(self.model, blind.to(self.device), answers.to(self.device), None, 0)
+        self.answers.step(wanted, rate(step, total, warm=200))
         return loss.item(), seeing.item()
 
     def advance(self):
@@ -309,8 +317,9 @@ class Trainer:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--see-steps", type=int, default=2500, help="steps in which the tower learns to see")
-    parser.add_argument("--steps", type=int, default=13000, help="steps in which everything learns to answer")
+    parser.add_argument("--see-steps", type=int, default=4000, help="steps in which the tower learns to see")
+    parser.add_argument("--read-steps", type=int, default=5000, help="steps in which the text model learns to answer")
+    parser.add_argument("--steps", type=int, default=5000, help="steps in which both learn together")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", default=os.path.join(HERE, "..", "demo", "checkpoint"))
     parser.add_argument("--state", default=os.path.join(HERE, "state.pt"), help="where to go on from, if it exists")
@@ -327,11 +336,11 @@ def main():
     held_rng = np.random.default_rng(999)
     held = [(tiles, make_batch(held_rng, trainer.prompts, tiles, 60)) for tiles in (1, 1, 2, 4)]
     begin, last, losses = (time.time(), trainer.step), time.time(), []
-    while trainer.step < options.see_steps + options.steps:
+    while trainer.step < options.see_steps + options.read_steps + options.steps:
         if trainer.step == options.see_steps:
             losses = []
         losses.append(trainer.advance())
-        if time.time() - last > 60:
+        if time.time() - last > 120:
             last = time.time()
             pace = (last - begin[0]) / (trainer.step - begin[1])
             print(f"step {trainer.step:6d} {pace:.3f} s each, losses {np.mean(losses[-200:], 0).round(4)}", end=" ")
