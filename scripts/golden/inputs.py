@@ -39,7 +39,10 @@ class Inputs:
 
 
 def make_inputs(
-    token_ids: list[int], pictures: list[Image.Image], processor: MllamaImageProcessorPil
+    token_ids: list[int],
+    pictures: list[Image.Image],
+    processor: MllamaImageProcessorPil,
+    image_token: int = IMAGE,
 ) -> Inputs:
     ids = torch.tensor([token_ids])
     if not pictures:
@@ -47,7 +50,7 @@ def make_inputs(
     processed = processor([pictures], return_tensors="pt")
     num_tiles = processed["num_tiles"]
     mask = convert_sparse_cross_attention_mask_to_dense(
-        [get_cross_attention_token_mask(token_ids, IMAGE)], num_tiles, MAX_TILES, len(token_ids)
+        [get_cross_attention_token_mask(token_ids, image_token)], num_tiles, MAX_TILES, len(token_ids)
     )
     return Inputs(
         ids,

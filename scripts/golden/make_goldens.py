@@ -1,6 +1,6 @@
 """Makes the golden fixtures under test/golden from the reference implementation. See README.md.
 
-usage: python make_goldens.py [mllama] [processor] [template] [tokenizer]      (none named: all)
+usage: python make_goldens.py [mllama] [demo] [processor] [template] [tokenizer]      (none named: all)
 """
 
 import os
@@ -26,6 +26,12 @@ def make_mllama() -> None:
     write_mllama(GOLDEN / "mllama")
 
 
+def make_demo() -> None:
+    from demo_goldens import write_demo
+
+    write_demo(GOLDEN / "demo")
+
+
 def make_processor() -> None:
     from processor_goldens import write_processor
 
@@ -46,6 +52,7 @@ def make_tokenizer() -> None:
 
 PARTS = {
     "mllama": make_mllama,
+    "demo": make_demo,
     "processor": make_processor,
     "template": make_template,
     "tokenizer": make_tokenizer,

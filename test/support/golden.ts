@@ -53,7 +53,11 @@ export type GoldenTensor = { readonly data: Float32Array; readonly shape: readon
 
 /** The float32 tensors of a fixture; deliberately not our own safetensors reader. */
 export function readGolden(file: string): ReadonlyMap<string, GoldenTensor> {
-  const bytes = readFileSync(root + file);
+  return readFixture(root + file);
+}
+
+export function readFixture(path: string): ReadonlyMap<string, GoldenTensor> {
+  const bytes = readFileSync(path);
   const headerLength = Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.subarray(8, 8 + headerLength).toString()) as Record<
     string,

@@ -5,9 +5,12 @@ import { type TextPart, textForward } from "../../src/models/mllama/text-model.t
 import type { GoldenCase } from "./golden.ts";
 import type { OpenModel } from "./tiny-model.ts";
 
-type Prompt = { readonly golden: GoldenCase; readonly pictures: readonly PictureStates[] };
+type Prompt = {
+  readonly golden: Pick<GoldenCase, "promptIds">;
+  readonly pictures: readonly PictureStates[];
+};
 
-function imagePositions({ model }: OpenModel, { promptIds }: GoldenCase): number[] {
+function imagePositions({ model }: OpenModel, { promptIds }: Prompt["golden"]): number[] {
   return promptIds.flatMap((id, position) => (id === model.config.imageTokenId ? [position] : []));
 }
 

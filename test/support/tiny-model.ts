@@ -1,4 +1,5 @@
 /** Opens golden checkpoints as models, exactly as the runner does. */
+import type { RgbImage } from "../../src/base/rgb-image.ts";
 import { Backend } from "../../src/ggml/backend.ts";
 import { openCheckpoint } from "../../src/models/mllama/checkpoint.ts";
 import { type ImageTiles, prepareTiles } from "../../src/models/mllama/image-tiles.ts";
@@ -17,6 +18,7 @@ export type OpenModel = Disposable & {
   readonly model: MllamaModel;
   readonly kvCache: readonly (KvLayer | undefined)[];
   readonly tiles: (golden: GoldenCase) => ImageTiles[];
+  readonly tilesOf: (picture: RgbImage) => ImageTiles;
 };
 
 export async function openTinyModel(
@@ -27,7 +29,8 @@ export async function openTinyModel(
   return await openModel(goldenCheckpoint(name), profile, stateDtype);
 }
 
-async function openModel(
+/** Open any checkpoint directory. */
+export async function openModel(
   directory: string,
   profile: "ref" | "hf",
   stateDtype: "f32" | "f16" = "f32",
@@ -61,6 +64,7 @@ async function openModel(
         ? undefined
         : { key: cache.get(`${index}.k`), value: cache.get(`${index}.v`) },
     ),
+    tilesOf: (picture) => prepareTiles(picture, processor),
     tiles: (golden) =>
       golden.pictures.map((picture) => prepareTiles(goldenPicture(picture), processor)),
     [Symbol.dispose]: () => {
