@@ -2,10 +2,11 @@
  * Exact answers of a checkpoint through our engine, by language and kind of question.
  *
  *     python training/evaluation_set.py FOLDER --each 200
- *     npx tsx bench/accuracy.ts FOLDER [--checkpoint demo/checkpoint] [--swap] [--json FILE]
+ *     npx tsx bench/accuracy.ts FOLDER [--checkpoint demo/checkpoint] [--swap] [--json FILE] [--at-least 95]
  *
  * An answer counts when it equals the expected one after trimming white space; decoding is greedy.
  * `--swap` shows every question another scene's picture: what is left is what the questions give away.
+ * `--at-least` ends with status 1 when fewer per cent are right over all.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -26,7 +27,6 @@ const Question = z.object({
 type Question = z.infer<typeof Question>;
 
 const CONCURRENCY = 16;
-const MAX_FAILURES_SHOWN = 60;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -34,8 +34,11 @@ const { values, positionals } = parseArgs({
     checkpoint: { type: "string", default: "demo/checkpoint" },
     swap: { type: "boolean", default: false },
     json: { type: "string" },
+    "at-least": { type: "string", default: "0" },
   },
 });
+const atLeast = Number(values["at-least"]);
+if (!Number.isFinite(atLeast)) throw new Error("--at-least is a number");
 const [folder] = positionals;
 if (folder === undefined) throw new Error("usage: accuracy.ts FOLDER");
 const questions = readFileSync(join(folder, "questions.jsonl"), "utf8")
@@ -113,6 +116,15 @@ function count(key: string, isRight: boolean): void {
   cells.set(key, { right: cell.right + Number(isRight), asked: cell.asked + 1 });
 }
 
+/** Expected → answered → how often, for the English questions that ask for one colour or kind. */
+const confusions: Record<string, Record<string, Record<string, number>>> = {};
+function confuse({ language, kind, answer }: Question, got: string): void {
+  if (language !== "en" || !["colour", "shape", "count"].includes(kind)) return;
+  const rows = (confusions[kind] ??= {});
+  const row = (rows[answer] ??= {});
+  row[got] = (row[got] ?? 0) + 1;
+}
+
 const start = performance.now();
 const queue = [...questions];
 await Promise.all(
@@ -120,7 +132,8 @@ await Promise.all(
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const got = await ask(next);
       const isRight = got === next.answer.trim();
-      if (!isRight && failures.length < MAX_FAILURES_SHOWN) failures.push({ ...next, got });
+      confuse(next, got);
+      if (!isRight) failures.push({ ...next, got });
       for (const key of ["all", next.language, next.kind, `${next.language} ${next.kind}`]) {
         count(key, isRight);
       }
@@ -146,8 +159,18 @@ console.log(
   `\n${questions.length} questions about ${pictures.length} pictures${values.swap ? ", pictures swapped" : ""}, ${(questions.length / seconds).toFixed(0)} a second`,
 );
 if (values.json !== undefined) {
-  const byCell = Object.fromEntries(
-    [...cells].map(([key, { right, asked }]) => [key, { right, asked }]),
-  );
-  writeFileSync(values.json, `${JSON.stringify({ byCell, failures }, null, 2)}\n`);
+  const result = {
+    questions: questions.length,
+    pictures: pictures.length,
+    isSwapped: values.swap,
+    cells: Object.fromEntries(cells),
+    confusions,
+    failures,
+  };
+  writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);
+}
+const { right = 0, asked = 1 } = cells.get("all") ?? {};
+if (100 * right < atLeast * asked) {
+  console.error(`fewer than ${atLeast} % are right`);
+  process.exitCode = 1;
 }

@@ -240,7 +240,7 @@ class Trainer:
         # Muon's updates are as large for noise as for signal: what the tower has learned is handled with care.
         self.answers = Optimizers((model.language_model, 1.0), (self.model.lm_head, 1.0), *((m, 0.25) for m in tower))
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.step = 0
+        self.step, self.seconds = 0, 0.0
         print(f"{sum(p.numel() for p in self.model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer.get_vocab())} tokens")
 
     def rng(self):
@@ -297,6 +297,7 @@ class Trainer:
     def save(self):
         state = {
             "model": self.model.state_dict(), "head": self.head.state_dict(), "average": self.average, "step": self.step,
+            "seconds": self.seconds,
             "sees": self.sees.state_dict(), "answers": self.answers.state_dict(),
         }  # fmt: skip
         torch.save(state, self.options.state)
@@ -305,8 +306,24 @@ class Trainer:
         state = torch.load(self.options.state, map_location=self.device, weights_only=True)
         for part in ("model", "head", "sees", "answers"):
             getattr(self, part).load_state_dict(state[part])
-        self.average, self.step = state["average"], state["step"]
+        self.average, self.step, self.seconds = state["average"], state["step"], state["seconds"]
         print(f"going on from step {self.step}")
+
+    def record(self):
+        """What the model card says of the run."""
+        steps = {name: getattr(self.options, f"{name}_steps") for name in ("see", "read")}
+        run = {
+            "seed": self.options.seed,
+            "steps": {**steps, "both": self.options.steps},
+            "minutes": round(self.seconds / 60),
+            "device": self.device,
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+        }
+        with open(os.path.join(HERE, "run.json"), "w", encoding="utf-8") as file:
+            json.dump(run, file, indent=2)
+            file.write("\n")
 
     def export(self):
         kept = copy.deepcopy(self.model)
@@ -318,8 +335,8 @@ class Trainer:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--see-steps", type=int, default=4000, help="steps in which the tower learns to see")
-    parser.add_argument("--read-steps", type=int, default=5000, help="steps in which the text model learns to answer")
-    parser.add_argument("--steps", type=int, default=5000, help="steps in which both learn together")
+    parser.add_argument("--read-steps", type=int, default=4000, help="steps in which the text model learns to answer")
+    parser.add_argument("--steps", type=int, default=4500, help="steps in which both learn together")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", default=os.path.join(HERE, "..", "demo", "checkpoint"))
     parser.add_argument("--state", default=os.path.join(HERE, "state.pt"), help="where to go on from, if it exists")
@@ -335,15 +352,16 @@ def main():
         return
     held_rng = np.random.default_rng(999)
     held = [(tiles, make_batch(held_rng, trainer.prompts, tiles, 60)) for tiles in (1, 1, 2, 4)]
-    begin, last, losses = (time.time(), trainer.step), time.time(), []
+    last, losses = time.time(), []
     while trainer.step < options.see_steps + options.read_steps + options.steps:
         if trainer.step == options.see_steps:
             losses = []
+        started = time.time()
         losses.append(trainer.advance())
+        trainer.seconds += time.time() - started
         if time.time() - last > 120:
             last = time.time()
-            pace = (last - begin[0]) / (trainer.step - begin[1])
-            print(f"step {trainer.step:6d} {pace:.3f} s each, losses {np.mean(losses[-200:], 0).round(4)}", end=" ")
+            print(f"step {trainer.step:6d} after {trainer.seconds / 60:.1f} min, losses {np.mean(losses[-200:], 0).round(4)}", end=" ")
             if trainer.step > options.see_steps:
                 exact = exact_by_kind(trainer.model, held, trainer.prompts)
                 print(*(f"{kind} {share:.2f}" for kind, share in exact.items()), end="")
@@ -351,6 +369,7 @@ def main():
             trainer.save()
     trainer.save()
     trainer.export()
+    trainer.record()
     trainer.model.load_state_dict(trainer.average)
     print(json.dumps({"steps": trainer.step, "heldOut": exact_by_kind(trainer.model, held, trainer.prompts)}))
 
