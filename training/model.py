@@ -179,10 +179,16 @@ def rotation(model, length):
 
 
 def text_forward(model, ids, pictures, before, wanted=None):
-    """Logits of right-padded rows `ids` [N, T]; padding takes part in attention only, where causality hides it.
+    """Logits [number wanted, vocab]; see `text_features`."""
+    return model.lm_head(text_features(model, ids, pictures, before, wanted))
+
+
+def text_features(model, ids, pictures, before, wanted=None, layers=None):
+    """What the head makes logits of, for right-padded rows `ids` [N, T]; padding takes part in attention only, where causality hides it.
 
     `pictures` is [B, S, width] with N/B consecutive rows for each picture, or None; the first `before` tokens of every
-    row precede the picture. `wanted` [N, T] picks the positions whose logits are returned, [number wanted, vocab].
+    row precede the picture. `wanted` [N, T] picks the positions that are returned, [number wanted, width]. `layers` takes each layer's rows [N·T, width],
+padding left at zero.
     """
     t = model.model.language_model
     pad = model.config.text_config.pad_token_id
@@ -230,6 +236,8 @@ def text_forward(model, ids, pictures, before, wanted=None):
             h = h + a.o_proj(y[kept[seeing]]) * layer.cross_attn_attn_gate.tanh()
             h = h + layer.mlp(layer.post_attention_layernorm(h)) * layer.cross_attn_mlp_gate.tanh()
             x = x.index_copy(0, seeing, h)
+        if layers is not None:
+            layers.append(x.new_zeros(n * length, width).index_copy(0, kept, x))
     if wanted is not None:
         x = x[wanted.reshape(-1)[kept]]
-    return model.lm_head(t.norm(x))
+    return t.norm(x)

@@ -83,7 +83,7 @@ def wrap(draw, text, face, width):
 
 
 def card(right, swapped, run):
-    see, read, both = (f"{run['steps'][name]:,}" for name in ("see", "read", "both"))
+    see, speak, find, whole = (f"{run['steps'][name]:,}" for name in ("see", "speak", "find", "all"))
     asked = right["cells"]["en caption"]["asked"]
     pairs = {k: v for k, v in right["cells"].items() if " " in k}
     worst = min(pairs, key=lambda k: pairs[k]["right"] / pairs[k]["asked"])
@@ -121,8 +121,10 @@ picture it asks for one. Anything else gets an answer that means nothing.
 | semantics | those the family was released with (profile `ref`: taps are layer inputs, rows without a picture get nothing) |
 
 Scenes and texts come from a generator with a fixed seed (`training/scenes.py`, `texts.py`); training never sees a file.
-First the tower alone learned what lies under each patch ({see} steps), then the text model learned to answer while the tower
-rested ({read} steps), then both learned together ({both} steps): {run["minutes"]} minutes on {run["threads"]} cores of a server, with PyTorch {run["torch"]}.
+First the tower alone learned what lies under each patch ({see} steps); then the text model learned to speak and to find what a
+question means, while the tower rested ({speak} and {find} steps); then all learned together ({whole} steps): {run["minutes"]} minutes on
+{run["threads"]} cores of a server, with PyTorch {run["torch"]}. The lengths of the phases and the shares of the questions were settled while this
+run went on; `training/train.py` is the program as it stood at its end.
 
 ## How often it is right
 

@@ -199,28 +199,35 @@ def named_alone(shapes):
 
 def ask(rng, scene, kind, lang):
     """A question of this kind and its answer, or None when the scene leaves it open."""
+    asked = ask_about(rng, scene, kind, lang)
+    return asked and asked[:2]
+
+
+def ask_about(rng, scene, kind, lang):
+    """As `ask`, and which shapes the question names, in its order: (kind, colour, place from the left or 0 for none)."""
     pick = lambda options: options[rng.integers(len(options))]  # noqa: E731
+    place = lambda shape: 1 + shapes.index(shape)  # noqa: E731
     shapes = scene.shapes
     if kind == "caption":
         facts = [(s.kind, s.colour, s.is_large) for s in shapes]
         answer = caption(lang, facts) if shapes else NUMBER_CAPTION[lang].format(scene.number)
-        return pick(CAPTION_QUESTIONS[lang]), answer
+        return pick(CAPTION_QUESTIONS[lang]), answer, ()
     if kind == "number":
-        return None if shapes else (pick(NUMBER_QUESTIONS[lang]), scene.number)
+        return None if shapes else (pick(NUMBER_QUESTIONS[lang]), scene.number, ())
     if not shapes:
         return None
     if kind == "count":
-        return pick(COUNT_QUESTIONS[lang]), str(len(shapes))
+        return pick(COUNT_QUESTIONS[lang]), str(len(shapes)), ()
     if kind == "colour":
         shape = pick(shapes)
         if only(shapes, lambda s: s.kind == shape.kind) is None:
             return None
-        return colour_question(lang, shape.kind), colour(lang, shape.colour)
+        return colour_question(lang, shape.kind), colour(lang, shape.colour), ((shape.kind, None, place(shape)),)
     if kind == "shape":
         shape = pick(shapes)
         if only(shapes, lambda s: s.colour == shape.colour) is None:
             return None
-        return shape_question(lang, shape.colour), bare(lang, shape.kind)
+        return shape_question(lang, shape.colour), bare(lang, shape.kind), ((None, shape.colour, place(shape)),)
     if kind == "yes-no":
         if rng.random() < 0.5:
             shape = pick(shapes)
@@ -231,19 +238,21 @@ def ask(rng, scene, kind, lang):
             target = (shape.kind, pick(COLOURS)) if rng.random() < 0.5 else (pick(KINDS), shape.colour)
         else:
             target = (pick(KINDS), pick(COLOURS))
-        is_there = any((s.kind, s.colour) == target for s in shapes)
-        return exists_question(lang, *target), YES_NO[lang][0 if is_there else 1]
+        found = [s for s in shapes if (s.kind, s.colour) == target]
+        meant = ((*target, place(found[0]) if found else 0),)
+        return exists_question(lang, *target), YES_NO[lang][0 if found else 1], meant
     named = named_alone(shapes)
     if len(named) < 2:
         return None
     first, second = (named[i] for i in rng.permutation(len(named))[:2])
     pair = (first.kind, first.colour), (second.kind, second.colour)
+    meant = (*pair[0], place(first)), (*pair[1], place(second))
     if kind == "side":
-        return side_question(lang, *pair), SIDES[lang][0 if first.x < second.x else 1]
+        return side_question(lang, *pair), SIDES[lang][0 if first.x < second.x else 1], meant
     if first.is_large == second.is_large:
         return None
     larger = first if first.is_large else second
-    return larger_question(lang, *pair), the(lang, larger.kind, larger.colour)
+    return larger_question(lang, *pair), the(lang, larger.kind, larger.colour), meant
 
 
 def ask_without_picture(rng, lang):

@@ -97,6 +97,21 @@ def sized(lang, kind, colour_name, is_large):
     }[lang]
 
 
+def end_of_phrase(lang, question, kind, colour_name, start=0):
+    """Where in the question a shape has been named in full; either of kind and colour may be left out."""
+    ends = []
+    if kind:
+        ends.append(question.index(noun(lang, kind), start) + len(noun(lang, kind)))
+    if colour_name:
+        index = COLOURS.index(colour_name)
+        forms = {"de": (GERMAN_STEMS,), "hi": (HINDI_OBLIQUE, HINDI_FEMININE)}.get(lang, ())
+        words = [ADJECTIVES[lang][index], *(form[index] for form in forms)]
+        found = [(question.find(word, start), len(word)) for word in words]
+        at, length = min(pair for pair in found if pair[0] >= 0)
+        ends.append(at + length)
+    return max(ends)
+
+
 AND = {"en": "and", "de": "und", "fr": "et", "it": "e", "pt": "e", "hi": "और", "es": "y", "th": "และ"}
 
 

@@ -1,9 +1,13 @@
 """Train the demo model: `python training/train.py`. What comes out is decided by the seed and the numbers of steps.
 
-First the tower alone learns to see: a head on the projected patches says what lies under each of them (kind, colour, size,
-digit, which from the left). Then the text model learns to answer from what a tower at rest tells it. In the end both learn
-together; the head goes on with less weight and is thrown away. A step takes pictures of one tile count, encodes each once
-and asks four questions about it in random languages. The weights that are kept are a running average.
+1. See. The tower alone: a head on the projected patches says what lies under each (kind, colour, size, digit, place).
+2. Speak. The text model learns to answer from what a tower at rest tells it.
+3. Find. More of the questions that name a shape. Where it has been named in full, heads say which kind and colour that was
+   (the same heads for all languages, so that what is found in one is found in all) and, after the first look, its place.
+4. All. Everything learns together.
+
+The heads are thrown away. A step takes pictures of one tile count, encodes each once and asks four questions about it in
+random languages. The weights that are kept are a running average.
 
 Matrices of layers are trained by Muon, which needs far fewer steps than AdamW here; the rest (tables, norms, gates, the
 head) by AdamW.
@@ -18,15 +22,29 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
-from model import PATCH, RATIOS, SIDE, TILE, make_config, make_model, text_forward, vision_forward, zero_unused_slots
+from model import (
+    PATCH,
+    RATIOS,
+    SIDE,
+    TILE,
+    make_config,
+    make_model,
+    text_features,
+    text_forward,
+    vision_forward,
+    zero_unused_slots,
+)
 from pictures import canvas, tiles_of
-from scenes import QUESTION_KINDS, ask, ask_without_picture, make_scene, random_language
-from texts import COLOURS, KINDS
+from scenes import QUESTION_KINDS, ask, ask_about, ask_without_picture, make_scene, random_language
+from texts import COLOURS, KINDS, end_of_phrase
 from tokenizer import build, save
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 QUESTIONS_EACH = 4
-WEIGHT_OF_KIND = dict(zip(QUESTION_KINDS, (2.0, 1.0, 1.0, 1.0, 1.3, 1.3, 1.5, 3.0), strict=True))
+# How often each kind is asked: at first what teaches to speak and read, then what has to be found in the picture.
+SPEAKING = dict(zip(QUESTION_KINDS, (2.0, 1.0, 1.0, 1.0, 1.3, 1.3, 1.5, 3.0), strict=True))
+FINDING = dict(zip(QUESTION_KINDS, (0.7, 0.3, 2.0, 2.0, 2.8, 1.2, 2.8, 1.2), strict=True))
+ALL = dict(zip(QUESTION_KINDS, (1.2, 0.4, 1.6, 1.6, 2.0, 1.2, 2.2, 2.0), strict=True))
 
 
 class Prompts:
@@ -42,6 +60,17 @@ class Prompts:
         self.bos = special("<|begin_of_text|>")
         self.plain = plain
         self.before = 1 + len(self.user)
+
+    def named(self, lang, question, shapes):
+        """Per named shape: position of the token that completes its name, kind, colour (-100: not named), place."""
+        offsets = self.tokenizer.encode(question, add_special_tokens=False).offsets
+        found, end = [], 0
+        for kind, colour, place in shapes:
+            end = end_of_phrase(lang, question, kind, colour, end)
+            token = max(i for i, (start, _) in enumerate(offsets) if start < end)
+            labels = (KINDS.index(kind) if kind else -100, COLOURS.index(colour) if colour else -100, place)
+            found.append((self.before + 1 + token, *labels))
+        return found
 
     def turn(self, question, answer, image=True, first=True):
         """→ (ids, targets): targets are -100 but for the answer and its end."""
@@ -94,10 +123,10 @@ def patch_labels(scene, scale, ratio_id):
     return labels.reshape(rows, SIDE, columns, SIDE, 5).transpose(0, 2, 1, 3, 4).reshape(-1, 5)
 
 
-def make_batch(rng, prompts, tiles, size, questions=QUESTIONS_EACH, follow_up=False):
+def make_batch(rng, prompts, tiles, size, questions=QUESTIONS_EACH, weight_of=ALL, follow_up=False):
     """Pictures with their questions, each `follow_up` by another of its kind; pads to the longest row."""
-    patches, ratios, labels, rows, of_kind = [], [], [], [], []
-    weights = np.array([WEIGHT_OF_KIND[kind] for kind in QUESTION_KINDS])
+    patches, ratios, labels, rows, of_kind, named, meant = [], [], [], [], [], [], []
+    weights = np.array([weight_of[kind] for kind in QUESTION_KINDS])
     while len(patches) < size:
         scene = make_scene(rng, *draw_size(rng, tiles), number_share=0.3)
         turns = []
@@ -105,25 +134,29 @@ def make_batch(rng, prompts, tiles, size, questions=QUESTIONS_EACH, follow_up=Fa
             if len(turns) == questions:
                 break
             kind = QUESTION_KINDS[rng.choice(len(QUESTION_KINDS), p=weights / weights.sum())]
-            pair = ask(rng, scene, kind, random_language(rng))
-            if pair:
-                row = prompts.turn(*pair)
+            lang = random_language(rng)
+            asked = ask_about(rng, scene, kind, lang)
+            if asked:
+                row = prompts.turn(*asked[:2])
                 if follow_up:
-                    second = ask(rng, scene, kind, random_language(rng))
+                    second = ask(rng, scene, kind, lang)
                     if second:
                         more = prompts.turn(*second, image=False, first=False)
                         row = (row[0] + more[0], row[1] + more[1])
-                turns.append((row, kind))
+                turns.append((row, kind, prompts.named(lang, asked[0], asked[2])))
         if len(turns) < questions:
             continue  # this scene leaves too much open
         found, ratio, scale = tiles_of(scene.image)
         patches.append(found)
         ratios.append(ratio)
         labels.append(patch_labels(scene, scale, ratio))
-        rows += [row for row, _ in turns]
-        of_kind += [kind for _, kind in turns]
+        named += [[len(rows) + i, *shape] for i, (_, _, shapes) in enumerate(turns) for shape in shapes]
+        rows += [row for row, _, _ in turns]
+        of_kind += [kind for _, kind, _ in turns]
+        meant += [[*(shape[-1] for shape in shapes), -100, -100][:2] for _, _, shapes in turns]
     ids, targets = pad_rows(rows, prompts.pad) if rows else (None, None)
-    return torch.from_numpy(np.stack(patches)), torch.tensor(ratios), torch.from_numpy(np.stack(labels)), ids, targets, of_kind
+    seen = torch.from_numpy(np.stack(patches)), torch.tensor(ratios), torch.from_numpy(np.stack(labels))
+    return *seen, ids, targets, torch.tensor(named).view(-1, 5), torch.tensor(meant), of_kind
 
 
 def pad_rows(rows, pad):
@@ -163,8 +196,49 @@ def answers_of(targets):
 
 
 def answer_loss(model, ids, targets, seen, before):
+    """Mean over all tokens of all answers."""
     wanted, tokens = answers_of(targets)
     return F.cross_entropy(text_forward(model, ids, seen, before, wanted).float(), tokens)
+
+
+class MeantHead(torch.nn.Module):
+    """Says where the question has named a shape which kind and colour it named, after the first look where that shape is
+    (places from the left, 0 for none), and where the answer begins the places of both."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.word, self.place, self.places = (torch.nn.Linear(width, n) for n in (len(KINDS) + len(COLOURS), 4, 2 * 4))
+
+    def forward(self, layers, firsts, named, meant):
+        """`layers`: rows after the first self- and the first cross-attention; `named` [K, 4]: row, kind, colour, place."""
+        rows, kinds, colours, places = named.unbind(1)
+        word = self.word(layers[0][rows]).float()
+        parts = (
+            (word[:, : len(KINDS)], kinds),
+            (word[:, len(KINDS) :], colours),
+            (self.place(layers[1][rows]).float(), places),
+            (self.places(firsts).float().view(-1, 4), meant.reshape(-1)),
+        )
+        return torch.stack([known(*part) for part in parts])
+
+
+def known(logits, labels):
+    """Cross-entropy over the labels that there are."""
+    return F.cross_entropy(logits, labels, ignore_index=-100, reduction="sum") / (labels >= 0).sum().clamp(min=1)
+
+
+def finding_loss(model, head, batch, seen, before):
+    """Mean over answers, so that a "yes" weighs as much as a caption; and how well it is known what is meant."""
+    ids, targets, named, meant = batch
+    wanted, tokens = answers_of(targets)
+    layers = []
+    features = text_features(model, ids, seen, before, wanted, layers)
+    losses = F.cross_entropy(model.lm_head(features).float(), tokens, reduction="none")
+    lengths = wanted.sum(1)
+    weights = (1 / lengths).repeat_interleave(lengths)
+    firsts = lengths.cumsum(0) - lengths
+    named = torch.cat([named[:, :1] * ids.shape[1] + named[:, 1:2], named[:, 2:]], 1)
+    return (losses * weights).sum() / len(ids), head(layers, features[firsts], named, meant)
 
 
 @torch.no_grad()
@@ -173,7 +247,7 @@ def exact_by_kind(model, batches, prompts):
     right, total = {}, {}
     device = next(model.parameters()).device
     for tiles, (*tensors, kinds) in batches:
-        patches, ratios, _, ids, targets = (t.to(device) for t in tensors)
+        patches, ratios, _, ids, targets, *_ = (t.to(device) for t in tensors)
         wanted, tokens = answers_of(targets)
         logits = text_forward(model, ids, vision_forward(model, patches, ratios, tiles), prompts.before, wanted)
         wrong = torch.zeros(ids.shape[0], device=device).index_add(0, wanted.nonzero()[:, 0], (logits.argmax(-1) != tokens).float())
@@ -233,14 +307,18 @@ class Trainer:
         save(tokenizer, options.out)
         self.prompts = Prompts(tokenizer)
         self.model = make_model(make_config(tokenizer)).to(self.device)
-        self.head = PatchHead(self.model.config.text_config.hidden_size).to(self.device)
+        width = self.model.config.text_config.hidden_size
+        self.head, self.meant_head = PatchHead(width).to(self.device), MeantHead(width).to(self.device)
         model = self.model.model
         tower = (model.vision_model, model.multi_modal_projector, self.head)
         self.sees = Optimizers(*((module, 1.0) for module in tower))
         # Muon's updates are as large for noise as for signal: what the tower has learned is handled with care.
-        self.answers = Optimizers((model.language_model, 1.0), (self.model.lm_head, 1.0), *((m, 0.25) for m in tower))
+        text = (model.language_model, self.model.lm_head)
+        self.answers = Optimizers(*((module, 1.0) for module in text), *((module, 0.25) for module in tower))
+        self.meaning = torch.optim.AdamW(self.meant_head.parameters(), lr=1e-3, weight_decay=0.0)
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.step, self.seconds = 0, 0.0
+        self.steps = options.see_steps + options.speak_steps + options.find_steps + options.steps
         print(f"{sum(p.numel() for p in self.model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer.get_vocab())} tokens")
 
     def rng(self):
@@ -262,23 +340,36 @@ class Trainer:
 
     def answer(self):
         rng, options = self.rng(), self.options
-        step, total = self.step - options.see_steps, options.read_steps + options.steps
-        is_tower_at_rest = step < options.read_steps
+        step, total = self.step - options.see_steps, options.speak_steps + options.find_steps + options.steps
+        is_finding = step >= options.speak_steps
+        is_tower_at_rest = step < options.speak_steps + options.find_steps
+        kinds = SPEAKING if not is_finding else FINDING if is_tower_at_rest else ALL
         tiles = int(rng.choice([1, 2, 3, 4], p=[0.45, 0.19, 0.08, 0.28]))
-        batch = make_batch(rng, self.prompts, tiles, 32 if tiles < 3 else 24, follow_up=step % 16 == 0)
-        patches, ratios, labels, ids, targets = (t.to(self.device) for t in batch[:5])
+        size = 32 if tiles < 3 else 24
+        batch = make_batch(rng, self.prompts, tiles, size, weight_of=kinds, follow_up=step % 16 == 0)
+        patches, ratios, labels, ids, targets, named, meant = (t.to(self.device) for t in batch[:7])
+        before = self.prompts.before
         with self.autocast():
             with torch.set_grad_enabled(not is_tower_at_rest):
                 seen = vision_forward(self.model, patches, ratios, tiles)
                 seeing = self.head(seen, labels, tiles).sum()
-            loss = answer_loss(self.model, ids, targets, seen, self.prompts.before)
-            wanted = loss if is_tower_at_rest else loss + 0.2 * seeing
+            if is_finding:
+                batch = (ids, targets, named, meant)
+                loss, knowing = finding_loss(self.model, self.meant_head, batch, seen, before)
+                wanted = loss + 0.3 * knowing.sum()
+            else:
+                wanted = loss = answer_loss(self.model, ids, targets, seen, before)
+                knowing = loss.new_zeros(4)
+            if not is_tower_at_rest:
+                wanted = wanted + 0.2 * seeing
             if step % 10 == 0:
                 turns = [ask_without_picture(rng, random_language(rng)) for _ in range(16)]
                 blind, answers = pad_rows([self.prompts.turn(*turn, image=False) for turn in turns], self.prompts.pad)
                 wanted = wanted + 0.2 * answer_loss(self.model, blind.to(self.device), answers.to(self.device), None, 0)
+        self.meaning.zero_grad(set_to_none=True)
         self.answers.step(wanted, rate(step, total, warm=200))
-        return loss.item(), seeing.item()
+        self.meaning.step()
+        return loss.item(), seeing.item(), *knowing.tolist()
 
     def advance(self):
         """One step of whichever phase it is → its losses."""
@@ -299,22 +390,23 @@ class Trainer:
             "model": self.model.state_dict(), "head": self.head.state_dict(), "average": self.average, "step": self.step,
             "seconds": self.seconds,
             "sees": self.sees.state_dict(), "answers": self.answers.state_dict(),
+            "meant_head": self.meant_head.state_dict(), "meaning": self.meaning.state_dict(),
         }  # fmt: skip
         torch.save(state, self.options.state)
 
     def resume(self):
         state = torch.load(self.options.state, map_location=self.device, weights_only=True)
-        for part in ("model", "head", "sees", "answers"):
+        for part in ("model", "head", "sees", "answers", "meant_head", "meaning"):
             getattr(self, part).load_state_dict(state[part])
         self.average, self.step, self.seconds = state["average"], state["step"], state["seconds"]
         print(f"going on from step {self.step}")
 
     def record(self):
         """What the model card says of the run."""
-        steps = {name: getattr(self.options, f"{name}_steps") for name in ("see", "read")}
+        steps = {name: getattr(self.options, f"{name}_steps") for name in ("see", "speak", "find")}
         run = {
             "seed": self.options.seed,
-            "steps": {**steps, "both": self.options.steps},
+            "steps": {**steps, "all": self.options.steps},
             "minutes": round(self.seconds / 60),
             "device": self.device,
             "threads": torch.get_num_threads(),
@@ -335,8 +427,9 @@ class Trainer:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--see-steps", type=int, default=4000, help="steps in which the tower learns to see")
-    parser.add_argument("--read-steps", type=int, default=4000, help="steps in which the text model learns to answer")
-    parser.add_argument("--steps", type=int, default=4500, help="steps in which both learn together")
+    parser.add_argument("--speak-steps", type=int, default=2500, help="steps in which the text model learns to speak")
+    parser.add_argument("--find-steps", type=int, default=2200, help="steps in which it learns to find what is meant")
+    parser.add_argument("--steps", type=int, default=2300, help="steps in which all learns together")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", default=os.path.join(HERE, "..", "demo", "checkpoint"))
     parser.add_argument("--state", default=os.path.join(HERE, "state.pt"), help="where to go on from, if it exists")
@@ -353,7 +446,7 @@ def main():
     held_rng = np.random.default_rng(999)
     held = [(tiles, make_batch(held_rng, trainer.prompts, tiles, 60)) for tiles in (1, 1, 2, 4)]
     last, losses = time.time(), []
-    while trainer.step < options.see_steps + options.read_steps + options.steps:
+    while trainer.step < trainer.steps:
         if trainer.step == options.see_steps:
             losses = []
         started = time.time()
