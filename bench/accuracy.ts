@@ -116,13 +116,13 @@ function count(key: string, isRight: boolean): void {
   cells.set(key, { right: cell.right + Number(isRight), asked: cell.asked + 1 });
 }
 
-/** Expected → answered → how often, for the English questions that ask for one colour or kind. */
-const confusions: Record<string, Record<string, Record<string, number>>> = {};
+/** Kind → "expected → answered" → how often, for the English questions that ask for one word. */
+const confusions = new Map<string, Map<string, number>>();
 function confuse({ language, kind, answer }: Question, got: string): void {
   if (language !== "en" || !["colour", "shape", "count"].includes(kind)) return;
-  const rows = (confusions[kind] ??= {});
-  const row = (rows[answer] ??= {});
-  row[got] = (row[got] ?? 0) + 1;
+  const counts = confusions.get(kind) ?? new Map<string, number>();
+  const pair = `${answer} → ${got}`;
+  confusions.set(kind, counts.set(pair, (counts.get(pair) ?? 0) + 1));
 }
 
 const start = performance.now();
@@ -164,7 +164,9 @@ if (values.json !== undefined) {
     pictures: pictures.length,
     isSwapped: values.swap,
     cells: Object.fromEntries(cells),
-    confusions,
+    confusions: Object.fromEntries(
+      [...confusions].map(([kind, counts]) => [kind, Object.fromEntries(counts)]),
+    ),
     failures,
   };
   writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);

@@ -36,13 +36,13 @@ def table(cells):
     return "\n".join(lines)
 
 
-def confusion(rows, names):
-    others = sorted({got for row in rows.values() for got in row} - set(names))
+def confusion(counts, names):
+    """`counts`: how often "what it is → what was said"."""
     lines = ["| is ↓ answered → | " + " | ".join(names) + " | other |", "| --- |" + " ---: |" * (len(names) + 1)]
     for name in names:
-        row = rows.get(name, {})
-        counts = [str(row.get(got, 0)) for got in names]
-        lines.append(f"| {name} | " + " | ".join(counts) + f" | {sum(row.get(got, 0) for got in others)} |")
+        row = {pair.split(" → ")[1]: n for pair, n in counts.items() if pair.split(" → ")[0] == name}
+        shown = [row.pop(got, 0) for got in names]
+        lines.append(f"| {name} | " + " | ".join(map(str, shown)) + f" | {sum(row.values())} |")
     return "\n".join(lines)
 
 

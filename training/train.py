@@ -44,7 +44,7 @@ QUESTIONS_EACH = 4
 # How often each kind is asked: at first what teaches to speak and read, then what has to be found in the picture.
 SPEAKING = dict(zip(QUESTION_KINDS, (2.0, 1.0, 1.0, 1.0, 1.3, 1.3, 1.5, 3.0), strict=True))
 FINDING = dict(zip(QUESTION_KINDS, (0.7, 0.3, 2.0, 2.0, 2.8, 1.2, 2.8, 1.2), strict=True))
-ALL = dict(zip(QUESTION_KINDS, (1.2, 0.4, 1.6, 1.6, 2.0, 1.2, 2.2, 2.0), strict=True))
+ALL = dict(zip(QUESTION_KINDS, (1.2, 0.3, 1.0, 1.0, 1.4, 3.2, 2.6, 1.6), strict=True))
 
 
 class Prompts:
@@ -429,7 +429,7 @@ def main():
     parser.add_argument("--see-steps", type=int, default=4000, help="steps in which the tower learns to see")
     parser.add_argument("--speak-steps", type=int, default=2500, help="steps in which the text model learns to speak")
     parser.add_argument("--find-steps", type=int, default=2200, help="steps in which it learns to find what is meant")
-    parser.add_argument("--steps", type=int, default=2300, help="steps in which all learns together")
+    parser.add_argument("--steps", type=int, default=1900, help="steps in which all learns together")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", default=os.path.join(HERE, "..", "demo", "checkpoint"))
     parser.add_argument("--state", default=os.path.join(HERE, "state.pt"), help="where to go on from, if it exists")
