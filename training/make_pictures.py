@@ -20,7 +20,7 @@ def scene(seed, width, height, *shapes):
 def number(seed, width, height, digits, face):
     image = background(np.random.default_rng(seed), width, height)
     draw = ImageDraw.Draw(image)
-    size = font(face, int(height * 0.6))
+    size = font(face, int(height * 0.75))
     left, top, right, bottom = draw.textbbox((0, 0), digits, font=size)
     draw.text(((width - right - left) / 2, (height - bottom - top) / 2), digits, font=size, fill=(20, 25, 40))
     return image
@@ -30,12 +30,12 @@ def main():
     os.makedirs(FOLDER, exist_ok=True)
     pictures = {
         "first.png": scene(
-            3, 288, 288, ("circle", "red", True, 70, 190, 60), ("square", "blue", False, 160, 70, 28),
+            3, 288, 288, ("circle", "red", True, 70, 190, 60), ("square", "blue", False, 160, 70, 32),
             ("triangle", "yellow", True, 215, 205, 60),
         ),
-        "wide.png": scene(11, 288, 144, ("triangle", "green", True, 75, 75, 30), ("circle", "purple", False, 200, 70, 14)),
-        "small.png": scene(21, 72, 72, ("square", "orange", True, 26, 30, 15), ("circle", "blue", False, 55, 52, 7)),
-        "number.png": number(5, 144, 72, "407", "DejaVuSans-Bold.ttf"),
+        "wide.png": scene(11, 288, 144, ("triangle", "green", True, 75, 75, 30), ("circle", "purple", False, 200, 70, 16)),
+        "small.png": scene(21, 72, 72, ("square", "orange", True, 26, 30, 15), ("circle", "blue", False, 55, 52, 8)),
+        "number.png": number(7, 144, 72, "407", "DejaVuSans-Bold.ttf"),
     }  # fmt: skip
     for name, image in pictures.items():
         image.save(os.path.join(FOLDER, name), optimize=True)
