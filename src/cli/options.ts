@@ -45,7 +45,11 @@ export function addLoadOptions(command: Command): Command {
         "element type of the KV cache (default: f32 if the weights are, else f16)",
       ).choices(["f32", "f16"]),
     )
-    .option("--num-threads <count>", "processor threads to use", whole(1, 1_024));
+    .option(
+      "--num-threads <count>",
+      "processor threads to use, of those there are",
+      whole(1, 1_024),
+    );
 }
 
 export function addSamplingOptions(command: Command): Command {

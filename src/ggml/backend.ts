@@ -1,4 +1,4 @@
-/** A device that computes graphs. One per worker; its graphs run one at a time. */
+/** A device that computes graphs. One per worker; its graphs run one after another. */
 import { availableParallelism } from "node:os";
 import koffi from "koffi";
 import { PlatformError } from "../base/errors.ts";
@@ -39,6 +39,8 @@ export class Backend implements Disposable {
   /** Arenas by kind of graph: a kind's buffers grow to its largest graph and stay. */
   readonly #idleArenas = new Map<string, GraphArena[]>();
   #numGraphs = 0;
+  /** Ends when the computations that were asked for so far have ended. */
+  #lastRun: Promise<unknown> = Promise.resolve();
   #isDisposed = false;
 
   private constructor(library: GgmlLibrary, deviceIndex: number, numThreads: number) {
@@ -71,10 +73,16 @@ export class Backend implements Disposable {
   /**
    * Open the CPU.
    *
-   * @param options.numThreads threads of a computation; all cores when absent
+   * @param options.numThreads threads of a computation; all cores when absent, and never more than
+   *   there are, because ggml's threads wait for each other by spinning
    * @throws PlatformError `engine_unavailable`
    */
   static openCpu(options: { readonly numThreads?: number | undefined } = {}): Backend {
+    const numCores = availableParallelism();
+    const { numThreads = numCores } = options;
+    if (!Number.isInteger(numThreads) || numThreads < 1) {
+      throw new Error(`${numThreads} is no number of threads: it is a positive integer`);
+    }
     const library = loadGgml();
     const index = listDevices().findIndex(({ type }) => type === "cpu");
     if (index < 0) {
@@ -83,25 +91,53 @@ export class Backend implements Disposable {
         "ggml found no CPU back end that this processor can run.",
       );
     }
-    return new Backend(library, index, options.numThreads ?? availableParallelism());
+    return new Backend(library, index, Math.min(numThreads, numCores));
   }
 
   /**
    * Begin a graph. Graphs of one `kind` reuse the same memory, so a kind should mean a size.
    *
-   * @param options.maxNodes operators and inputs at most
+   * @param options.maxNodes operators and inputs at most; the graph throws at the next one
    */
   newGraph(options: { readonly kind: string; readonly maxNodes: number }): Graph {
     if (this.#isDisposed) throw new Error("the back end was disposed");
     const { kind, maxNodes } = options;
+    if (!Number.isInteger(maxNodes) || maxNodes < 1) {
+      throw new Error(`a graph of ${maxNodes} nodes cannot be: maxNodes is a positive integer`);
+    }
     const idle = this.#idleArenas.get(kind) ?? [];
     this.#idleArenas.set(kind, idle);
     const arena = this.#takeArena(idle, maxNodes);
     this.#numGraphs++;
-    return new Graph(this.library, this.#backend, arena, () => {
-      this.#numGraphs--;
-      idle.push(arena);
+    return new Graph({
+      library: this.library,
+      arena,
+      maxNodes,
+      run: (graph) => this.#run(graph),
+      release: (canReuse) => {
+        this.#numGraphs--;
+        if (canReuse) idle.push(arena);
+        else this.library.base.ggml_gallocr_free(arena.allocator);
+      },
     });
+  }
+
+  /** Compute after all that was asked for before: ggml's back end has one work buffer for all its graphs. */
+  #run(graph: Pointer): Promise<{ readonly status: number; readonly computeMs: number }> {
+    const compute = async () => {
+      const start = performance.now();
+      const status = await new Promise<number>((resolve, reject) => {
+        this.library.base.ggml_backend_graph_compute.async(
+          this.#backend,
+          graph,
+          (error: unknown, result: number) => (error ? reject(error) : resolve(result)),
+        );
+      });
+      return { status, computeMs: performance.now() - start };
+    };
+    const result = this.#lastRun.then(compute, compute);
+    this.#lastRun = result;
+    return result;
   }
 
   /** Memory for tensors that outlive a graph, zeroed. @throws PlatformError `out_of_memory` */
@@ -110,12 +146,17 @@ export class Backend implements Disposable {
   }
 
   /**
-   * Memory for quantized weights in the layout that this processor multiplies fastest; `allocate`
-   * where there is none. Tensors in it can only be the weight of `matmul`.
+   * Memory for `q4_0` matrices `[numRows, width]`, `numRows` a multiple of 8, in the layout that this
+   * processor multiplies fastest; `allocate` where there is none. Tensors in it can only be the
+   * weight of `matmul`.
    */
   allocateRepacked(specs: ReadonlyMap<string, TensorSpec>): TensorSet {
-    const bufferType = this.#repackBufferType ?? this.#defaultBufferType;
-    return TensorSet.allocate(this.library, bufferType, specs);
+    for (const [name, { dtype, shape }] of specs) {
+      if (dtype === "q4_0" && shape.length === 2 && (shape[0] ?? 0) % 8 === 0) continue;
+      throw new Error(`${name}, ${dtype}[${shape.join(", ")}], cannot be repacked`);
+    }
+    if (this.#repackBufferType === undefined) return this.allocate(specs);
+    return TensorSet.allocate(this.library, this.#repackBufferType, specs, "repacked");
   }
 
   /** Tensors where they lie in files, without a copy. */

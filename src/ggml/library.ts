@@ -30,8 +30,8 @@ const expectedGgmlVersion = "0.23.0";
 /** `enum ggml_op` of the operators we build, by number: an enum that shifted means another ggml. */
 const expectedOps: Readonly<Record<number, string>> = {
   2: "ADD",
-  6: "SUB",
   7: "MUL",
+  20: "REPEAT",
   22: "CONCAT",
   24: "NORM",
   25: "RMS_NORM",
@@ -44,9 +44,9 @@ const expectedOps: Readonly<Record<number, string>> = {
   38: "PERMUTE",
   40: "GET_ROWS",
   42: "SET_ROWS",
-  46: "SOFT_MAX",
   74: "FLASH_ATTN_EXT",
   91: "UNARY",
+  100: "GLU",
 };
 
 let loaded: GgmlLibrary | undefined;
@@ -107,8 +107,8 @@ function libraryFiles(directory: string): { base: string; registry: string } {
 
 function load(directory: string): GgmlLibrary {
   const files = libraryFiles(directory);
-  const baseLibrary = koffi.load(files.base, { lazy: true, global: true });
-  const registryLibrary = koffi.load(files.registry, { global: true });
+  const baseLibrary = openLibrary(files.base, { lazy: true, global: true });
+  const registryLibrary = openLibrary(files.registry, { global: true });
   const base = bind(baseLibrary, baseSymbols);
   const registry = bind(registryLibrary, registrySymbols);
   checkVersion(base);
@@ -123,8 +123,25 @@ function load(directory: string): GgmlLibrary {
   const posix =
     process.platform === "win32"
       ? undefined
-      : bind(koffi.load(process.platform === "darwin" ? "libc.dylib" : "libc.so.6"), posixSymbols);
+      : bind(openLibrary(process.platform === "darwin" ? "libc.dylib" : "libc.so.6"), posixSymbols);
   return { version: expectedGgmlVersion, directory, base, registry, posix, log };
+}
+
+/** @throws PlatformError `engine_unavailable` when the system's loader refuses the file */
+export function openLibrary(
+  file: string,
+  options: { readonly lazy?: boolean; readonly global?: boolean } = {},
+): ReturnType<typeof koffi.load> {
+  try {
+    return koffi.load(file, options);
+  } catch (cause) {
+    const reason = (cause instanceof Error ? cause.message : String(cause)).trimEnd();
+    throw new PlatformError(
+      "engine_unavailable",
+      `The native engine's library ${file} could not be loaded: ${reason}. Reinstall with \`npm ci\` on this machine.`,
+      { cause },
+    );
+  }
 }
 
 function bind<Table extends Readonly<Record<string, string>>>(

@@ -15,7 +15,6 @@ koffi.struct("ggml_init_params", { mem_size: "size_t", mem_buffer: "void*", no_a
 export const baseSymbols = {
   // ggml.h
   ggml_version: "const char* ggml_version()",
-  ggml_commit: "const char* ggml_commit()",
   ggml_type_name: "const char* ggml_type_name(int type)",
   ggml_op_name: "const char* ggml_op_name(int op)",
   ggml_type_size: "size_t ggml_type_size(int type)",
@@ -25,16 +24,14 @@ export const baseSymbols = {
   ggml_log_set: "void ggml_log_set(void* callback, void* user_data)",
   ggml_init: "void* ggml_init(ggml_init_params params)",
   ggml_free: "void ggml_free(void* ctx)",
-  ggml_nbytes: "size_t ggml_nbytes(void* tensor)",
+  ggml_get_data: "void* ggml_get_data(void* tensor)",
   ggml_new_tensor_4d:
     "void* ggml_new_tensor_4d(void* ctx, int type, int64_t ne0, int64_t ne1, int64_t ne2, int64_t ne3)",
   ggml_set_input: "void ggml_set_input(void* tensor)",
   ggml_set_output: "void ggml_set_output(void* tensor)",
   ggml_add: "void* ggml_add(void* ctx, void* a, void* b)",
-  ggml_sub: "void* ggml_sub(void* ctx, void* a, void* b)",
   ggml_mul: "void* ggml_mul(void* ctx, void* a, void* b)",
   ggml_concat: "void* ggml_concat(void* ctx, void* a, void* b, int dim)",
-  ggml_silu: "void* ggml_silu(void* ctx, void* a)",
   ggml_gelu_erf: "void* ggml_gelu_erf(void* ctx, void* a)",
   ggml_swiglu_split: "void* ggml_swiglu_split(void* ctx, void* a, void* b)",
   ggml_norm: "void* ggml_norm(void* ctx, void* a, float eps)",
@@ -52,8 +49,6 @@ export const baseSymbols = {
     "void* ggml_permute(void* ctx, void* a, int axis0, int axis1, int axis2, int axis3)",
   ggml_get_rows: "void* ggml_get_rows(void* ctx, void* a, void* b)",
   ggml_set_rows: "void* ggml_set_rows(void* ctx, void* a, void* b, void* c)",
-  ggml_soft_max_ext:
-    "void* ggml_soft_max_ext(void* ctx, void* a, void* mask, float scale, float max_bias)",
   ggml_repeat_4d:
     "void* ggml_repeat_4d(void* ctx, void* a, int64_t ne0, int64_t ne1, int64_t ne2, int64_t ne3)",
   ggml_flash_attn_ext:
@@ -62,18 +57,14 @@ export const baseSymbols = {
   ggml_new_graph_custom: "void* ggml_new_graph_custom(void* ctx, size_t size, bool grads)",
   ggml_build_forward_expand: "void ggml_build_forward_expand(void* graph, void* tensor)",
   ggml_graph_n_nodes: "int ggml_graph_n_nodes(void* graph)",
-  ggml_quantize_chunk:
-    "size_t ggml_quantize_chunk(int type, float* src, void* dst, int64_t start, int64_t nrows, int64_t n_per_row, void* imatrix)",
   // ggml-alloc.h
   ggml_gallocr_new: "void* ggml_gallocr_new(void* buft)",
   ggml_gallocr_free: "void ggml_gallocr_free(void* galloc)",
   ggml_gallocr_alloc_graph: "bool ggml_gallocr_alloc_graph(void* galloc, void* graph)",
-  ggml_gallocr_get_buffer_size: "size_t ggml_gallocr_get_buffer_size(void* galloc, int buffer_id)",
   ggml_backend_alloc_ctx_tensors_from_buft:
     "void* ggml_backend_alloc_ctx_tensors_from_buft(void* ctx, void* buft)",
   // ggml-backend.h
   ggml_backend_buft_name: "const char* ggml_backend_buft_name(void* buft)",
-  ggml_backend_buft_is_host: "bool ggml_backend_buft_is_host(void* buft)",
   ggml_backend_buffer_free: "void ggml_backend_buffer_free(void* buffer)",
   ggml_backend_buffer_clear: "void ggml_backend_buffer_clear(void* buffer, uint8_t value)",
   ggml_backend_buffer_get_size: "size_t ggml_backend_buffer_get_size(void* buffer)",

@@ -4,7 +4,7 @@ import { type Dtype, dtypeTraits } from "./dtype.ts";
 import type { GgmlLibrary } from "./library.ts";
 import { FileMapping } from "./mapping.ts";
 import type { Pointer } from "./symbols.ts";
-import { Tensor, type TensorOwner, tensorBytes, toExtents } from "./tensor.ts";
+import { Tensor, type TensorMemory, type TensorOwner, tensorBytes, toExtents } from "./tensor.ts";
 
 export type TensorSpec = { readonly dtype: Dtype; readonly shape: readonly number[] };
 
@@ -22,10 +22,12 @@ export class TensorSet implements Disposable, TensorOwner {
   readonly #buffers: readonly Pointer[];
   readonly #mappings: readonly FileMapping[];
   readonly #tensors: ReadonlyMap<string, Tensor>;
+  #numHolders = 0;
   #isDisposed = false;
 
   private constructor(parts: {
     library: GgmlLibrary;
+    memory: TensorMemory;
     context: Pointer;
     metadata: Buffer;
     specs: ReadonlyMap<string, TensorSpec>;
@@ -44,7 +46,8 @@ export class TensorSet implements Disposable, TensorOwner {
     for (const [name, { dtype, shape }] of parts.specs) {
       const pointer = newTensor(base, parts.context, dtype, shape);
       pointers.set(name, pointer);
-      tensors.set(name, new Tensor(this, pointer, dtype, shape));
+      const { memory } = parts;
+      tensors.set(name, new Tensor(this, pointer, dtype, shape, { memory }));
     }
     this.#tensors = tensors;
     try {
@@ -63,6 +66,7 @@ export class TensorSet implements Disposable, TensorOwner {
     library: GgmlLibrary,
     bufferType: Pointer,
     specs: ReadonlyMap<string, TensorSpec>,
+    memory: TensorMemory = "plain",
   ): TensorSet {
     const { base } = library;
     const { context, metadata } = newContext(library, specs.size);
@@ -72,6 +76,7 @@ export class TensorSet implements Disposable, TensorOwner {
     );
     return new TensorSet({
       library,
+      memory,
       context,
       metadata,
       specs,
@@ -96,6 +101,7 @@ export class TensorSet implements Disposable, TensorOwner {
     const { context, metadata } = newContext(library, specs.size);
     return new TensorSet({
       library,
+      memory: "read only",
       context,
       metadata,
       specs,
@@ -133,23 +139,43 @@ export class TensorSet implements Disposable, TensorOwner {
     return tensor;
   }
 
-  /** Overwrite a whole tensor, or `data` from byte `offsetBytes` on. Never for a mapped one. */
+  /**
+   * Overwrite a whole tensor, or `data` from byte `offsetBytes` on. Never for a mapped one; a
+   * repacked one only as a whole.
+   */
   write(tensor: Tensor, data: Data, offsetBytes = 0): void {
-    if (this.#mappings.length > 0) throw new Error("a mapped tensor is read only");
-    if (!Tensor.isOwnedBy(tensor, this)) throw new Error(`${tensor} is not of this set`);
-    if (
-      offsetBytes < 0 ||
-      offsetBytes + data.byteLength > tensorBytes(tensor.dtype, tensor.shape)
-    ) {
-      throw new Error(`${data.byteLength} bytes at ${offsetBytes} do not fit ${tensor}`);
-    }
+    if (tensor.memory === "read only") throw new Error("a mapped tensor is read only");
+    if (Tensor.ownerOf(tensor) !== this) throw new Error(`${tensor} is not of this set`);
+    const numBytes = tensorBytes(tensor.dtype, tensor.shape);
+    const fits =
+      tensor.memory === "repacked"
+        ? offsetBytes === 0 && data.byteLength === numBytes
+        : Number.isInteger(offsetBytes) &&
+          offsetBytes >= 0 &&
+          offsetBytes + data.byteLength <= numBytes;
+    if (!fits) throw new Error(`${data.byteLength} bytes at ${offsetBytes} do not fit ${tensor}`);
     const { base } = this.#library;
     base.ggml_backend_tensor_set(Tensor.pointerOf(tensor), data, offsetBytes, data.byteLength);
   }
 
+  /** Keep the memory until `letGo`, even when the set is disposed: a graph reads it. For `src/ggml` only. */
+  hold(): void {
+    this.#numHolders++;
+  }
+
+  letGo(): void {
+    this.#numHolders--;
+    if (this.#isDisposed && this.#numHolders === 0) this.#free();
+  }
+
+  /** Tensors cannot be used from now on; the memory goes with the last graph that reads it. */
   [Symbol.dispose](): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
+    if (this.#numHolders === 0) this.#free();
+  }
+
+  #free(): void {
     for (const buffer of this.#buffers) this.#library.base.ggml_backend_buffer_free(buffer);
     this.#library.base.ggml_free(this.#context);
     for (const mapping of this.#mappings) mapping[Symbol.dispose]();

@@ -10,8 +10,17 @@ import type { Pointer } from "./symbols.ts";
 /** Who frees a tensor. Using a tensor of a disposed owner throws instead of crashing. */
 export type TensorOwner = { readonly isDisposed: boolean; readonly name: string };
 
+/**
+ * What may be done with a tensor's memory: anything; reading (a mapped file); only multiplying by it
+ * (weights in the layout of `Backend.allocateRepacked`). Views have the memory of what they view.
+ */
+export type TensorMemory = "plain" | "read only" | "repacked";
+
 /** Four extents or byte strides, innermost first: ggml's `ne` and `nb`. */
 export type Four = readonly [number, number, number, number];
+
+/** Far above any model, and far below where ggml's sizes overflow. */
+const MAX_ELEMENTS = 2 ** 44;
 
 export class Tensor {
   readonly dtype: Dtype;
@@ -21,6 +30,7 @@ export class Tensor {
   readonly extents: Four;
   /** ggml's byte strides; for `src/ggml` only. */
   readonly strides: Four;
+  readonly memory: TensorMemory;
   readonly #owner: TensorOwner;
   readonly #pointer: Pointer;
 
@@ -29,12 +39,13 @@ export class Tensor {
     pointer: Pointer,
     dtype: Dtype,
     shape: readonly number[],
-    strides?: Four,
+    { strides, memory = "plain" }: { readonly strides?: Four; readonly memory?: TensorMemory } = {},
   ) {
     this.dtype = dtype;
     this.shape = shape;
     this.extents = toExtents(shape);
     this.strides = strides ?? contiguousStrides(dtype, this.extents);
+    this.memory = memory;
     this.#owner = owner;
     this.#pointer = pointer;
   }
@@ -62,9 +73,9 @@ export class Tensor {
     return tensor.#pointer;
   }
 
-  /** Whether `owner` made this tensor; for `src/ggml` only. */
-  static isOwnedBy(tensor: Tensor, owner: TensorOwner): boolean {
-    return tensor.#owner === owner;
+  /** Who made this tensor; for `src/ggml` only. */
+  static ownerOf(tensor: Tensor): TensorOwner {
+    return tensor.#owner;
   }
 }
 
@@ -78,6 +89,9 @@ export function toExtents(shape: readonly number[]): Four {
     }
   }
   const [ne0 = 1, ne1 = 1, ne2 = 1, ne3 = 1] = shape.toReversed();
+  if (ne0 * ne1 * ne2 * ne3 > MAX_ELEMENTS) {
+    throw new Error(`[${shape.join(", ")}] has more elements than any memory holds`);
+  }
   return [ne0, ne1, ne2, ne3];
 }
 
