@@ -191,6 +191,30 @@ describe("cancelling", () => {
     expect(tokensOf(await running)).toHaveLength(30);
   });
 
+  test("a request that waits to run again lets go of its pictures", async () => {
+    // Two answers that do not fit together: the younger gives its blocks back and waits.
+    const abort = new AbortController();
+    const { engine, runner } = start(
+      {
+        numBlocks: 10,
+        blockSize: 4,
+        onStep: () => {
+          if (runner.steps.length > 9 && engine.stats().numWaiting > 0) abort.abort();
+        },
+      },
+      { pictureBudgetBytes: 1_000 },
+    );
+    await using _ = engine;
+    await Promise.all([
+      collect(engine, textPrompt(1, 2, 3), 30),
+      collect(engine, picturePrompt(5), 30, abort.signal),
+    ]);
+    expect(abort.signal.aborted).toBe(true);
+    // There is room for one picture's states: those that nobody holds make room for the next.
+    await collect(engine, picturePrompt(6), 1);
+    expect(runner.encoded.map(({ isDisposed }) => isDisposed)).toEqual([true, false]);
+  });
+
   test("before it began gives nothing and runs nothing", async () => {
     const { engine, runner } = start();
     await using _ = engine;
@@ -219,6 +243,28 @@ describe("failures", () => {
     isBroken = false;
     expect(tokensOf(await collect(engine, textPrompt(1), 3))).toHaveLength(3);
   });
+
+  test.each([
+    ["NaN everywhere", (logits: Float32Array) => logits.fill(Number.NaN)],
+    ["one NaN", (logits: Float32Array) => logits.fill(Number.NaN, 3, 4)],
+    ["an overflow", (logits: Float32Array) => logits.fill(Number.POSITIVE_INFINITY, 3, 4)],
+    ["nothing above -∞", (logits: Float32Array) => logits.fill(Number.NEGATIVE_INFINITY)],
+  ])(
+    "of the numbers (%s) end the request with a sentence, not with tokens",
+    async (_name, spoil) => {
+      const { engine } = start({
+        onLogits: (logits, { startPosition }) => {
+          if (startPosition > 1) spoil(logits);
+        },
+      });
+      await using _ = engine;
+      await expect(collect(engine, textPrompt(5, 6), 5)).rejects.toMatchObject({
+        code: "worker_failed",
+        message: expect.stringContaining("numbers for token 2 of the answer are not finite"),
+      });
+      expect(engine.stats()).toMatchObject({ numRunning: 0, kvBlocksUsed: 0 });
+    },
+  );
 
   test("of a picture end its request alone, and the picture may be sent again", async () => {
     let isBroken = true;

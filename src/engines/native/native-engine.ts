@@ -182,7 +182,11 @@ export class NativeEngine implements AsyncDisposable {
   #dropCancelled(): void {
     const isCancelled = (sequence: Sequence): boolean => sequence.isCancelled;
     for (const sequence of this.#running.filter(isCancelled)) this.#release(sequence);
-    for (const sequence of this.#waiting.filter(isCancelled)) sequence.events.end();
+    for (const sequence of this.#waiting.filter(isCancelled)) {
+      // It may have run before, and it keeps its pictures while it waits to run again.
+      sequence.releasePictures();
+      sequence.events.end();
+    }
     this.#waiting = this.#waiting.filter((sequence) => !sequence.isCancelled);
   }
 
@@ -293,6 +297,16 @@ export class NativeEngine implements AsyncDisposable {
   }
 
   #advance(sequence: Sequence, logits: Float32Array): void {
+    if (!isUsable(logits)) {
+      this.#fail(
+        sequence,
+        new PlatformError(
+          "worker_failed",
+          `The model's numbers for token ${sequence.generated.length + 1} of the answer are not finite: its weights are damaged, or too large for their data type. Fetch the checkpoint again, or launch with --kv-cache-dtype f32.`,
+        ),
+      );
+      return;
+    }
     const { sampling, prompt, generated, random, events } = sequence;
     const chosen = chooseToken(logits, sampling, {
       history: { prompt: prompt.tokenIds, generated },
@@ -325,6 +339,14 @@ export class NativeEngine implements AsyncDisposable {
     sequence.events.end();
     this.#running = this.#running.filter((other) => other !== sequence);
   }
+}
+
+/** Whether a token can be chosen: no NaN, and the largest is a number. A token may be ruled out by -∞. */
+function isUsable(logits: Float32Array): boolean {
+  let largest = Number.NEGATIVE_INFINITY;
+  // Unlike a comparison, `Math.max` keeps a NaN.
+  for (let i = 0; i < logits.length; i++) largest = Math.max(largest, logits[i] ?? largest);
+  return Number.isFinite(largest);
 }
 
 function toStepSequence({ sequence, numTokens }: ScheduledSequence<Sequence>): StepSequence {
