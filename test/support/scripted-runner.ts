@@ -52,6 +52,7 @@ class ScriptedStates implements CrossStates {
 export class ScriptedRunner implements ModelRunner {
   readonly blockSize: number;
   readonly numBlocks: number;
+  readonly maxPictureBytes = 1_000;
   readonly model: ModelRunner["model"];
   /** One entry a step: how many tokens each sequence ran. */
   readonly steps: number[][] = [];

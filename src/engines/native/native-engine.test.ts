@@ -107,7 +107,10 @@ describe("answers", () => {
             if (prompt === undefined) throw new Error("no prompt");
             return collect(engine, prompt, requests[index]?.maxTokens ?? 1);
           };
-          const small = start({ numBlocks, blockSize: 4 }, { maxNumSeqs, maxBatchedTokens });
+          const small = start(
+            { numBlocks, blockSize: 4 },
+            { maxNumSeqs, maxBatchedTokens, pictureBudgetBytes: 1_000 },
+          );
           await using engine = small.engine;
           const together = await Promise.all(requests.map((_, index) => ask(engine, index)));
           for (const [index, events] of together.entries()) {
@@ -148,6 +151,55 @@ describe("answers", () => {
     }
     // The running answer has its one token in each of them.
     for (const step of mixed) expect(step[0]).toBe(1);
+  });
+});
+
+describe("pictures", () => {
+  test("in use stay within their budget, whoever asks first is served first, and all are", async () => {
+    let mostHeld = 0;
+    const { engine, runner } = start(
+      {
+        onStep: (batch) => {
+          const held = new Set(batch.flatMap(({ pictures }) => pictures));
+          mostHeld = Math.max(mostHeld, held.size);
+        },
+      },
+      { pictureBudgetBytes: 3_000 },
+    );
+    await using _ = engine;
+    const finished: number[] = [];
+    await Promise.all(
+      Array.from({ length: 6 }, async (_unused, index) => {
+        await collect(engine, picturePrompt(2 * index, 2 * index + 1), 6);
+        finished.push(index);
+      }),
+    );
+    expect(mostHeld).toBeLessThanOrEqual(3);
+    expect(finished).toEqual([0, 1, 2, 3, 4, 5]);
+    // What is kept when all are done is within it, too.
+    expect(runner.encoded.filter(({ isDisposed }) => !isDisposed)).toHaveLength(3);
+  });
+
+  test("of one request may exceed the budget when it is alone", async () => {
+    const { engine } = start({}, { pictureBudgetBytes: 1_000 });
+    await using _ = engine;
+    const both = await Promise.all([
+      collect(engine, picturePrompt(1, 2, 3), 4),
+      collect(engine, picturePrompt(4, 5), 4),
+    ]);
+    expect(both.map((events) => tokensOf(events).length)).toEqual([4, 4]);
+  });
+
+  test("that find no memory are out_of_memory", async () => {
+    const { engine } = start({
+      onEncode: () => {
+        throw new Error("ggml could not allocate the graph's buffers");
+      },
+    });
+    await using _ = engine;
+    await expect(collect(engine, picturePrompt(1), 1)).rejects.toMatchObject({
+      code: "out_of_memory",
+    });
   });
 });
 

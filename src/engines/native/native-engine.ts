@@ -60,6 +60,7 @@ export class NativeEngine implements AsyncDisposable {
       (picture) => runner.encodeImage(picture),
       options.pictureBudgetBytes ??
         Math.min(MAX_PICTURE_BYTES, totalmem() * PICTURE_MEMORY_FRACTION),
+      runner.maxPictureBytes,
     );
   }
 
@@ -206,19 +207,26 @@ export class NativeEngine implements AsyncDisposable {
     return Math.ceil(numTokens / this.#runner.blockSize);
   }
 
-  /** The oldest sequence's next picture; one a turn, so that running answers go on in between. */
+  /**
+   * The oldest sequence's next picture; one a turn, so that running answers go on in between.
+   *
+   * While there is no room for it, it waits, and with it every younger one.
+   */
   async #encodeNextPicture(): Promise<void> {
     const sequence = this.#running.find(({ hasAllPictures }) => !hasAllPictures);
     if (sequence === undefined) return;
     const imageIndex = sequence.pictures.length;
     const picture = sequence.prompt.pictures[imageIndex];
     if (picture === undefined) return;
+    // Whoever can go on will let go of its pictures; when nobody can, this one must.
+    if (!this.#pictures.hasRoomFor(picture) && this.#running.some((other) => other.hasAllPictures))
+      return;
     try {
       const held = await this.#pictures.acquire(picture);
       sequence.pictures.push(held);
       sequence.events.push({ type: "image", imageIndex, ...reportOf(picture, held) });
     } catch (error) {
-      this.#fail(sequence, error);
+      this.#fail(sequence, asPlatformError(error));
     }
   }
 
@@ -235,12 +243,7 @@ export class NativeEngine implements AsyncDisposable {
     try {
       logits = await this.#runner.step(batch.map(toStepSequence));
     } catch (cause) {
-      const error =
-        cause instanceof PlatformError
-          ? cause
-          : new PlatformError("worker_failed", "The engine failed while computing. Try again.", {
-              cause,
-            });
+      const error = asPlatformError(cause);
       for (const { sequence } of batch) this.#fail(sequence, error);
       return;
     }
@@ -339,6 +342,21 @@ export class NativeEngine implements AsyncDisposable {
     sequence.events.end();
     this.#running = this.#running.filter((other) => other !== sequence);
   }
+}
+
+/** What a runner throws is told without its text, which is a bug's; but want of memory is no bug. */
+function asPlatformError(cause: unknown): PlatformError {
+  if (cause instanceof PlatformError) return cause;
+  if (cause instanceof Error && cause.message.startsWith("ggml could not allocate")) {
+    return new PlatformError(
+      "out_of_memory",
+      "There is not enough memory to compute this request. Send fewer or smaller pictures, free some memory, or launch with a smaller --max-model-len.",
+      { cause },
+    );
+  }
+  return new PlatformError("worker_failed", "The engine failed while computing. Try again.", {
+    cause,
+  });
 }
 
 /** Whether a token can be chosen: no NaN, and the largest is a number. A token may be ruled out by -∞. */
