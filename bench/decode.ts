@@ -46,13 +46,15 @@ function readLoopBandwidth(): number {
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
-const config = parseMllamaConfig({
+const parsed = parseMllamaConfig({
   model_type: "mllama",
   architectures: ["MllamaForConditionalGeneration"],
-  text_config: { num_hidden_layers: numLayers, cross_attention_layers: [] },
+  text_config: {},
   vision_config: { image_size: 560 },
   image_token_index: 128256,
 });
+// Self-attention layers alone, which no checkpoint has.
+const config = { ...parsed, text: { ...parsed.text, numLayers, crossLayers: [] } };
 const { hiddenSize, numHeads, numKvHeads, headSize, intermediateSize, vocabSize } = config.text;
 const kvWidth = numKvHeads * headSize;
 

@@ -64,6 +64,12 @@ export interface Engine extends AsyncDisposable {
   problem(): PlatformError | undefined;
 }
 
+export type WorkerEnd = {
+  readonly exitCode: number | null;
+  readonly exitSignal: string | null;
+  readonly lastLines: readonly string[];
+};
+
 /** Starts an engine; one entry of `catalog.ts`. */
 export type EngineLoader = (
   options: EngineLoadOptions,
@@ -72,5 +78,10 @@ export type EngineLoader = (
     readonly onProgress: (progress: LoadProgress) => void;
     /** One line of the worker's log. */
     readonly onLog: (line: string) => void;
+    /**
+     * A worker ended that nobody stopped: how, and the last lines of its log. For our log alone; they
+     * may name paths.
+     */
+    readonly onUnexpectedEnd?: (end: WorkerEnd) => void;
   },
 ) => Promise<Engine>;

@@ -42,12 +42,13 @@ export class Pipeline implements AsyncDisposable {
     { signal }: { readonly signal: AbortSignal },
   ): AsyncGenerator<GenerateEvent, void> {
     const { model } = engine;
-    const { prompt, sampling } = await prepareRequest(request, {
+    using prepared = await prepareRequest(request, {
       tokenizer: this.tokenizer,
       model,
       dateString: dayMonthYear(this.#now()),
       signal,
     });
+    const { prompt, sampling } = prepared;
     yield* generateText(engine.generate(prompt, { sampling, signal }), {
       promptTokenIds: prompt.tokenIds,
       vocabulary: this.tokenizer.vocabulary,

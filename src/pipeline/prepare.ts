@@ -1,4 +1,5 @@
 /** From what a caller asks for to all that an engine sees: token ids, pictures, bounded numbers. */
+import { totalmem } from "node:os";
 import { PlatformError } from "../base/errors.ts";
 import type { TokenId } from "../base/ids.ts";
 import type { EngineModelInfo } from "../engines/engine.ts";
@@ -12,11 +13,15 @@ import type {
 } from "../generation/request.ts";
 import { contentHash } from "../image/content-hash.ts";
 import { decodeImage } from "../image/decode.ts";
+import { maxPixels } from "../image/decode-protocol.ts";
+import { readImageHeader } from "../image/image-header.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { checkSamplingParams } from "./check-sampling.ts";
+import { PixelBudget } from "./pixel-budget.ts";
 import { completeRawPrompt, markerMismatch } from "./raw-prompt.ts";
 
-export type PreparedRequest = {
+/** The request's decoded pictures count against `pixelBudget` until it is disposed of. */
+export type PreparedRequest = Disposable & {
   readonly prompt: EnginePrompt;
   readonly sampling: EngineSampling;
 };
@@ -28,6 +33,9 @@ export type PrepareContext = {
   readonly dateString: string;
   readonly signal: AbortSignal;
 };
+
+/** Decoded pictures of all requests at once, at most: a gibibyte, or an eighth of the memory. */
+const pixelBudget = new PixelBudget(Math.min(2 ** 30, totalmem() / 8));
 
 /** Pictures of one request, at most. */
 const maxImages = 8;
@@ -58,8 +66,18 @@ export async function prepareRequest(
       : await encodeRaw(prompt, context);
   checkTokenIds(tokenIds, context.model);
   const engineSampling = toEngineSampling(sampling, tokenIds.length, context.model);
-  const pictures = await Promise.all(images.map((image) => decodePicture(image, context.signal)));
-  return { prompt: { tokenIds, pictures }, sampling: engineSampling };
+  const room = await pixelBudget.take(decodedBytesOf(images), context.signal);
+  try {
+    const pictures = await Promise.all(images.map((image) => decodePicture(image, context.signal)));
+    return {
+      prompt: { tokenIds, pictures },
+      sampling: engineSampling,
+      [Symbol.dispose]: () => room[Symbol.dispose](),
+    };
+  } catch (error) {
+    room[Symbol.dispose]();
+    throw error;
+  }
 }
 
 async function encodeChat(
@@ -143,6 +161,14 @@ function toEngineSampling(
     seed: seed === undefined ? undefined : Number(BigInt.asUintN(32, BigInt(seed))),
     stopTokenIds: model.stopTokenIds,
   };
+}
+
+/** As the files claim, three bytes a pixel; what claims nothing sensible is refused when it is decoded. */
+function decodedBytesOf(images: readonly EncodedImage[]): number {
+  return images.reduce((sum, { bytes }) => {
+    const { width = 0, height = 0 } = readImageHeader(bytes)?.size ?? {};
+    return sum + 3 * Math.min(width * height, maxPixels);
+  }, 0);
 }
 
 async function decodePicture({ bytes }: EncodedImage, signal: AbortSignal): Promise<Picture> {

@@ -107,6 +107,17 @@ test("a flood of log lines is cut, and long lines too", async () => {
   expect(log.length).toBeLessThanOrEqual(3 * 200);
 });
 
+test("a line that never ends is not waited for", async () => {
+  const { child, log } = start(
+    `${polite} process.stderr.write("x".repeat(100000), () => console.log("ready"));`,
+  );
+  const started = await child;
+  for (let wait = 0; log.length === 0 && wait < 100; wait++) await sleep(20);
+  expect(log[0]).toHaveLength(4_096);
+  await started.stop({ graceMs: 5_000 });
+  expect(log).toHaveLength(1);
+});
+
 test.skipIf(process.platform === "win32")("when we are killed, it ends by itself", async () => {
   // A parent of its own, which starts a child as we do and then dies without a word.
   const module = fileURLToPath(new URL("./child.ts", import.meta.url));

@@ -5,8 +5,8 @@
  * input stays open as long as we live: a child that finds it closed ends itself.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { PlatformError } from "../base/errors.ts";
+import { LogLines } from "./log-lines.ts";
 
 export type ChildOptions = {
   /** Arguments of `node`. */
@@ -153,12 +153,15 @@ function forwardLines({ stderr }: ChildProcess, onLog: (line: string) => void): 
   if (stderr === null) return;
   let second = 0;
   let numLines = 0;
-  createInterface({ input: stderr }).on("line", (line) => {
+  const lines = new LogLines((line) => {
     const now = Math.floor(performance.now() / 1000);
     if (now !== second) {
       second = now;
       numLines = 0;
     }
-    if (numLines++ < MAX_LINES_PER_SECOND) onLog(line.slice(0, MAX_LINE_LENGTH));
-  });
+    if (numLines++ < MAX_LINES_PER_SECOND) onLog(line);
+  }, MAX_LINE_LENGTH);
+  stderr.setEncoding("utf8");
+  stderr.on("data", (text: string) => lines.push(text));
+  stderr.once("end", () => lines.end());
 }

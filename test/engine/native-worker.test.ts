@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { LoadProgress, WorkerEnd } from "../../src/engines/engine.ts";
 import type { NativeDriver } from "../../src/engines/native/native-driver.ts";
 import { goldenCheckpoint, goldenPicture } from "../support/golden.ts";
 import { ask, greedily, promptOf, startNativeEngine } from "../support/native-engine.ts";
@@ -91,6 +92,48 @@ describe("a running worker", () => {
 });
 
 describe("a killed worker", () => {
+  test("leaves its last words for the log", async () => {
+    const ends: WorkerEnd[] = [];
+    await using engine = await startNativeEngine(
+      tiny,
+      {},
+      { onUnexpectedEnd: (end) => ends.push(end) },
+    );
+    process.kill(await engine.workerPid(), "SIGKILL");
+    while (ends.length === 0) await sleep(5);
+    expect(ends[0]).toMatchObject({ exitSignal: "SIGKILL" });
+    expect(ends[0]?.lastLines.join()).toContain("model loaded");
+    await engine[Symbol.asyncDispose]();
+    // One that is stopped has none.
+    expect(ends).toHaveLength(1);
+  });
+
+  test("is waited for only while its caller wants to, and disposal ends its restart", {
+    timeout: 90_000,
+  }, async () => {
+    let numLoads = 0;
+    const onProgress = ({ stage }: LoadProgress): void => {
+      if (stage === "reading the checkpoint") numLoads += 1;
+    };
+    const engine = await startNativeEngine(tiny, {}, { onProgress });
+    // After the second end there is a pause of a second.
+    for (let i = 0; i < 2; i++) {
+      const pid = await engine.workerPid();
+      process.kill(pid, "SIGKILL");
+      while ((await Promise.race([engine.workerPid(), sleep(5)])) === pid) await sleep(5);
+    }
+    const abort = new AbortController();
+    const given = ask(engine, text, greedily(1), abort.signal);
+    const waiting = ask(engine, text, greedily(1));
+    abort.abort();
+    await expect(given).rejects.toMatchObject({ name: "AbortError" });
+    await Promise.all([
+      expect(waiting).rejects.toMatchObject({ code: "model_not_ready" }),
+      engine[Symbol.asyncDispose](),
+    ]);
+    expect(numLoads).toBe(2);
+  });
+
   test("fails its answers within a second; the next is served by a fresh one", async () => {
     await using engine = await startNativeEngine(tiny);
     const pid = await engine.workerPid();

@@ -16,6 +16,7 @@ const never = new AbortController().signal;
 export async function startNativeEngine(
   directory: string,
   options: Partial<EngineLoadOptions> = {},
+  hooks: Partial<Parameters<typeof loadNativeEngine>[1]> = {},
 ): Promise<NativeDriver> {
   const engine: Engine = await loadNativeEngine(
     {
@@ -27,7 +28,7 @@ export async function startNativeEngine(
       numThreads: 1,
       ...options,
     },
-    { signal: never, onProgress: () => {}, onLog: () => {} },
+    { signal: never, onProgress: () => {}, onLog: () => {}, ...hooks },
   );
   if (!(engine instanceof NativeDriver)) throw new Error("another engine was started");
   return engine;
@@ -75,7 +76,7 @@ export async function ask(
   engine: Engine,
   prompt: EnginePrompt,
   sampling: EngineSampling,
-  signal: AbortSignal = never,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<Answer> {
   const events: EngineEvent[] = [];
   for await (const event of engine.generate(prompt, { sampling, signal })) events.push(event);

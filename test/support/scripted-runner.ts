@@ -25,6 +25,8 @@ export type Script = {
   readonly onStep?: (batch: readonly StepSequence[]) => Promise<void> | void;
   /** Called before each encoding; may wait or throw. */
   readonly onEncode?: (picture: Picture) => Promise<void> | void;
+  /** Changes the logits of a sequence before they are returned. */
+  readonly onLogits?: (logits: Float32Array, sequence: StepSequence) => void;
 };
 
 class ScriptedStates implements CrossStates {
@@ -50,6 +52,7 @@ class ScriptedStates implements CrossStates {
 export class ScriptedRunner implements ModelRunner {
   readonly blockSize: number;
   readonly numBlocks: number;
+  readonly maxPictureBytes = 1_000;
   readonly model: ModelRunner["model"];
   /** One entry a step: how many tokens each sequence ran. */
   readonly steps: number[][] = [];
@@ -122,6 +125,7 @@ export class ScriptedRunner implements ModelRunner {
     const logits = new Float32Array(VOCABULARY);
     // Token 0 stops; it is never the likeliest, so that lengths are the test's to choose.
     logits[1 + (hash % (VOCABULARY - 1))] = 10;
+    this.#script.onLogits?.(logits, sequence);
     return logits;
   }
 }

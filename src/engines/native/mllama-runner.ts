@@ -61,6 +61,7 @@ class MllamaRunner implements ModelRunner {
   readonly model: EngineModelInfo;
   readonly blockSize = BLOCK_SIZE;
   readonly numBlocks: number;
+  readonly maxPictureBytes: number;
   readonly #mllama: MllamaModel;
   readonly #processor: ImageProcessorConfig;
   readonly #weights: LoadedWeights;
@@ -88,6 +89,7 @@ class MllamaRunner implements ModelRunner {
     this.#processor = processor;
     this.#weights = weights;
 
+    this.maxPictureBytes = pictureBytes(checkpoint, kvDtype);
     const bytesPerCell = kvBytesPerCell(checkpoint, kvDtype);
     const contextLength = chooseContextLength(checkpoint, options, bytesPerCell);
     this.numBlocks = chooseNumBlocks(contextLength, options, bytesPerCell);
@@ -201,6 +203,16 @@ function kvBytesPerCell({ config }: Checkpoint, dtype: "f32" | "f16"): number {
   const { numLayers, crossLayers, numKvHeads, headSize } = config.text;
   const bytesPerElement = dtype === "f32" ? 4 : 2;
   return (numLayers - crossLayers.length) * 2 * numKvHeads * headSize * bytesPerElement;
+}
+
+/** Keys and values of a picture that fills every tile. */
+function pictureBytes({ config }: Checkpoint, dtype: "f32" | "f16"): number {
+  const { crossLayers, numKvHeads, headSize } = config.text;
+  const { maxTiles, tokensPerTile } = config.vision;
+  const bytesPerElement = dtype === "f32" ? 4 : 2;
+  return (
+    maxTiles * tokensPerTile * crossLayers.length * 2 * numKvHeads * headSize * bytesPerElement
+  );
 }
 
 /** As asked for; otherwise what the model can, or a quarter of the free memory holds. */

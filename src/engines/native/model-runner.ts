@@ -36,6 +36,8 @@ export interface ModelRunner extends AsyncDisposable {
   /** Cells in one KV block. */
   readonly blockSize: number;
   readonly numBlocks: number;
+  /** What one picture's states take, at most. */
+  readonly maxPictureBytes: number;
   /** Run a picture through tower, projector and the cross layers' key and value products. */
   encodeImage(picture: Picture): Promise<CrossStates>;
   /**

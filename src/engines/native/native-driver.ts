@@ -17,7 +17,7 @@ import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-no
 import { PlatformError } from "../../base/errors.ts";
 import { processArguments, workerEntry } from "../../base/worker-entry.ts";
 import type { EngineEvent, EnginePrompt, EngineSampling } from "../../generation/engine-prompt.ts";
-import { Child } from "../../process/child.ts";
+import { Child, type ChildExit } from "../../process/child.ts";
 import type {
   Engine,
   EngineLoader,
@@ -38,6 +38,8 @@ const SMALL_YOUNG_HEAP = "--max-semi-space-size=4";
 const READY_TIMEOUT_MS = 30_000;
 const STOP_GRACE_MS = 2_000;
 const EXIT_PATIENCE_MS = 500;
+/** Lines of its log that are told when a worker ends unexpectedly. */
+const NUM_LAST_LINES = 20;
 /** Pauses before the first, second, … restart within the crash window; then no more. */
 const RESTART_PAUSES_MS = [0, 1_000, 2_000, 4_000] as const;
 const CRASH_WINDOW_MS = 10 * 60_000;
@@ -59,7 +61,8 @@ export class NativeDriver implements Engine {
   #model: EngineModelInfo;
   #crashTimes: number[] = [];
   #problem: PlatformError | undefined;
-  #isDisposed = false;
+  /** Aborts when the engine is disposed of. */
+  readonly #disposal = new AbortController();
 
   private constructor(parts: {
     readonly options: EngineLoadOptions;
@@ -111,17 +114,20 @@ export class NativeDriver implements Engine {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isDisposed = true;
+    this.#disposal.abort();
     const worker = await this.#worker.catch(() => undefined);
     await worker?.stop();
   }
 
   /** The worker, or the one that is being started in its place. */
   async #ready(signal: AbortSignal): Promise<LoadedWorker> {
-    if (this.#isDisposed) throw new PlatformError("model_not_ready", "The model was terminated.");
+    if (this.#isDisposed) throw terminated();
     if (this.#problem !== undefined) throw this.#problem;
-    signal.throwIfAborted();
-    return await this.#worker;
+    return await unlessAborted(this.#worker, signal);
+  }
+
+  get #isDisposed(): boolean {
+    return this.#disposal.signal.aborted;
   }
 
   #watch(worker: LoadedWorker): void {
@@ -144,23 +150,55 @@ export class NativeDriver implements Engine {
       if (pauseMs === undefined) {
         throw new PlatformError(
           "worker_failed",
-          `The engine's process ended ${this.#crashTimes.length} times within ten minutes and is not started again. Terminate the model and launch it anew; its log says why it ended.`,
+          `The engine's process ended ${this.#crashTimes.length} times within ten minutes and is not started again. Terminate the model and launch it anew; the server's log says how it ended.`,
         );
       }
-      await sleep(pauseMs);
+      const { signal } = this.#disposal;
+      await sleep(pauseMs, undefined, { signal });
       const worker = await LoadedWorker.start(
         this.#options,
-        { ...this.#hooks, signal: new AbortController().signal },
+        { ...this.#hooks, signal },
         this.#workerArgs,
       );
-      if (this.#isDisposed) await worker.stop();
+      if (this.#isDisposed) {
+        await worker.stop();
+        throw terminated();
+      }
       this.#model = worker.model;
       this.#watch(worker);
       return worker;
     } catch (error) {
-      this.#problem = fromConnectError(error);
+      this.#problem = this.#isDisposed ? terminated() : asPlatformError(error);
       throw this.#problem;
     }
+  }
+}
+
+function terminated(): PlatformError {
+  return new PlatformError("model_not_ready", "The model was terminated.");
+}
+
+function asPlatformError(error: unknown): PlatformError {
+  if (error instanceof PlatformError) return error;
+  return new PlatformError("worker_failed", "The engine's process could not be started again.", {
+    cause: error,
+  });
+}
+
+/** @throws the signal's reason as soon as it aborts; `promise` goes on for others */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let stop: (() => void) | undefined;
+  try {
+    return await Promise.race([
+      promise,
+      new Promise<never>((_, reject) => {
+        stop = () => reject(signal.reason);
+        signal.addEventListener("abort", stop, { once: true });
+      }),
+    ]);
+  } finally {
+    if (stop !== undefined) signal.removeEventListener("abort", stop);
   }
 }
 
@@ -170,22 +208,27 @@ class LoadedWorker {
   readonly #child: Child;
   readonly #client: Client<typeof EngineService>;
   readonly #close: () => Promise<void>;
-  /** Aborts when the process has ended. */
-  readonly #gone = new AbortController();
+  /** The calls that run; aborted when the process has ended. */
+  readonly #calls = new Set<AbortController>();
+  #hasEnded = false;
+  #isStopping = false;
 
   private constructor(parts: {
     readonly child: Child;
     readonly client: Client<typeof EngineService>;
     readonly model: EngineModelInfo;
     readonly close: () => Promise<void>;
+    readonly onUnexpectedEnd: (exit: ChildExit) => void;
   }) {
     this.#child = parts.child;
     this.#client = parts.client;
     this.model = parts.model;
     this.#close = parts.close;
     void this.exited
-      .then(async () => {
-        this.#gone.abort();
+      .then(async (exit) => {
+        this.#hasEnded = true;
+        for (const call of this.#calls) call.abort();
+        if (!this.#isStopping) parts.onUnexpectedEnd(exit);
         await this.#close();
       })
       .catch(() => {});
@@ -197,21 +240,39 @@ class LoadedWorker {
     workerArgs: readonly string[],
   ): Promise<LoadedWorker> {
     const socket = await newSocket();
+    const lastLines: string[] = [];
+    const onUnexpectedEnd = ({ code, signal }: ChildExit): void =>
+      hooks.onUnexpectedEnd?.({ exitCode: code, exitSignal: signal, lastLines });
     let child: Child | undefined;
     try {
       child = await Child.start({
         args: [...workerArgs, socket.path],
         readyTimeoutMs: READY_TIMEOUT_MS,
-        onLog: hooks.onLog,
+        onLog: (line) => {
+          lastLines.push(line);
+          if (lastLines.length > NUM_LAST_LINES) lastLines.shift();
+          hooks.onLog(line);
+        },
         signal: hooks.signal,
       });
       const { client, close } = connectTo(socket);
       const model = await load(client, options, hooks);
-      return new LoadedWorker({ child, client, model, close });
+      return new LoadedWorker({ child, client, model, close, onUnexpectedEnd });
     } catch (error) {
+      const known = fromConnectError(error);
+      // A broken connection is noticed before the exit that broke it, whose reason is worth a moment.
+      const ended = known === undefined && child !== undefined ? await endOf(child) : undefined;
+      if (ended !== undefined) onUnexpectedEnd(ended);
       await child?.stop({ graceMs: 0 });
       await socket.remove();
-      throw fromConnectError(error);
+      throw (
+        known ??
+        new PlatformError(
+          "worker_failed",
+          `The engine's process ended while it loaded the model (${ended?.signal ?? `exit code ${ended?.code ?? "unknown"}`}). If the machine is short of memory, free some or launch with a smaller --max-model-len; the server's log has its last words.`,
+          { cause: error },
+        )
+      );
     }
   }
 
@@ -219,7 +280,7 @@ class LoadedWorker {
     return this.#child.pid;
   }
 
-  get exited(): Promise<unknown> {
+  get exited(): Promise<ChildExit> {
     return this.#child.exited;
   }
 
@@ -228,31 +289,33 @@ class LoadedWorker {
     options: { readonly sampling: EngineSampling; readonly signal: AbortSignal },
   ): AsyncGenerator<EngineEvent, void> {
     const { sampling, signal } = options;
-    const replies = this.#client.generate(toGenerateRequest(prompt, sampling), {
-      signal: AbortSignal.any([signal, this.#gone.signal]),
-    });
+    // Not `AbortSignal.any`: what it makes of a signal that lives as long as the worker is never freed.
+    const call = new AbortController();
+    const stop = (): void => call.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    this.#calls.add(call);
+    if (signal.aborted || this.#hasEnded) stop();
     try {
-      for await (const reply of replies) {
+      const request = toGenerateRequest(prompt, sampling);
+      for await (const reply of this.#client.generate(request, { signal: call.signal })) {
         yield fromGenerateReply(reply, this.model.vocabSize);
       }
     } catch (error) {
       if (signal.aborted) return;
       const known = fromConnectError(error);
-      if (known.code === "worker_failed") await this.#exitHeard();
-      // Nobody here cancelled it: the connection broke, and the exit will be heard of in a moment.
-      throw known.code === "cancelled" ? fromConnectError(undefined) : known;
+      // When nobody here cancelled it, a cancelled call is a lost one too.
+      if (known !== undefined && known.code !== "cancelled") throw known;
+      // Until the exit is heard of, the next request would be sent to a dead process.
+      await endOf(this.#child);
+      throw new PlatformError(
+        "worker_failed",
+        "The engine's process ended in the middle of the answer. It is being started again; send the request once more.",
+        { cause: error },
+      );
+    } finally {
+      signal.removeEventListener("abort", stop);
+      this.#calls.delete(call);
     }
-  }
-
-  /**
-   * A broken connection is often noticed before the exit that broke it. Until that is known, the
-   * next request would be sent to a dead process.
-   */
-  async #exitHeard(): Promise<void> {
-    const timer = new AbortController();
-    const patience = sleep(EXIT_PATIENCE_MS, undefined, { signal: timer.signal }).catch(() => {});
-    await Promise.race([this.exited, patience]);
-    timer.abort();
   }
 
   async stats(): Promise<EngineStats> {
@@ -261,9 +324,19 @@ class LoadedWorker {
   }
 
   async stop(): Promise<void> {
+    this.#isStopping = true;
     await this.#child.stop({ graceMs: STOP_GRACE_MS });
     await this.#close();
   }
+}
+
+/** How a process ended whose connection broke, which is often noticed before the exit that broke it. */
+async function endOf({ exited }: Child): Promise<ChildExit | undefined> {
+  const timer = new AbortController();
+  const patience = sleep(EXIT_PATIENCE_MS, undefined, { signal: timer.signal }).catch(() => {});
+  const exit = await Promise.race([exited, patience]);
+  timer.abort();
+  return exit ?? undefined;
 }
 
 type Socket = { readonly path: string; readonly remove: () => Promise<void> };

@@ -107,7 +107,10 @@ describe("answers", () => {
             if (prompt === undefined) throw new Error("no prompt");
             return collect(engine, prompt, requests[index]?.maxTokens ?? 1);
           };
-          const small = start({ numBlocks, blockSize: 4 }, { maxNumSeqs, maxBatchedTokens });
+          const small = start(
+            { numBlocks, blockSize: 4 },
+            { maxNumSeqs, maxBatchedTokens, pictureBudgetBytes: 1_000 },
+          );
           await using engine = small.engine;
           const together = await Promise.all(requests.map((_, index) => ask(engine, index)));
           for (const [index, events] of together.entries()) {
@@ -151,6 +154,55 @@ describe("answers", () => {
   });
 });
 
+describe("pictures", () => {
+  test("in use stay within their budget, whoever asks first is served first, and all are", async () => {
+    let mostHeld = 0;
+    const { engine, runner } = start(
+      {
+        onStep: (batch) => {
+          const held = new Set(batch.flatMap(({ pictures }) => pictures));
+          mostHeld = Math.max(mostHeld, held.size);
+        },
+      },
+      { pictureBudgetBytes: 3_000 },
+    );
+    await using _ = engine;
+    const finished: number[] = [];
+    await Promise.all(
+      Array.from({ length: 6 }, async (_unused, index) => {
+        await collect(engine, picturePrompt(2 * index, 2 * index + 1), 6);
+        finished.push(index);
+      }),
+    );
+    expect(mostHeld).toBeLessThanOrEqual(3);
+    expect(finished).toEqual([0, 1, 2, 3, 4, 5]);
+    // What is kept when all are done is within it, too.
+    expect(runner.encoded.filter(({ isDisposed }) => !isDisposed)).toHaveLength(3);
+  });
+
+  test("of one request may exceed the budget when it is alone", async () => {
+    const { engine } = start({}, { pictureBudgetBytes: 1_000 });
+    await using _ = engine;
+    const both = await Promise.all([
+      collect(engine, picturePrompt(1, 2, 3), 4),
+      collect(engine, picturePrompt(4, 5), 4),
+    ]);
+    expect(both.map((events) => tokensOf(events).length)).toEqual([4, 4]);
+  });
+
+  test("that find no memory are out_of_memory", async () => {
+    const { engine } = start({
+      onEncode: () => {
+        throw new Error("ggml could not allocate the graph's buffers");
+      },
+    });
+    await using _ = engine;
+    await expect(collect(engine, picturePrompt(1), 1)).rejects.toMatchObject({
+      code: "out_of_memory",
+    });
+  });
+});
+
 describe("cancelling", () => {
   test("ends the answer and frees its blocks before the next step", async () => {
     const { engine } = start();
@@ -191,6 +243,30 @@ describe("cancelling", () => {
     expect(tokensOf(await running)).toHaveLength(30);
   });
 
+  test("a request that waits to run again lets go of its pictures", async () => {
+    // Two answers that do not fit together: the younger gives its blocks back and waits.
+    const abort = new AbortController();
+    const { engine, runner } = start(
+      {
+        numBlocks: 10,
+        blockSize: 4,
+        onStep: () => {
+          if (runner.steps.length > 9 && engine.stats().numWaiting > 0) abort.abort();
+        },
+      },
+      { pictureBudgetBytes: 1_000 },
+    );
+    await using _ = engine;
+    await Promise.all([
+      collect(engine, textPrompt(1, 2, 3), 30),
+      collect(engine, picturePrompt(5), 30, abort.signal),
+    ]);
+    expect(abort.signal.aborted).toBe(true);
+    // There is room for one picture's states: those that nobody holds make room for the next.
+    await collect(engine, picturePrompt(6), 1);
+    expect(runner.encoded.map(({ isDisposed }) => isDisposed)).toEqual([true, false]);
+  });
+
   test("before it began gives nothing and runs nothing", async () => {
     const { engine, runner } = start();
     await using _ = engine;
@@ -219,6 +295,28 @@ describe("failures", () => {
     isBroken = false;
     expect(tokensOf(await collect(engine, textPrompt(1), 3))).toHaveLength(3);
   });
+
+  test.each([
+    ["NaN everywhere", (logits: Float32Array) => logits.fill(Number.NaN)],
+    ["one NaN", (logits: Float32Array) => logits.fill(Number.NaN, 3, 4)],
+    ["an overflow", (logits: Float32Array) => logits.fill(Number.POSITIVE_INFINITY, 3, 4)],
+    ["nothing above -∞", (logits: Float32Array) => logits.fill(Number.NEGATIVE_INFINITY)],
+  ])(
+    "of the numbers (%s) end the request with a sentence, not with tokens",
+    async (_name, spoil) => {
+      const { engine } = start({
+        onLogits: (logits, { startPosition }) => {
+          if (startPosition > 1) spoil(logits);
+        },
+      });
+      await using _ = engine;
+      await expect(collect(engine, textPrompt(5, 6), 5)).rejects.toMatchObject({
+        code: "worker_failed",
+        message: expect.stringContaining("numbers for token 2 of the answer are not finite"),
+      });
+      expect(engine.stats()).toMatchObject({ numRunning: 0, kvBlocksUsed: 0 });
+    },
+  );
 
   test("of a picture end its request alone, and the picture may be sent again", async () => {
     let isBroken = true;

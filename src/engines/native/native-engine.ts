@@ -60,6 +60,7 @@ export class NativeEngine implements AsyncDisposable {
       (picture) => runner.encodeImage(picture),
       options.pictureBudgetBytes ??
         Math.min(MAX_PICTURE_BYTES, totalmem() * PICTURE_MEMORY_FRACTION),
+      runner.maxPictureBytes,
     );
   }
 
@@ -182,7 +183,11 @@ export class NativeEngine implements AsyncDisposable {
   #dropCancelled(): void {
     const isCancelled = (sequence: Sequence): boolean => sequence.isCancelled;
     for (const sequence of this.#running.filter(isCancelled)) this.#release(sequence);
-    for (const sequence of this.#waiting.filter(isCancelled)) sequence.events.end();
+    for (const sequence of this.#waiting.filter(isCancelled)) {
+      // It may have run before, and it keeps its pictures while it waits to run again.
+      sequence.releasePictures();
+      sequence.events.end();
+    }
     this.#waiting = this.#waiting.filter((sequence) => !sequence.isCancelled);
   }
 
@@ -202,19 +207,26 @@ export class NativeEngine implements AsyncDisposable {
     return Math.ceil(numTokens / this.#runner.blockSize);
   }
 
-  /** The oldest sequence's next picture; one a turn, so that running answers go on in between. */
+  /**
+   * The oldest sequence's next picture; one a turn, so that running answers go on in between.
+   *
+   * While there is no room for it, it waits, and with it every younger one.
+   */
   async #encodeNextPicture(): Promise<void> {
     const sequence = this.#running.find(({ hasAllPictures }) => !hasAllPictures);
     if (sequence === undefined) return;
     const imageIndex = sequence.pictures.length;
     const picture = sequence.prompt.pictures[imageIndex];
     if (picture === undefined) return;
+    // Whoever can go on will let go of its pictures; when nobody can, this one must.
+    if (!this.#pictures.hasRoomFor(picture) && this.#running.some((other) => other.hasAllPictures))
+      return;
     try {
       const held = await this.#pictures.acquire(picture);
       sequence.pictures.push(held);
       sequence.events.push({ type: "image", imageIndex, ...reportOf(picture, held) });
     } catch (error) {
-      this.#fail(sequence, error);
+      this.#fail(sequence, asPlatformError(error));
     }
   }
 
@@ -231,12 +243,7 @@ export class NativeEngine implements AsyncDisposable {
     try {
       logits = await this.#runner.step(batch.map(toStepSequence));
     } catch (cause) {
-      const error =
-        cause instanceof PlatformError
-          ? cause
-          : new PlatformError("worker_failed", "The engine failed while computing. Try again.", {
-              cause,
-            });
+      const error = asPlatformError(cause);
       for (const { sequence } of batch) this.#fail(sequence, error);
       return;
     }
@@ -293,6 +300,16 @@ export class NativeEngine implements AsyncDisposable {
   }
 
   #advance(sequence: Sequence, logits: Float32Array): void {
+    if (!isUsable(logits)) {
+      this.#fail(
+        sequence,
+        new PlatformError(
+          "worker_failed",
+          `The model's numbers for token ${sequence.generated.length + 1} of the answer are not finite: its weights are damaged, or too large for their data type. Fetch the checkpoint again, or launch with --kv-cache-dtype f32.`,
+        ),
+      );
+      return;
+    }
     const { sampling, prompt, generated, random, events } = sequence;
     const chosen = chooseToken(logits, sampling, {
       history: { prompt: prompt.tokenIds, generated },
@@ -325,6 +342,29 @@ export class NativeEngine implements AsyncDisposable {
     sequence.events.end();
     this.#running = this.#running.filter((other) => other !== sequence);
   }
+}
+
+/** What a runner throws is told without its text, which is a bug's; but want of memory is no bug. */
+function asPlatformError(cause: unknown): PlatformError {
+  if (cause instanceof PlatformError) return cause;
+  if (cause instanceof Error && cause.message.startsWith("ggml could not allocate")) {
+    return new PlatformError(
+      "out_of_memory",
+      "There is not enough memory to compute this request. Send fewer or smaller pictures, free some memory, or launch with a smaller --max-model-len.",
+      { cause },
+    );
+  }
+  return new PlatformError("worker_failed", "The engine failed while computing. Try again.", {
+    cause,
+  });
+}
+
+/** Whether a token can be chosen: no NaN, and the largest is a number. A token may be ruled out by -∞. */
+function isUsable(logits: Float32Array): boolean {
+  let largest = Number.NEGATIVE_INFINITY;
+  // Unlike a comparison, `Math.max` keeps a NaN.
+  for (let i = 0; i < logits.length; i++) largest = Math.max(largest, logits[i] ?? largest);
+  return Number.isFinite(largest);
 }
 
 function toStepSequence({ sequence, numTokens }: ScheduledSequence<Sequence>): StepSequence {

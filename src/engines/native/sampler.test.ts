@@ -103,6 +103,65 @@ test("top-p and top-k keep the same tokens as the slow way, whatever the logits"
   );
 });
 
+/** As `slowDistribution`, but the token that one uniform number draws, with the same sums. */
+function slowChoose(logits: Float32Array, sampling: EngineSampling, uniform: number): number {
+  const { temperature, topK, topP, minP } = sampling;
+  const largest = Math.max(...logits);
+  const all = Array.from(logits, (logit, id) => ({
+    id,
+    weight: Math.exp((logit - largest) / temperature),
+  }));
+  const sum = (tokens: readonly { weight: number }[]): number =>
+    tokens.reduce((total, { weight }) => total + weight, 0);
+  const isCut = topK !== 0 && topK < logits.length;
+  const top = all
+    .toSorted((a, b) => b.weight - a.weight || a.id - b.id)
+    .slice(0, isCut ? topK : logits.length);
+  const total = isCut ? sum(top) : sum(all);
+  let passed = 0;
+  const nucleus = top.filter(({ weight }) => {
+    const isNeeded = topP >= 1 || passed < topP * total;
+    passed += weight;
+    return isNeeded;
+  });
+  const kept = nucleus.filter(({ weight }, rank) => rank === 0 || weight >= minP);
+  const isPlain = !isCut && topP >= 1 && minP === 0;
+  const target = uniform * (isPlain ? total : sum(kept));
+  let drawn = 0;
+  const order = isPlain ? all : kept;
+  const hit = order.find(({ weight }) => {
+    drawn += weight;
+    return drawn > target;
+  });
+  return (hit ?? order.at(-1))?.id ?? 0;
+}
+
+test("a token is the one that sorting everything would draw, with any settings and logits", () => {
+  const logits = fc.oneof(
+    // Coarse, so that many are equal; and of any distance, so that weights vanish.
+    fc.array(
+      fc.integer({ min: -90, max: 90 }).map((third) => third / 3),
+      { minLength: 1, maxLength: 60 },
+    ),
+    fc.array(fc.float({ min: -1e3, max: 1e3, noNaN: true }), { minLength: 1, maxLength: 60 }),
+  );
+  const settings = fc.record({
+    temperature: fc.double({ min: 0.01, max: 2, noNaN: true }),
+    topK: fc.nat(70),
+    topP: fc.oneof(fc.constant(1), fc.double({ min: 0.01, max: 1, noNaN: true })),
+    minP: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1, noNaN: true })),
+  });
+  fc.assert(
+    fc.property(logits, settings, fc.nat(), (values, chosen, seed) => {
+      const row = Float32Array.from(values);
+      const sampling = { ...greedy, ...chosen };
+      const id = chooseToken(row, sampling, { history: noHistory, random: new Random(seed) });
+      expect(id).toBe(slowChoose(row, sampling, new Random(seed).next()));
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test("temperature 0 takes the first of the most likely", () => {
   const id = chooseToken(Float32Array.of(1, 3, 3, 2), greedy, {
     history: noHistory,

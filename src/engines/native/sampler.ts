@@ -65,16 +65,22 @@ function penalize(
 
 type Candidate = { readonly index: number; readonly weight: number };
 
+/** How likely each token is, relative to the likeliest, whose weight is 1. */
+type Weights = {
+  readonly scores: Float32Array;
+  readonly largest: number;
+  readonly temperature: number;
+};
+
 /** @param uniform in [0, 1) */
 function draw(scores: Float32Array, sampling: EngineSampling, uniform: number): number {
   const { temperature, topK, topP, minP } = sampling;
-  const largest = scores[indexOfLargest(scores)] ?? 0;
-  const weightOf = (score: number): number => Math.exp((score - largest) / temperature);
+  const weights = { scores, largest: scores[indexOfLargest(scores)] ?? 0, temperature };
   if ((topK === 0 || topK >= scores.length) && topP >= 1 && minP === 0) {
-    return drawFromAll(scores, weightOf, uniform);
+    return drawFromAll(weights, uniform);
   }
-  const kept = keepLikely(scores, weightOf, { topK, topP, minP });
-  const target = uniform * kept.reduce((sum, { weight }) => sum + weight, 0);
+  const kept = keepLikely(weights, { topK, topP, minP });
+  const target = uniform * sumOf(kept);
   let passed = 0;
   for (const { index, weight } of kept) {
     passed += weight;
@@ -83,24 +89,31 @@ function draw(scores: Float32Array, sampling: EngineSampling, uniform: number): 
   return kept.at(-1)?.index ?? 0;
 }
 
-function drawFromAll(
-  scores: Float32Array,
-  weightOf: (score: number) => number,
-  uniform: number,
-): number {
-  let total = 0;
-  for (let i = 0; i < scores.length; i++) total += weightOf(scores[i] ?? 0);
-  const target = uniform * total;
+function drawFromAll(weights: Weights, uniform: number): number {
+  const { scores, largest, temperature } = weights;
+  const target = uniform * sumOfAll(weights);
   let passed = 0;
   let last = 0;
   for (let i = 0; i < scores.length; i++) {
-    const weight = weightOf(scores[i] ?? 0);
+    const weight = Math.exp(((scores[i] ?? 0) - largest) / temperature);
     if (weight === 0) continue;
     passed += weight;
     last = i;
     if (passed > target) return i;
   }
   return last;
+}
+
+function sumOfAll({ scores, largest, temperature }: Weights): number {
+  let sum = 0;
+  for (let i = 0; i < scores.length; i++) {
+    sum += Math.exp(((scores[i] ?? 0) - largest) / temperature);
+  }
+  return sum;
+}
+
+function sumOf(candidates: readonly Candidate[]): number {
+  return candidates.reduce((sum, { weight }) => sum + weight, 0);
 }
 
 /**
@@ -110,44 +123,47 @@ function drawFromAll(
  * the distribution is sorted, and a longer head when that does not suffice.
  */
 function keepLikely(
-  scores: Float32Array,
-  weightOf: (score: number) => number,
+  weights: Weights,
   { topK, topP, minP }: { readonly topK: number; readonly topP: number; readonly minP: number },
 ): Candidate[] {
-  const limit = topK === 0 ? scores.length : Math.min(topK, scores.length);
-  const weights = Float64Array.from(scores, weightOf);
+  const vocabSize = weights.scores.length;
+  const isCut = topK !== 0 && topK < vocabSize;
+  const isLikelyEnough = ({ weight }: Candidate, rank: number): boolean =>
+    rank === 0 || weight >= minP;
+  if (!isCut && topP >= 1) return headOf(weights, Math.min(minP, 1)).filter(isLikelyEnough);
+  // After top-k the probabilities are those among the k; without it, among all tokens.
+  const totalOfAll = isCut ? undefined : sumOfAll(weights);
   for (let cutoff = 1e-3; ; cutoff = cutoff < 1e-12 ? 0 : cutoff * 1e-4) {
-    const head: Candidate[] = [];
-    for (let index = 0; index < weights.length; index++) {
-      const weight = weights[index] ?? 0;
-      if (weight >= cutoff) head.push({ index, weight });
-    }
-    const isAll = cutoff === 0;
-    if (!isAll && head.length < limit && topK !== 0) continue;
-    head.sort((a, b) => b.weight - a.weight || a.index - b.index);
-    const top = head.slice(0, limit);
-    const nucleus = keepNucleus(top, weights, {
-      topP,
-      isCut: top.length < weights.length && topK !== 0,
-    });
-    if (nucleus === undefined && !isAll) continue;
-    const kept = nucleus ?? top;
-    // Weights are relative to the most likely token's, which is 1.
-    return kept.filter(({ weight }, rank) => rank === 0 || weight >= minP);
+    const head = headOf(weights, cutoff);
+    if (cutoff > 0 && isCut && head.length < topK) continue;
+    const top = isCut ? head.slice(0, topK) : head;
+    const nucleus = keepNucleus(top, topP, totalOfAll ?? sumOf(top));
+    if (nucleus === undefined && cutoff > 0) continue;
+    return (nucleus ?? top).filter(isLikelyEnough);
   }
 }
 
-/** The shortest head whose probability reaches `topP`; `undefined` when `candidates` do not reach it. */
+/** The tokens whose weight is at least `cutoff`, most likely first; ties in the order of their index. */
+function headOf({ scores, largest, temperature }: Weights, cutoff: number): Candidate[] {
+  // A comparison costs much less than `exp`: it rules nearly all tokens out, with a margin for rounding.
+  const floor = largest + temperature * (Math.log(cutoff) - 1e-3);
+  const head: Candidate[] = [];
+  for (let index = 0; index < scores.length; index++) {
+    const score = scores[index] ?? 0;
+    if (score < floor) continue;
+    const weight = Math.exp((score - largest) / temperature);
+    if (weight >= cutoff) head.push({ index, weight });
+  }
+  return head.sort((a, b) => b.weight - a.weight || a.index - b.index);
+}
+
+/** The shortest head whose weights reach `topP` of `total`; `undefined` when `candidates` do not reach it. */
 function keepNucleus(
   candidates: readonly Candidate[],
-  weights: Float64Array,
-  { topP, isCut }: { readonly topP: number; readonly isCut: boolean },
-): Candidate[] | undefined {
-  // After top-k the probabilities are those among the k; without it, among all tokens.
-  const total = isCut
-    ? candidates.reduce((sum, { weight }) => sum + weight, 0)
-    : weights.reduce((sum, weight) => sum + weight, 0);
-  if (topP >= 1) return isCut || candidates.length === weights.length ? [...candidates] : undefined;
+  topP: number,
+  total: number,
+): readonly Candidate[] | undefined {
+  if (topP >= 1) return candidates;
   let passed = 0;
   for (const [rank, { weight }] of candidates.entries()) {
     passed += weight;

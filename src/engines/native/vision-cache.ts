@@ -1,8 +1,8 @@
 /**
  * Pictures' cross-attention states by content hash: an image is paid for once.
  *
- * States in use are never dropped; of the others the least recently used go first when the budget
- * is exceeded. Equal pictures that are asked for at the same time are encoded once.
+ * States in use are never dropped; of the others the least recently used go first to make room for a
+ * new picture. Whether there is room beside those in use, `hasRoomFor` says. Equal pictures that are asked for at the same time are encoded once.
  */
 import type { Picture } from "../../generation/engine-prompt.ts";
 import type { CrossStates } from "./model-runner.ts";
@@ -26,17 +26,34 @@ export interface HeldStates extends Disposable {
 export class VisionCache implements Disposable {
   readonly #encode: (picture: Picture) => Promise<CrossStates>;
   readonly #budgetBytes: number;
+  readonly #maxPictureBytes: number;
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry>();
   #usedBytes = 0;
 
-  constructor(encode: (picture: Picture) => Promise<CrossStates>, budgetBytes: number) {
+  /** @param maxPictureBytes what one picture's states take, at most */
+  constructor(
+    encode: (picture: Picture) => Promise<CrossStates>,
+    budgetBytes: number,
+    maxPictureBytes = 0,
+  ) {
     this.#encode = encode;
     this.#budgetBytes = budgetBytes;
+    this.#maxPictureBytes = maxPictureBytes;
   }
 
   get numPictures(): number {
     return this.#entries.size;
+  }
+
+  /** Whether a picture can be held within the budget, beside those that are held already. */
+  hasRoomFor({ contentHash }: Picture): boolean {
+    let bytes = this.#entries.get(contentHash)?.numUsers === 0 ? 0 : this.#maxPictureBytes;
+    for (const [key, { numUsers, sizeBytes }] of this.#entries) {
+      if (numUsers > 0 && key === contentHash) return true;
+      if (numUsers > 0 || key === contentHash) bytes += sizeBytes || this.#maxPictureBytes;
+    }
+    return bytes <= this.#budgetBytes;
   }
 
   /** Take hold of a picture's states, encoding them if they are not there. */
@@ -44,7 +61,7 @@ export class VisionCache implements Disposable {
     const key = picture.contentHash;
     const start = performance.now();
     const found = this.#entries.get(key);
-    const entry = found ?? { states: this.#encode(picture), sizeBytes: 0, numUsers: 0 };
+    const entry = found ?? { states: this.#encodeWithRoom(picture), sizeBytes: 0, numUsers: 0 };
     // Most recently used is last.
     this.#entries.delete(key);
     this.#entries.set(key, entry);
@@ -59,7 +76,7 @@ export class VisionCache implements Disposable {
     if (entry.sizeBytes === 0) {
       entry.sizeBytes = states.sizeBytes;
       this.#usedBytes += states.sizeBytes;
-      await this.#dropUnused();
+      await this.#dropUnused(this.#budgetBytes);
     }
     let isHeld = true;
     return {
@@ -73,9 +90,15 @@ export class VisionCache implements Disposable {
     };
   }
 
-  async #dropUnused(): Promise<void> {
+  async #encodeWithRoom(picture: Picture): Promise<CrossStates> {
+    await this.#dropUnused(this.#budgetBytes - this.#maxPictureBytes);
+    return await this.#encode(picture);
+  }
+
+  /** Until no more than `maxBytes` are left, or all that is left is in use. */
+  async #dropUnused(maxBytes: number): Promise<void> {
     for (const [key, entry] of this.#entries) {
-      if (this.#usedBytes <= this.#budgetBytes) return;
+      if (this.#usedBytes <= maxBytes) return;
       if (entry.numUsers > 0) continue;
       this.#entries.delete(key);
       this.#usedBytes -= entry.sizeBytes;

@@ -7,26 +7,30 @@ const CODE_HEADER = "atalaya-error-code";
 /** What a worker throws to the wire. Anything that is no PlatformError keeps its text to itself. */
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
-  if (error instanceof PlatformError) {
-    // gRPC metadata is ASCII; the sentence itself may not be.
-    return new ConnectError(error.message, Code.FailedPrecondition, { [CODE_HEADER]: error.code });
-  }
-  return new ConnectError("the worker failed", Code.Internal);
+  // gRPC metadata is ASCII; the sentence itself may not be.
+  const { code, message } = error instanceof PlatformError ? error : internalError(undefined);
+  return new ConnectError(message, Code.FailedPrecondition, { [CODE_HEADER]: code });
 }
 
-/** What the platform makes of it; a broken connection means that the worker is gone. */
-export function fromConnectError(error: unknown): PlatformError {
+/** What the worker said; `undefined` when it said nothing, because the connection to it broke. */
+export function fromConnectError(error: unknown): PlatformError | undefined {
   if (error instanceof PlatformError) return error;
-  if (error instanceof ConnectError) {
-    const code = error.metadata.get(CODE_HEADER);
-    if (code !== null && isErrorCode(code)) return new PlatformError(code, error.rawMessage);
-    if (error.code === Code.Canceled)
-      return new PlatformError("cancelled", "The request was cancelled.");
+  if (!(error instanceof ConnectError)) return undefined;
+  const code = error.metadata.get(CODE_HEADER);
+  if (code !== null) {
+    return isErrorCode(code) ? new PlatformError(code, error.rawMessage) : internalError(error);
   }
+  return error.code === Code.Canceled
+    ? new PlatformError("cancelled", "The request was cancelled.")
+    : undefined;
+}
+
+/** A bug in the worker, which lives on. */
+function internalError(cause: unknown): PlatformError {
   return new PlatformError(
     "worker_failed",
-    "The engine's process ended in the middle of the answer. It is being started again; send the request once more.",
-    { cause: error },
+    "The engine failed inside itself and is still running. Send the request once more; if it fails again, report it with the server's log.",
+    { cause },
   );
 }
 

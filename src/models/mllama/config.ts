@@ -240,6 +240,11 @@ function textConfig(file: TextFile): TextConfig {
     throw corrupt(`its heads of ${headSize} channels have no pairs to rotate`);
   }
   requireLayers("cross_attention_layers", file.cross_attention_layers, file.num_hidden_layers);
+  if (file.cross_attention_layers.length === file.num_hidden_layers) {
+    throw corrupt(
+      `its "cross_attention_layers" are all of its ${file.num_hidden_layers} layers, and at least one must be left for the text itself`,
+    );
+  }
   const numEmbeddings = vocabSize + EXTRA_EMBEDDINGS;
   const eosTokenIds = [file.eos_token_id].flat();
   requireRow("bos_token_id", file.bos_token_id, numEmbeddings);
@@ -325,6 +330,8 @@ function requireDivisible(what: string, value: number, by: string, divisor: numb
 }
 
 function requireLayers(what: string, indices: readonly number[], numLayers: number): void {
+  if (indices.length === 0)
+    throw corrupt(`its "${what}" is empty; it must name at least one layer`);
   const isAscending = indices.every((index, i) => i === 0 || index > (indices[i - 1] ?? index));
   if (!isAscending || (indices.at(-1) ?? 0) >= numLayers) {
     throw corrupt(

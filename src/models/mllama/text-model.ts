@@ -55,7 +55,7 @@ export function textForward(
   const { parts } = input;
   const tokenIds = Int32Array.from(parts.flatMap((part) => part.tokenIds));
   const self = planSelfAttention(graph, config, input);
-  const cross = planCrossAttention(graph, config, input);
+  const cross = planCrossAttention(graph, input);
 
   let hidden = graph.getRows(weights.embedding, graph.input("i32", [tokenIds.length], tokenIds));
   onStage("embedding", hidden);
@@ -249,11 +249,7 @@ type CrossSegment = {
 };
 
 /** `undefined` when no row takes part: then every cross-attention layer is skipped. */
-function planCrossAttention(
-  graph: Graph,
-  _config: TextConfig,
-  { parts, maskedRows }: TextInput,
-): CrossPlan | undefined {
+function planCrossAttention(graph: Graph, { parts, maskedRows }: TextInput): CrossPlan | undefined {
   const rows: number[] = [];
   const mlpFactors: number[] = [];
   const segments: CrossSegment[] = [];
