@@ -14,9 +14,9 @@ import { gatedMlp } from "../../nn/gated-mlp.ts";
 import { rmsNorm } from "../../nn/rms-norm.ts";
 import { type RopeTables, rotate, rotationTables } from "../../nn/rope.ts";
 import type { MllamaConfig } from "./config.ts";
+import { type CrossSegment, crossRows } from "./cross-rows.ts";
 import type { CrossAttentionLayer, SelfAttentionLayer, TextWeights } from "./model-weights.ts";
 import type { KvLayer, PictureStates } from "./picture-states.ts";
-import { visibleRanges } from "./visible-pictures.ts";
 
 /** One sequence's part of a pass. */
 export type TextPart = {
@@ -55,7 +55,7 @@ export function textForward(
   const { parts } = input;
   const tokenIds = Int32Array.from(parts.flatMap((part) => part.tokenIds));
   const self = planSelfAttention(graph, config, input);
-  const cross = planCrossAttention(graph, config, input);
+  const cross = planCrossAttention(graph, input);
 
   let hidden = graph.getRows(weights.embedding, graph.input("i32", [tokenIds.length], tokenIds));
   onStage("embedding", hidden);
@@ -241,54 +241,14 @@ type CrossPlan = {
   readonly mlpMask: Tensor | undefined;
 };
 
-/** Consecutive rows that see the same vision tokens. */
-type CrossSegment = {
-  readonly firstRow: number;
-  readonly numRows: number;
-  readonly pictures: readonly { readonly states: PictureStates; readonly numTokens: number }[];
-};
-
 /** `undefined` when no row takes part: then every cross-attention layer is skipped. */
-function planCrossAttention(
-  graph: Graph,
-  _config: TextConfig,
-  { parts, maskedRows }: TextInput,
-): CrossPlan | undefined {
-  const rows: number[] = [];
-  const mlpFactors: number[] = [];
-  const segments: CrossSegment[] = [];
-  let firstRowOfPart = 0;
-  for (const part of parts) {
-    const { startPosition, tokenIds, pictures } = part;
-    const end = startPosition + tokenIds.length;
-    const ranges =
-      pictures.length === 0
-        ? []
-        : visibleRanges(part.imagePositions, { start: startPosition, end });
-    for (const range of ranges) {
-      const isMasked = range.pictures.length === 0;
-      if (isMasked && maskedRows === "zero") continue;
-      segments.push({
-        firstRow: rows.length,
-        numRows: range.end - range.start,
-        pictures: isMasked
-          ? pictures.map((states) => ({ states, numTokens: states.numStoredTokens }))
-          : range.pictures.flatMap((index) => {
-              const states = pictures[index];
-              return states === undefined ? [] : [{ states, numTokens: states.numVisibleTokens }];
-            }),
-      });
-      for (let position = range.start; position < range.end; position++) {
-        rows.push(firstRowOfPart + position - startPosition);
-        mlpFactors.push(isMasked ? 0 : 1);
-      }
-    }
-    firstRowOfPart += tokenIds.length;
-  }
+function planCrossAttention(graph: Graph, { parts, maskedRows }: TextInput): CrossPlan | undefined {
+  const { rows, mlpFactors, segments } = crossRows(parts, maskedRows);
   if (rows.length === 0) return undefined;
+  const numRows = parts.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
   return {
     rows:
-      rows.length === firstRowOfPart
+      rows.length === numRows
         ? undefined
         : {
             read: graph.input("i32", [rows.length], Int32Array.from(rows)),
