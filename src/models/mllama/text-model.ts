@@ -39,8 +39,15 @@ export type TextInput = {
   readonly maskedRows: "zero" | "leak";
 };
 
-/** Which stages a caller may look at, for comparison with the reference. */
-export type TextStage = (name: string, rows: Tensor) => void;
+/**
+ * Which stages a caller may look at, for comparison with the reference.
+ *
+ * @param numbers those of the residual stream are `[numRows, hiddenSize]`; of `layer.i.q` and `.k`
+ *   `[numRows, heads, headSize]`; of `layer.i.attention` as they go into the output product; of
+ *   `layer.i.row_mask` `[numRows, 1]`
+ * @param rows which rows of the pass these are, when they are not all
+ */
+export type TextStage = (name: string, numbers: Tensor, rows?: readonly number[]) => void;
 
 /**
  * @returns `[number of parts that want logits, vocabSize]`; `undefined` when none does
@@ -60,10 +67,13 @@ export function textForward(
   let hidden = graph.getRows(weights.embedding, graph.input("i32", [tokenIds.length], tokenIds));
   onStage("embedding", hidden);
   weights.layers.forEach((layer, index) => {
+    const onInner: TextStage = (name, numbers, rows) =>
+      onStage(`layer.${index}.${name}`, numbers, rows);
     if (layer.type === "self") {
-      hidden = selfBlock(graph, config, { layer, kv: input.kvCache[index], plan: self }, hidden);
+      const kv = input.kvCache[index];
+      hidden = selfBlock(graph, config, { layer, kv, plan: self, onInner }, hidden);
     } else if (cross !== undefined) {
-      hidden = crossBlock(graph, config, { layer, index, plan: cross }, hidden);
+      hidden = crossBlock(graph, config, { layer, index, plan: cross, onInner }, hidden);
     }
     onStage(`layer.${index}`, hidden);
   });
@@ -170,7 +180,12 @@ function causalMask(graph: Graph, startPosition: number, numRows: number): Tenso
 function selfBlock(
   graph: Graph,
   config: TextConfig,
-  { layer, kv, plan }: { layer: SelfAttentionLayer; kv: KvLayer | undefined; plan: SelfPlan },
+  {
+    layer,
+    kv,
+    plan,
+    onInner,
+  }: { layer: SelfAttentionLayer; kv: KvLayer | undefined; plan: SelfPlan; onInner: TextStage },
   hidden: Tensor,
 ): Tensor {
   if (kv === undefined) throw new Error("a self-attention layer has no KV cache");
@@ -189,7 +204,10 @@ function selfBlock(
   ]);
   // Queries and keys turn together: half as many operators in every layer.
   const rotated = rotate(graph, graph.concat(query, key, 1), plan.rope);
+  const rotatedQuery = graph.slice(rotated, 1, 0, numHeads);
   const rotatedKey = graph.contiguous(graph.slice(rotated, 1, numHeads, numKvHeads));
+  onInner("q", rotatedQuery);
+  onInner("k", rotatedKey);
   const keyRows = graph.reshape(rotatedKey, [numRows, numKvHeads * headSize]);
   graph.require(graph.setRows(kv.key, keyRows, plan.writtenCells));
   graph.require(
@@ -199,10 +217,7 @@ function selfBlock(
   const attended = plan.parts
     .map((part) =>
       graph.attention({
-        query: graph.permute(
-          graph.slice(graph.slice(rotated, 1, 0, numHeads), 0, part.firstRow, part.numRows),
-          [1, 0, 2],
-        ),
+        query: graph.permute(graph.slice(rotatedQuery, 0, part.firstRow, part.numRows), [1, 0, 2]),
         key: keyHeads(graph, config, cachedRows(graph, kv.key, part)),
         value: keyHeads(graph, config, cachedRows(graph, kv.value, part)),
         mask: part.mask,
@@ -235,7 +250,9 @@ function keyHeads(graph: Graph, { numKvHeads, headSize }: TextConfig, rows: Tens
 
 type CrossPlan = {
   /** Rows that take part, or `undefined` when all do. */
-  readonly rows: { readonly read: Tensor; readonly write: Tensor } | undefined;
+  readonly rows:
+    | { readonly numbers: readonly number[]; readonly read: Tensor; readonly write: Tensor }
+    | undefined;
   readonly segments: readonly CrossSegment[];
   /** `[number of rows, 1]`, 0 where the feed-forward update is dropped; `undefined`: nowhere. */
   readonly mlpMask: Tensor | undefined;
@@ -251,6 +268,7 @@ function planCrossAttention(graph: Graph, { parts, maskedRows }: TextInput): Cro
       rows.length === numRows
         ? undefined
         : {
+            numbers: rows,
             read: graph.input("i32", [rows.length], Int32Array.from(rows)),
             write: graph.input("i64", [rows.length], BigInt64Array.from(rows, BigInt)),
           },
@@ -265,7 +283,12 @@ function planCrossAttention(graph: Graph, { parts, maskedRows }: TextInput): Cro
 function crossBlock(
   graph: Graph,
   config: TextConfig,
-  { layer, index, plan }: { layer: CrossAttentionLayer; index: number; plan: CrossPlan },
+  {
+    layer,
+    index,
+    plan,
+    onInner,
+  }: { layer: CrossAttentionLayer; index: number; plan: CrossPlan; onInner: TextStage },
   allRows: Tensor,
 ): Tensor {
   const { numHeads, headSize, rmsNormEpsilon: epsilon } = config;
@@ -279,6 +302,7 @@ function crossBlock(
     headSize,
   ]);
   const query = rmsNorm(graph, { hidden: heads, weight: layer.queryNorm, epsilon });
+  onInner("q", query, plan.rows?.numbers);
   const attended = plan.segments
     .map((segment) => {
       const { key, value } = visionRows(graph, segment, index);
@@ -291,10 +315,10 @@ function crossBlock(
       });
     })
     .reduce((joined, part) => graph.concat(joined, part, 0));
-  const mixed = graph.matmul(
-    layer.attention.output,
-    graph.reshape(attended, [numRows, numHeads * headSize]),
-  );
+  const attendedRows = graph.reshape(attended, [numRows, numHeads * headSize]);
+  onInner("attention", attendedRows, plan.rows?.numbers);
+  if (plan.mlpMask !== undefined) onInner("row_mask", plan.mlpMask, plan.rows?.numbers);
+  const mixed = graph.matmul(layer.attention.output, attendedRows);
   const afterAttention = graph.add(hidden, graph.scale(mixed, layer.attentionGate));
 
   const inner = rmsNorm(graph, { hidden: afterAttention, weight: layer.mlpNorm, epsilon });
