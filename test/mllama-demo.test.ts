@@ -127,7 +127,7 @@ describe("widened to float32", () => {
     const names = [...tensors.keys()].filter((name) => name.startsWith("text.layer."));
     expect(names).toHaveLength(open.model.config.text.numLayers);
     for (const name of names) {
-      const ours = stages.get(name.replace("text.", "")) ?? new Float32Array();
+      const ours = stages.get(name.replace("text.", ""))?.data ?? new Float32Array();
       const { data } = goldenTensor(tensors, name);
       expect([name, excess(ours, data, tolerances.f32) <= 1]).toEqual([name, true]);
     }

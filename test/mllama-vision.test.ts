@@ -59,38 +59,63 @@ describe("every stage of the tower agrees", () => {
     ["global.0", "vision.global.0", "padded"],
     ["global.1", "vision.global.1", "padded"],
     ["features", "vision.features", "tokens"],
+    ["projected", "vision.projected", "tokens"],
   ] as const;
-  const staged = withPictures.filter(
-    ({ model, case: name }) =>
-      model === "tiny-a" && ["one-tile", "two-rows", "four-tiles"].includes(name),
+  const staged = withPictures
+    .filter(({ model }) => float32Models.includes(model))
+    .flatMap((golden) =>
+      profiles.map((profile) => ({
+        golden,
+        profile,
+        tensors: readGolden(golden.profiles[profile].file),
+      })),
+    )
+    .filter(({ tensors }) => tensors.has("vision.projected"));
+  const ways = staged.flatMap((one) =>
+    (["plain", "shared"] as const).map((way) => [one.golden.case, one.profile, way, one] as const),
   );
-  const ways = staged.flatMap((golden) =>
-    [false, true].map((isPlain) => [golden.case, isPlain ? "plain" : "shared", golden] as const),
-  );
-  test.each(ways)("%s, %s rows", async (_name, way, golden) => {
-    using open = await openTinyModel("tiny-a", "ref");
-    const tensors = readGolden(golden.profiles.ref.file);
-    const { tokensPerTile, numPadTokens } = open.model.config.vision;
-    const [tiles] = open.tiles(golden);
-    if (tiles === undefined) throw new Error("the case has no picture");
-    const names = stages.map(([ours]) => ours);
-    const probe = await readVision(open.model, tiles, names, way === "plain");
-    for (const [ours, theirs, layout] of stages) {
-      const actual = probe.get(ours) ?? new Float32Array();
-      const { data, shape } = goldenTensor(tensors, theirs);
-      const width = shape.at(-1) ?? 1;
-      const perSlot = data.length / 4;
-      const realPerSlot =
-        layout === "padded" ? (perSlot / (tokensPerTile + numPadTokens)) * tokensPerTile : perSlot;
-      for (let tile = 0; tile < tiles.numTiles; tile++) {
-        const rows = data.subarray(tile * perSlot, tile * perSlot + realPerSlot);
-        const ourRows = actual.subarray(tile * realPerSlot, (tile + 1) * realPerSlot);
-        expect([ours, tile, width, excess(ourRows, rows, tolerances.f32) <= 1]).toEqual([
-          ours,
-          tile,
-          width,
-          true,
-        ]);
+
+  test("stages are recorded in both profiles", () => {
+    expect(staged.map(({ golden, profile }) => `${golden.case} ${profile}`)).toEqual([
+      "one-tile ref",
+      "one-tile hf",
+      "two-rows ref",
+      "four-tiles ref",
+      "two-pictures ref",
+      "two-pictures hf",
+    ]);
+  });
+
+  test.each(ways)("%s, %s, %s rows", async (_name, profile, way, { golden, tensors }) => {
+    using open = await openTinyModel("tiny-a", profile);
+    const { tokensPerTile, numPadTokens, maxTiles } = open.model.config.vision;
+    const recorded = stages.filter(([, theirs]) => tensors.has(theirs));
+    const names = [...tensors.keys()].filter((name) => name.startsWith("vision."));
+    expect(recorded).toHaveLength(names.length);
+    for (const [picture, tiles] of open.tiles(golden).entries()) {
+      const ours = recorded.map(([name]) => name);
+      const probe = await readVision(open.model, tiles, ours, way === "plain");
+      // Where rows are shared, one unused slot stands for all.
+      const numSlots = way === "plain" ? maxTiles : Math.min(tiles.numTiles + 1, maxTiles);
+      for (const [name, theirs, layout] of recorded) {
+        const actual = probe.get(name) ?? new Float32Array();
+        const { data } = goldenTensor(tensors, theirs);
+        const perSlot = data.length / (golden.pictures.length * maxTiles);
+        const realPerSlot =
+          layout === "padded"
+            ? (perSlot / (tokensPerTile + numPadTokens)) * tokensPerTile
+            : perSlot;
+        for (let slot = 0; slot < maxTiles; slot++) {
+          const start = (picture * maxTiles + slot) * perSlot;
+          const rows = data.subarray(start, start + realPerSlot);
+          const ourSlot = Math.min(slot, numSlots - 1);
+          const ourRows = actual.subarray(ourSlot * realPerSlot, (ourSlot + 1) * realPerSlot);
+          expect([name, slot, excess(ourRows, rows, tolerances.f32) <= 1]).toEqual([
+            name,
+            slot,
+            true,
+          ]);
+        }
       }
     }
   });

@@ -31,6 +31,9 @@ export type RopeTables = {
 /**
  * Rotation per position of each channel pair, radians: `[headSize / 2]`, float32 at every step.
  *
+ * A number over a tensor is, in PyTorch, the number times the tensor's rounded reciprocal. One unit
+ * in the last place of a frequency is 1e-4 of a cosine at position 131,071, so that is kept.
+ *
  * With scaling, long wavelengths are stretched by `factor`, short ones kept, those between blended.
  *
  * @see Transformers `_compute_llama3_parameters` in `modeling_rope_utils.py`
@@ -49,12 +52,12 @@ export function inverseFrequencies({ headSize, theta, scaling }: RopeParameters)
 function stretch(frequency: number, scaling: NonNullable<RopeParameters["scaling"]>): number {
   const { fround } = Math;
   const { factor, lowFreqFactor, highFreqFactor, originalMaxPositions } = scaling;
-  const wavelength = fround(fround(2 * Math.PI) / frequency);
+  const wavelength = fround(fround(1 / frequency) * fround(2 * Math.PI));
   if (wavelength < originalMaxPositions / highFreqFactor) return frequency;
   const stretched = fround(frequency / factor);
   if (wavelength > originalMaxPositions / lowFreqFactor) return stretched;
   const blend = fround(
-    fround(fround(originalMaxPositions / wavelength) - lowFreqFactor) /
+    fround(fround(fround(1 / wavelength) * originalMaxPositions) - lowFreqFactor) /
       (highFreqFactor - lowFreqFactor),
   );
   return fround(fround(fround(fround(1 - blend) * frequency) / factor) + fround(blend * frequency));

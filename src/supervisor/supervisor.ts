@@ -156,6 +156,8 @@ export class Supervisor implements AsyncDisposable {
             if (slot.instance.state === "starting") slot.instance = { ...slot.instance, progress };
           },
           onLog: (line) => log.info({ modelUid: uid, line }, "worker-log"),
+          onUnexpectedEnd: (end) =>
+            log.warn({ modelUid: uid, ...end }, "worker ended unexpectedly"),
         },
       );
       slot.instance = { ...slot.instance, ...loaded, state: "ready" };

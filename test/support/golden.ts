@@ -22,6 +22,8 @@ export type GoldenCase = {
     readonly aspectRatioId: number;
     readonly tiles: number;
   }[];
+  /** Row r, picture m: how many tiles, from the first, the row may see; empty without pictures. */
+  readonly maskTiles: readonly (readonly number[])[];
   readonly turns?: readonly number[];
   readonly profiles: Readonly<Record<"ref" | "hf", GoldenProfile>>;
 };

@@ -1,7 +1,8 @@
-/** Runs the text model on a golden case: greedily with the cache, or once with every stage read. */
+/** Runs the text model on a golden case: greedily with the cache, or with its stages read. */
+import type { Graph } from "../../src/ggml/graph.ts";
 import type { Tensor } from "../../src/ggml/tensor.ts";
 import type { PictureStates } from "../../src/models/mllama/picture-states.ts";
-import { type TextPart, textForward } from "../../src/models/mllama/text-model.ts";
+import { type TextPart, type TextStage, textForward } from "../../src/models/mllama/text-model.ts";
 import type { GoldenCase } from "./golden.ts";
 import type { OpenModel } from "./tiny-model.ts";
 
@@ -30,14 +31,29 @@ function partOf(
   };
 }
 
+export type StageNumbers = {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
+  /** Which rows of the pass these are; `undefined`: all. */
+  readonly rows: readonly number[] | undefined;
+};
+
+type Pass = {
+  readonly logits: Float32Array;
+  readonly stages: ReadonlyMap<string, StageNumbers>;
+};
+
 async function run(
   open: OpenModel,
   part: TextPart,
-  onStage?: (name: string, rows: Tensor) => Tensor | undefined,
-): Promise<{ logits: Float32Array; stages: ReadonlyMap<string, Float32Array> }> {
+  wants: (stage: string) => boolean = () => false,
+): Promise<Pass> {
   const { backend, config, weights, switches, inverseFrequencies } = open.model;
   using graph = backend.newGraph({ kind: "text-probe", maxNodes: 4096 });
-  const kept: [string, Tensor][] = [];
+  const kept: { name: string; copy: Tensor; rows: readonly number[] | undefined }[] = [];
+  const keep: TextStage = (name, numbers, rows) => {
+    if (wants(name)) kept.push({ name, copy: copyNow(graph, numbers), rows });
+  };
   const logits = textForward(
     graph,
     config,
@@ -48,21 +64,26 @@ async function run(
       inverseFrequencies,
       maskedRows: switches.maskedRows,
     },
-    (name, rows) => {
-      if (onStage !== undefined) {
-        const copy = graph.scale(rows, 1);
-        // Computed here and now: a later layer writes into the same rows.
-        graph.require(copy);
-        kept.push([name, copy]);
-      }
-    },
+    keep,
   );
   if (logits === undefined) throw new Error("no logits");
-  const [last, ...stages] = await graph.compute([logits, ...kept.map(([, tensor]) => tensor)]);
+  const [last, ...stages] = await graph.compute([logits, ...kept.map(({ copy }) => copy)]);
   return {
     logits: last ?? new Float32Array(),
-    stages: new Map(kept.map(([name], index) => [name, stages[index] ?? new Float32Array()])),
+    stages: new Map(
+      kept.map(({ name, copy: { shape }, rows }, index) => [
+        name,
+        { data: stages[index] ?? new Float32Array(), shape, rows },
+      ]),
+    ),
   };
+}
+
+/** Computed here and now: a later layer writes into the same rows. */
+function copyNow(graph: Graph, numbers: Tensor): Tensor {
+  const copy = graph.scale(graph.contiguous(numbers), 1);
+  graph.require(copy);
+  return copy;
 }
 
 /** Generate as the reference did: the prompt (in two calls when `cut`), then token by token. */
@@ -93,8 +114,45 @@ export async function generateGreedily(
 export async function readText(
   open: OpenModel,
   prompt: Prompt,
-): Promise<ReadonlyMap<string, Float32Array>> {
+): Promise<ReadonlyMap<string, StageNumbers>> {
   const part = partOf(open, prompt, { ids: prompt.golden.promptIds, start: 0 });
-  const { stages } = await run(open, part, (_name, rows) => rows);
+  const { stages } = await run(open, part, () => true);
   return stages;
+}
+
+/** Logits and the norm before them of the last `numRows` prompt rows, each read by itself. */
+export async function readRows(
+  open: OpenModel,
+  prompt: Prompt,
+  numRows: number,
+): Promise<{ readonly logits: Float32Array[]; readonly norms: Float32Array[] }> {
+  const { promptIds } = prompt.golden;
+  const firstRow = promptIds.length - numRows;
+  if (firstRow > 0) {
+    await run(open, partOf(open, prompt, { ids: promptIds.slice(0, firstRow), start: 0 }));
+  }
+  const logits: Float32Array[] = [];
+  const norms: Float32Array[] = [];
+  for (const [index, id] of promptIds.slice(firstRow).entries()) {
+    const part = partOf(open, prompt, { ids: [id], start: firstRow + index });
+    const pass = await run(open, part, (stage) => stage === "norm");
+    logits.push(pass.logits);
+    norms.push(pass.stages.get("norm")?.data ?? new Float32Array());
+  }
+  return { logits, norms };
+}
+
+/** Keys and values that a picture gives a cross-attention layer, `[numStoredTokens, heads · size]`. */
+export async function readPictureStates(
+  { model: { backend } }: OpenModel,
+  states: PictureStates,
+  layerIndex: number,
+): Promise<{ readonly key: Float32Array; readonly value: Float32Array }> {
+  using graph = backend.newGraph({ kind: "picture-states", maxNodes: 16 });
+  const { key, value } = states.layer(layerIndex);
+  const [keys = new Float32Array(), values = new Float32Array()] = await graph.compute([
+    copyNow(graph, key),
+    copyNow(graph, value),
+  ]);
+  return { key: keys, value: values };
 }

@@ -8,6 +8,11 @@ export const tolerances = {
    * difference; both sides round differently, about 1e-5 after 40 layers of unit scale.
    */
   f32: { absolute: 2e-5, relative: 1e-5 },
+  /**
+   * Cosines and sines of equal float32 angles: one unit in the last place of a number below 1, which
+   * is also what was measured. We round a double; PyTorch's vector functions are within a unit.
+   */
+  cosine: { absolute: 2 ** -24, relative: 0 },
 } as const satisfies Record<string, Tolerance>;
 
 /**

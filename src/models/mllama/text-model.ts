@@ -14,9 +14,9 @@ import { gatedMlp } from "../../nn/gated-mlp.ts";
 import { rmsNorm } from "../../nn/rms-norm.ts";
 import { type RopeTables, rotate, rotationTables } from "../../nn/rope.ts";
 import type { MllamaConfig } from "./config.ts";
+import { type CrossSegment, crossRows } from "./cross-rows.ts";
 import type { CrossAttentionLayer, SelfAttentionLayer, TextWeights } from "./model-weights.ts";
 import type { KvLayer, PictureStates } from "./picture-states.ts";
-import { visibleRanges } from "./visible-pictures.ts";
 
 /** One sequence's part of a pass. */
 export type TextPart = {
@@ -39,8 +39,15 @@ export type TextInput = {
   readonly maskedRows: "zero" | "leak";
 };
 
-/** Which stages a caller may look at, for comparison with the reference. */
-export type TextStage = (name: string, rows: Tensor) => void;
+/**
+ * Which stages a caller may look at, for comparison with the reference.
+ *
+ * @param numbers those of the residual stream are `[numRows, hiddenSize]`; of `layer.i.q` and `.k`
+ *   `[numRows, heads, headSize]`; of `layer.i.attention` as they go into the output product; of
+ *   `layer.i.row_mask` `[numRows, 1]`
+ * @param rows which rows of the pass these are, when they are not all
+ */
+export type TextStage = (name: string, numbers: Tensor, rows?: readonly number[]) => void;
 
 /**
  * @returns `[number of parts that want logits, vocabSize]`; `undefined` when none does
@@ -60,10 +67,13 @@ export function textForward(
   let hidden = graph.getRows(weights.embedding, graph.input("i32", [tokenIds.length], tokenIds));
   onStage("embedding", hidden);
   weights.layers.forEach((layer, index) => {
+    const onInner: TextStage = (name, numbers, rows) =>
+      onStage(`layer.${index}.${name}`, numbers, rows);
     if (layer.type === "self") {
-      hidden = selfBlock(graph, config, { layer, kv: input.kvCache[index], plan: self }, hidden);
+      const kv = input.kvCache[index];
+      hidden = selfBlock(graph, config, { layer, kv, plan: self, onInner }, hidden);
     } else if (cross !== undefined) {
-      hidden = crossBlock(graph, config, { layer, index, plan: cross }, hidden);
+      hidden = crossBlock(graph, config, { layer, index, plan: cross, onInner }, hidden);
     }
     onStage(`layer.${index}`, hidden);
   });
@@ -170,7 +180,12 @@ function causalMask(graph: Graph, startPosition: number, numRows: number): Tenso
 function selfBlock(
   graph: Graph,
   config: TextConfig,
-  { layer, kv, plan }: { layer: SelfAttentionLayer; kv: KvLayer | undefined; plan: SelfPlan },
+  {
+    layer,
+    kv,
+    plan,
+    onInner,
+  }: { layer: SelfAttentionLayer; kv: KvLayer | undefined; plan: SelfPlan; onInner: TextStage },
   hidden: Tensor,
 ): Tensor {
   if (kv === undefined) throw new Error("a self-attention layer has no KV cache");
@@ -189,7 +204,10 @@ function selfBlock(
   ]);
   // Queries and keys turn together: half as many operators in every layer.
   const rotated = rotate(graph, graph.concat(query, key, 1), plan.rope);
+  const rotatedQuery = graph.slice(rotated, 1, 0, numHeads);
   const rotatedKey = graph.contiguous(graph.slice(rotated, 1, numHeads, numKvHeads));
+  onInner("q", rotatedQuery);
+  onInner("k", rotatedKey);
   const keyRows = graph.reshape(rotatedKey, [numRows, numKvHeads * headSize]);
   graph.require(graph.setRows(kv.key, keyRows, plan.writtenCells));
   graph.require(
@@ -199,10 +217,7 @@ function selfBlock(
   const attended = plan.parts
     .map((part) =>
       graph.attention({
-        query: graph.permute(
-          graph.slice(graph.slice(rotated, 1, 0, numHeads), 0, part.firstRow, part.numRows),
-          [1, 0, 2],
-        ),
+        query: graph.permute(graph.slice(rotatedQuery, 0, part.firstRow, part.numRows), [1, 0, 2]),
         key: keyHeads(graph, config, cachedRows(graph, kv.key, part)),
         value: keyHeads(graph, config, cachedRows(graph, kv.value, part)),
         mask: part.mask,
@@ -235,58 +250,25 @@ function keyHeads(graph: Graph, { numKvHeads, headSize }: TextConfig, rows: Tens
 
 type CrossPlan = {
   /** Rows that take part, or `undefined` when all do. */
-  readonly rows: { readonly read: Tensor; readonly write: Tensor } | undefined;
+  readonly rows:
+    | { readonly numbers: readonly number[]; readonly read: Tensor; readonly write: Tensor }
+    | undefined;
   readonly segments: readonly CrossSegment[];
   /** `[number of rows, 1]`, 0 where the feed-forward update is dropped; `undefined`: nowhere. */
   readonly mlpMask: Tensor | undefined;
 };
 
-/** Consecutive rows that see the same vision tokens. */
-type CrossSegment = {
-  readonly firstRow: number;
-  readonly numRows: number;
-  readonly pictures: readonly { readonly states: PictureStates; readonly numTokens: number }[];
-};
-
 /** `undefined` when no row takes part: then every cross-attention layer is skipped. */
 function planCrossAttention(graph: Graph, { parts, maskedRows }: TextInput): CrossPlan | undefined {
-  const rows: number[] = [];
-  const mlpFactors: number[] = [];
-  const segments: CrossSegment[] = [];
-  let firstRowOfPart = 0;
-  for (const part of parts) {
-    const { startPosition, tokenIds, pictures } = part;
-    const end = startPosition + tokenIds.length;
-    const ranges =
-      pictures.length === 0
-        ? []
-        : visibleRanges(part.imagePositions, { start: startPosition, end });
-    for (const range of ranges) {
-      const isMasked = range.pictures.length === 0;
-      if (isMasked && maskedRows === "zero") continue;
-      segments.push({
-        firstRow: rows.length,
-        numRows: range.end - range.start,
-        pictures: isMasked
-          ? pictures.map((states) => ({ states, numTokens: states.numStoredTokens }))
-          : range.pictures.flatMap((index) => {
-              const states = pictures[index];
-              return states === undefined ? [] : [{ states, numTokens: states.numVisibleTokens }];
-            }),
-      });
-      for (let position = range.start; position < range.end; position++) {
-        rows.push(firstRowOfPart + position - startPosition);
-        mlpFactors.push(isMasked ? 0 : 1);
-      }
-    }
-    firstRowOfPart += tokenIds.length;
-  }
+  const { rows, mlpFactors, segments } = crossRows(parts, maskedRows);
   if (rows.length === 0) return undefined;
+  const numRows = parts.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
   return {
     rows:
-      rows.length === firstRowOfPart
+      rows.length === numRows
         ? undefined
         : {
+            numbers: rows,
             read: graph.input("i32", [rows.length], Int32Array.from(rows)),
             write: graph.input("i64", [rows.length], BigInt64Array.from(rows, BigInt)),
           },
@@ -301,7 +283,12 @@ function planCrossAttention(graph: Graph, { parts, maskedRows }: TextInput): Cro
 function crossBlock(
   graph: Graph,
   config: TextConfig,
-  { layer, index, plan }: { layer: CrossAttentionLayer; index: number; plan: CrossPlan },
+  {
+    layer,
+    index,
+    plan,
+    onInner,
+  }: { layer: CrossAttentionLayer; index: number; plan: CrossPlan; onInner: TextStage },
   allRows: Tensor,
 ): Tensor {
   const { numHeads, headSize, rmsNormEpsilon: epsilon } = config;
@@ -315,6 +302,7 @@ function crossBlock(
     headSize,
   ]);
   const query = rmsNorm(graph, { hidden: heads, weight: layer.queryNorm, epsilon });
+  onInner("q", query, plan.rows?.numbers);
   const attended = plan.segments
     .map((segment) => {
       const { key, value } = visionRows(graph, segment, index);
@@ -327,10 +315,10 @@ function crossBlock(
       });
     })
     .reduce((joined, part) => graph.concat(joined, part, 0));
-  const mixed = graph.matmul(
-    layer.attention.output,
-    graph.reshape(attended, [numRows, numHeads * headSize]),
-  );
+  const attendedRows = graph.reshape(attended, [numRows, numHeads * headSize]);
+  onInner("attention", attendedRows, plan.rows?.numbers);
+  if (plan.mlpMask !== undefined) onInner("row_mask", plan.mlpMask, plan.rows?.numbers);
+  const mixed = graph.matmul(layer.attention.output, attendedRows);
   const afterAttention = graph.add(hidden, graph.scale(mixed, layer.attentionGate));
 
   const inner = rmsNorm(graph, { hidden: afterAttention, weight: layer.mlpNorm, epsilon });
