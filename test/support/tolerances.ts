@@ -44,6 +44,21 @@ export function distance(
   };
 }
 
+/**
+ * `excess` with both sides divided by the expected ones' root mean square. The limits were found for
+ * stages of unit scale, as random weights give; a trained model's residual stream is tens of times
+ * larger, and so is its rounding.
+ */
+export function excessAtUnitScale(
+  actual: Float32Array,
+  expected: Float32Array,
+  tolerance: Tolerance,
+): number {
+  const scale = Math.sqrt(expected.reduce((sum, x) => sum + x * x, 0) / expected.length);
+  const divided = (values: Float32Array): Float32Array => values.map((x) => x / scale);
+  return excess(divided(actual), divided(expected), tolerance);
+}
+
 function requireEqualLengths(actual: Float32Array, expected: Float32Array): void {
   if (actual.length !== expected.length) {
     throw new Error(`${actual.length} numbers are compared with ${expected.length}`);
