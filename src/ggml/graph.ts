@@ -435,11 +435,16 @@ export class Graph implements Disposable, TensorOwner {
     symbol: keyof GgmlLibrary["base"],
     ...args: readonly (Tensor | number | undefined)[]
   ): Pointer {
-    const operands = args.map((arg, index) => {
-      if (!(arg instanceof Tensor)) return arg ?? null;
+    const operands: (Pointer | number | null)[] = [];
+    for (let index = 0; index < args.length; index++) {
+      const arg = args[index];
+      if (!(arg instanceof Tensor)) {
+        operands.push(arg ?? null);
+        continue;
+      }
       if (symbol !== "ggml_mul_mat" || index > 0) requireReadable(symbol, arg);
-      return this.#use(arg);
-    });
+      operands.push(this.#use(arg));
+    }
     this.#countTensor();
     const pointer = this.#library.base[symbol](this.#context, ...operands);
     if (pointer === null) throw new Error(`${symbol} failed`);
