@@ -1,6 +1,6 @@
 import type { IConfiguration, IForbiddenRuleType } from "dependency-cruiser";
 
-const everything = ["server", "supervisor", "pipeline", "cluster", "registry", "hub", "engines"];
+const everything = ["server", "supervisor", "pipeline", "media", "cluster", "registry", "hub", "engines"];
 
 /**
  * Each folder of `src/` lists the folders it may import; this table is the architecture.
@@ -13,7 +13,7 @@ const mayImport: Record<string, readonly string[]> = {
   "platform.ts": [...everything, "config", "process", "base"],
   server: ["supervisor", "registry", "engines", "generation", "image", "config", "base"],
   supervisor: ["engines", "pipeline", "cluster", "registry", "hub", "generation", "config", "base"],
-  pipeline: ["tokenizer", "image", "engines", "generation", "base"],
+  pipeline: ["tokenizer", "image", "media", "engines", "generation", "base"],
   cluster: ["engines", "process", "generation", "config", "base"],
   registry: ["base"],
   hub: ["base"],
@@ -24,6 +24,7 @@ const mayImport: Record<string, readonly string[]> = {
   tokenizer: ["generation", "base"],
   formats: ["base"],
   image: ["base"],
+  media: ["base"],
   process: ["base"],
   generation: ["base"],
   config: ["base"],

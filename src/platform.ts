@@ -5,6 +5,7 @@ import type { Logger } from "./base/logger.ts";
 import { demoCheckpoint, packageVersion } from "./config/package.ts";
 import { urlHost } from "./config/settings.ts";
 import { findEngine } from "./engines/catalog.ts";
+import { type MediaPolicy, mediaFetcher } from "./media/media-fetcher.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { buildApp } from "./server/app.ts";
 import type { App } from "./server/http.ts";
@@ -13,9 +14,13 @@ import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/s
 
 export type PlatformOptions = {
   readonly log: Logger;
+  /** Which addresses pictures may be read from; public hosts alone when absent. */
+  readonly media?: MediaPolicy;
   /** Parts to use in place of the real ones. */
   readonly parts?: Partial<SupervisorParts>;
 };
+
+const defaultMedia: MediaPolicy = { fetchRemote: true, root: undefined };
 
 /** Everything that runs in this process. Disposing it ends the servers and frees the models at once. */
 export class Platform implements AsyncDisposable {
@@ -24,11 +29,12 @@ export class Platform implements AsyncDisposable {
   readonly #log: Logger;
   readonly #apps: App[] = [];
 
-  constructor({ log, parts }: PlatformOptions) {
+  constructor({ log, media = defaultMedia, parts }: PlatformOptions) {
+    const fetchMedia = mediaFetcher(media);
     this.#log = log;
     this.supervisor = new Supervisor({
       findEngine,
-      openPipeline: (directory) => Pipeline.open(directory),
+      openPipeline: (directory) => Pipeline.open(directory, { fetchMedia }),
       demoDirectory: demoCheckpoint(),
       log,
       ...parts,

@@ -1,4 +1,5 @@
 /** Picks the instance that answers a request, and holds it while the answer lasts. */
+import type { ModelProfile } from "../engines/engine.ts";
 import type { GenerateEvent } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
 import type { DefaultSampling } from "./default-sampling.ts";
@@ -19,6 +20,31 @@ export class Router {
   defaultsOf(uid: string): DefaultSampling {
     using lease = this.#supervisor.lease(uid);
     return lease.instance.defaultSampling;
+  }
+
+  /**
+   * Whose semantics the model was launched with.
+   *
+   * @throws PlatformError `model_not_found`, `model_not_ready`
+   */
+  profileOf(uid: string): ModelProfile {
+    using lease = this.#supervisor.lease(uid);
+    return lease.instance.profile;
+  }
+
+  /**
+   * Count the tokens of a prompt as the model would be given it; pictures are not read.
+   *
+   * @throws PlatformError `model_not_found`, `model_not_ready`, and what the pipeline says
+   */
+  async countTokens(
+    uid: string,
+    prompt: GenerateRequest["prompt"],
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<number> {
+    using lease = this.#supervisor.lease(uid);
+    const { engine, pipeline } = lease.instance;
+    return await pipeline.countTokens(engine, prompt, { signal });
   }
 
   /**

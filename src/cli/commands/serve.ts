@@ -4,7 +4,13 @@ import { readSettings, type SettingFlags } from "../../config/settings.ts";
 import { Platform } from "../../platform.ts";
 import { toLaunchable } from "../find-model.ts";
 import { launchAndWait } from "../local-source.ts";
-import { addListenOptions, addLoadOptions, addLogOption, type LoadFlags } from "../options.ts";
+import {
+  addListenOptions,
+  addLoadOptions,
+  addLogOption,
+  addMediaOptions,
+  type LoadFlags,
+} from "../options.ts";
 import { aborted, listenForInterrupt } from "../signals.ts";
 import { note, type Terminal } from "../terminal.ts";
 
@@ -20,7 +26,7 @@ export function serve(program: Command, terminal: Terminal): void {
     .action((models: string[], flags: SettingFlags & LoadFlags) =>
       runServe(models, flags, terminal),
     );
-  addLogOption(addLoadOptions(addListenOptions(command)));
+  addLogOption(addMediaOptions(addLoadOptions(addListenOptions(command))));
 }
 
 async function runServe(
@@ -32,7 +38,10 @@ async function runServe(
   using interrupt = listenForInterrupt(() =>
     note(terminal, "Stopping: answers under way get 30 seconds. Ctrl-C again ends them at once."),
   );
-  const platform = new Platform({ log: createLogger(settings.logLevel) });
+  const platform = new Platform({
+    log: createLogger(settings.logLevel),
+    media: { fetchRemote: settings.fetchMedia, root: settings.mediaRoot },
+  });
   try {
     const url = await platform.listen(settings);
     note(terminal, `Serving at ${url}/v1. Stop with Ctrl-C.`);
