@@ -56,6 +56,8 @@ test.each([
   const work = readFileUrl(path(), { root, maxBytes });
   await expect(work).rejects.toMatchObject({
     code: "url_not_allowed",
-    message: expect.stringMatching(/^The file: address of a picture names no file that may be read/),
+    message: expect.stringMatching(
+      /^The file: address of a picture names no file that may be read/,
+    ),
   });
 });

@@ -1,5 +1,10 @@
 import type { LookupAddress } from "node:dns";
-import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type RequestListener,
+  type Server,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
@@ -137,6 +142,7 @@ describe("refused before a packet is sent, in one sentence", () => {
     "http://",
     "http://[::1%25eth0]/",
     "http://１２７.0.0.1/",
+    `http://pictures.example.com/${"x".repeat(8 * 1024)}`,
   ])("%s", async (url) => {
     expect(await refusal(fetcher()(url, { signal }))).toEqual(notAllowed);
     expect([asked, connectedTo]).toEqual([[], []]);

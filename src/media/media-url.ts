@@ -26,11 +26,14 @@ const privateSuffixes: readonly string[] = [
   "invalid",
 ];
 
+/** Characters; what servers take at most. */
+const maxLength = 8 * 1024;
+
 /**
  * @throws PlatformError `unsupported_url_scheme`, `url_not_allowed`
  */
 export function parseHttpUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const url = text.length <= maxLength && URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) throw urlNotAllowed();
   if (url.protocol !== "http:" && url.protocol !== "https:") throw unsupportedScheme(url.protocol);
   // A port that is the scheme's own is empty once parsed.

@@ -103,10 +103,7 @@ function mergeAdjacentTurns(turns: Turns): Turns {
     const needsBreak = [last, turn].every(({ content }) => content.some(isText));
     merged[merged.length - 1] = {
       role: turn.role,
-      content: [
-        ...last.content,
-        ...(needsBreak ? withBreakInFront(turn.content) : turn.content),
-      ],
+      content: [...last.content, ...(needsBreak ? withBreakInFront(turn.content) : turn.content)],
     };
   }
   return merged.length === turns.length ? turns : merged;
@@ -126,10 +123,7 @@ function hoistPictures(turns: Turns): Turns {
       ? turn
       : {
           ...turn,
-          content: [
-            ...turn.content.filter(isPicture),
-            ...turn.content.filter(isText),
-          ],
+          content: [...turn.content.filter(isPicture), ...turn.content.filter(isText)],
         },
   );
 }

@@ -2,7 +2,12 @@
 import type { TokenId } from "../base/ids.ts";
 import type { EngineModelInfo } from "../engines/engine.ts";
 import type { EngineEvent } from "../generation/engine-prompt.ts";
-import type { FinishReason, GeneratedToken, GenerateEvent, PromptReport } from "../generation/event.ts";
+import type {
+  FinishReason,
+  GeneratedToken,
+  GenerateEvent,
+  PromptReport,
+} from "../generation/event.ts";
 import { Detokenizer } from "../tokenizer/detokenize.ts";
 import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { StopStrings } from "./stop-strings.ts";

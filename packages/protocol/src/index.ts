@@ -4,4 +4,5 @@ export * from "./completions.ts";
 export * from "./error.ts";
 export * from "./limits.ts";
 export * from "./models.ts";
+export * from "./pictures.ts";
 export * from "./receipt.ts";
