@@ -9,6 +9,7 @@ import { type MediaPolicy, mediaFetcher } from "./media/media-fetcher.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { buildApp } from "./server/app.ts";
 import type { App } from "./server/http.ts";
+import { RestingModels } from "./supervisor/resting-models.ts";
 import { Router } from "./supervisor/router.ts";
 import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/supervisor.ts";
 
@@ -27,6 +28,7 @@ export class Platform implements AsyncDisposable {
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly #log: Logger;
+  readonly resting: RestingModels;
   readonly #apps: App[] = [];
 
   constructor({ log, media = defaultMedia, parts }: PlatformOptions) {
@@ -40,6 +42,7 @@ export class Platform implements AsyncDisposable {
       ...parts,
     });
     this.router = new Router(this.supervisor);
+    this.resting = new RestingModels(this.supervisor);
   }
 
   /**
@@ -48,10 +51,21 @@ export class Platform implements AsyncDisposable {
    * @returns the server's address, such as `http://127.0.0.1:9997`
    * @throws PlatformError `address_in_use`, `forbidden`
    */
-  async listen({ host, port }: { readonly host: string; readonly port: number }): Promise<string> {
+  async listen({
+    host,
+    port,
+    isOllamaPort = false,
+  }: {
+    readonly host: string;
+    readonly port: number;
+    readonly isOllamaPort?: boolean;
+  }): Promise<string> {
     const app = buildApp({
+      ownNames: [urlHost(host)],
+      isOllamaPort,
       supervisor: this.supervisor,
       router: this.router,
+      resting: this.resting,
       log: this.#log,
       version: packageVersion(),
     });
@@ -67,6 +81,7 @@ export class Platform implements AsyncDisposable {
 
   /** Refuse new work, let the answers under way end for `drainMs`, then free everything. */
   async close({ drainMs = defaultDrainMs } = {}): Promise<void> {
+    this.resting[Symbol.dispose]();
     await this.supervisor.close({ drainMs });
     await Promise.all(this.#apps.splice(0).map((app) => app.close()));
   }

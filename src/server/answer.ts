@@ -5,13 +5,19 @@ import { PlatformError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { FinishReason, GeneratedToken, GenerateEvent, Usage } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
+import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { Router } from "../supervisor/router.ts";
 import { abortedByClient } from "./abort.ts";
 import { Receipt, withReceipt } from "./receipt.ts";
 import { settle } from "./settle.ts";
 
 /** What a generating route needs. */
-export type GeneratingServices = { readonly router: Router; readonly log: Logger };
+export type GeneratingServices = {
+  readonly router: Router;
+  /** Models that come back when they are named. */
+  readonly resting: RestingModels;
+  readonly log: Logger;
+};
 
 /** How a whole answer ends; one that was cut is thrown. */
 export type WholeFinishReason = Exclude<FinishReason, "cancelled">;
@@ -48,7 +54,7 @@ export function startAnswer(
   { router }: GeneratingServices,
 ): StartedAnswer {
   const { model, request, ignoredFields } = question;
-  const receipt = new Receipt({ profile: router.profileOf(model), ignoredFields });
+  const receipt = new Receipt({ profile: router.about(model).profile, ignoredFields });
   const signal = abortedByClient(reply);
   const events = withReceipt(router.generate(model, request, { signal }), receipt, reply);
   return { events, receipt, signal };

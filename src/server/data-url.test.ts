@@ -81,7 +81,7 @@ describe("a picture as text", () => {
 describe("a picture as a list of numbers", () => {
   test("is its bytes", () => {
     expect(imageFromBytes([137, 80, 0, 255], "images[0]")).toEqual({
-      bytes: Uint8Array.of(137, 80, 0, 255),
+      bytes: Buffer.of(137, 80, 0, 255),
     });
   });
 

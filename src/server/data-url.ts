@@ -52,7 +52,7 @@ export function imageFromBytes(bytes: readonly unknown[], param: string): Encode
   if (!bytes.every(isByte)) {
     throw refuse(param, "is a list, but not one of bytes. Send numbers from 0 to 255, or base64.");
   }
-  return { bytes: Uint8Array.from(bytes) };
+  return { bytes: Buffer.from(bytes) };
 }
 
 export function isByte(value: unknown): value is number {

@@ -5,6 +5,16 @@ import type { GenerateRequest } from "../generation/request.ts";
 import type { DefaultSampling } from "./default-sampling.ts";
 import type { Supervisor } from "./supervisor.ts";
 
+export type ModelFacts = {
+  /** Whose semantics it was launched with. */
+  readonly profile: ModelProfile;
+  readonly defaultSampling: DefaultSampling;
+  /** Tokens of prompt and answer together. */
+  readonly contextLength: number;
+  /** Without one it continues text and does not chat. */
+  readonly hasChatTemplate: boolean;
+};
+
 export class Router {
   readonly #supervisor: Supervisor;
 
@@ -23,13 +33,19 @@ export class Router {
   }
 
   /**
-   * Whose semantics the model was launched with.
+   * What a dialect needs to know of a model before it asks.
    *
    * @throws PlatformError `model_not_found`, `model_not_ready`
    */
-  profileOf(uid: string): ModelProfile {
+  about(uid: string): ModelFacts {
     using lease = this.#supervisor.lease(uid);
-    return lease.instance.profile;
+    const { profile, defaultSampling, engine, pipeline } = lease.instance;
+    return {
+      profile,
+      defaultSampling,
+      contextLength: engine.model.contextLength,
+      hasChatTemplate: pipeline.tokenizer.hasChatTemplate,
+    };
   }
 
   /**

@@ -4,5 +4,6 @@ export * from "./completions.ts";
 export * from "./error.ts";
 export * from "./limits.ts";
 export * from "./models.ts";
+export * from "./ollama.ts";
 export * from "./pictures.ts";
 export * from "./receipt.ts";

@@ -14,24 +14,28 @@ import {
 import { aborted, listenForInterrupt } from "../signals.ts";
 import { note, type Terminal } from "../terminal.ts";
 
+type ServeFlags = SettingFlags & LoadFlags & { readonly ollama?: boolean };
+
+/** Where Ollama's clients look when nobody tells them otherwise. */
+const ollamaPort = 11_434;
+
 export function serve(program: Command, terminal: Terminal): void {
   const command = program
     .command("serve")
     .description("Start a server, and launch the given models on it.")
     .argument("[directories...]", "checkpoint directories in Hugging Face layout, or demo")
+    .option("--ollama", "listen on port 11434 too, where Ollama's clients look")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ atalaya serve ./Llama-3.2-11B-Vision-Instruct\n  $ atalaya serve demo --port 8000",
+      "\nExamples:\n  $ atalaya serve ./Llama-3.2-11B-Vision-Instruct\n  $ atalaya serve demo --port 8000\n  $ atalaya serve --ollama ./Llama-3.2-11B-Vision-Instruct",
     )
-    .action((models: string[], flags: SettingFlags & LoadFlags) =>
-      runServe(models, flags, terminal),
-    );
+    .action((models: string[], flags: ServeFlags) => runServe(models, flags, terminal));
   addLogOption(addMediaOptions(addLoadOptions(addListenOptions(command))));
 }
 
 async function runServe(
   models: readonly string[],
-  flags: SettingFlags & LoadFlags,
+  flags: ServeFlags,
   terminal: Terminal,
 ): Promise<void> {
   const settings = readSettings(flags, terminal.env);
@@ -45,6 +49,11 @@ async function runServe(
   try {
     const url = await platform.listen(settings);
     note(terminal, `Serving at ${url}/v1. Stop with Ctrl-C.`);
+    if (flags.ollama === true) {
+      const { host } = settings;
+      const second = await platform.listen({ host, port: ollamaPort, isOllamaPort: true });
+      note(terminal, `Serving Ollama's clients at ${second} too.`);
+    }
     for (const model of models) {
       const startedAt = performance.now();
       const options = { model: toLaunchable(model, terminal.cwd), uid: undefined, flags };

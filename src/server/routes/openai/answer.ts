@@ -1,4 +1,4 @@
-/** What both OpenAI dialects say the same way: the head of an answer, its usage, its log-probabilities. */
+/** What both OpenAI dialects say the same way: the head of an answer, its usage. */
 import type { Usage as WireUsage } from "@atalaya/protocol";
 import type { Usage } from "../../../generation/event.ts";
 
@@ -17,16 +17,4 @@ export function toUsage({ promptTokens, completionTokens, imageTokens }: Usage):
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: 0, image_tokens: imageTokens },
   };
-}
-
-/** JSON has no infinities; OpenAI writes this for "never". */
-const neverLogprob = -9999;
-
-export function toLogprob(logprob: number | undefined): number {
-  return logprob === undefined ? neverLogprob : Math.max(logprob, neverLogprob);
-}
-
-/** A token as text; bytes that are only part of a character show as �. */
-export function tokenText(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
 }

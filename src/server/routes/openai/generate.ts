@@ -66,6 +66,7 @@ export async function answer<Body extends GeneratingBody>(
   ignoredFields.push(...dialect.ignoredInside(body));
 
   const { model } = body;
+  await services.resting.wake(model);
   const request = dialect.toRequest(body, services.router.defaultsOf(model));
   const head = {
     id: `${dialect.idPrefix}${randomUUID()}`,

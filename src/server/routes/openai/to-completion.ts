@@ -3,7 +3,8 @@ import type { Completion, CompletionLogprobs } from "@atalaya/protocol";
 import type { GeneratedToken, GenerateEvent } from "../../../generation/event.ts";
 import type { GenerateRequest } from "../../../generation/request.ts";
 import { type Answer, wholeFinishReason } from "../../answer.ts";
-import { type AnswerHead, tokenText, toLogprob, toUsage } from "./answer.ts";
+import { tokenText, toLogprob } from "../../token-text.ts";
+import { type AnswerHead, toUsage } from "./answer.ts";
 import type { ChunkOptions } from "./generate.ts";
 
 export function toCompletion(
