@@ -14,6 +14,7 @@ import type { App } from "./http.ts";
 import { HttpRefusal } from "./http-refusal.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { httpLimits } from "./limits.ts";
+import { anthropic } from "./routes/anthropic/messages.ts";
 import { sendOllamaError } from "./routes/ollama/errors.ts";
 import { ollama } from "./routes/ollama/ollama.ts";
 import { chatCompletions } from "./routes/openai/chat-completions.ts";
@@ -75,6 +76,7 @@ export function buildApp(services: AppServices): App {
   });
   chatCompletions(app, { router, resting, log });
   completions(app, { router, resting, log });
+  anthropic(app, services);
   ollama(app, services);
   if (services.isOllamaPort === true) app.get("/", () => "Ollama is running (Atalaya)");
   models(app, supervisor);

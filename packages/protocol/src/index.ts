@@ -1,4 +1,5 @@
 /** The words on the wire between a server and its clients. The contract between engines is `./engine`. */
+export * from "./anthropic.ts";
 export * from "./chat.ts";
 export * from "./completions.ts";
 export * from "./error.ts";
