@@ -1,6 +1,15 @@
 import type { IConfiguration, IForbiddenRuleType } from "dependency-cruiser";
 
-const everything = ["server", "supervisor", "pipeline", "media", "cluster", "registry", "hub", "engines"];
+const everything = [
+  "server",
+  "supervisor",
+  "pipeline",
+  "media",
+  "cluster",
+  "registry",
+  "hub",
+  "engines",
+];
 
 /**
  * Each folder of `src/` lists the folders it may import; this table is the architecture.

@@ -56,7 +56,7 @@ export function urlNotAllowed(): PlatformError {
   );
 }
 
-export function unsupportedScheme(protocol: string): PlatformError {
+function unsupportedScheme(protocol: string): PlatformError {
   return new PlatformError(
     "unsupported_url_scheme",
     `The address of a picture begins with "${protocol.slice(0, 20)}"; use https:, http: or a data: URL.`,

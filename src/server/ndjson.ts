@@ -1,4 +1,5 @@
 /** Async iterable → `application/x-ndjson`: one JSON object a line. */
+import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import { httpLimits } from "./limits.ts";
@@ -14,7 +15,7 @@ export function sendLines(
   values: AsyncIterable<object>,
   toLine: (error: unknown) => object,
 ): FastifyReply {
-  loseStalledReader(reply);
+  loseStalledReader(reply.raw);
   return reply
     .type("application/x-ndjson")
     .header("cache-control", "no-cache, no-transform")
@@ -23,7 +24,7 @@ export function sendLines(
 }
 
 /** @yields one line each */
-export async function* lines(
+async function* lines(
   values: AsyncIterable<object>,
   toLine: (error: unknown) => object,
 ): AsyncGenerator<string, void> {
@@ -35,9 +36,9 @@ export async function* lines(
 }
 
 /** There is no heartbeat in this form, so silence alone is no sign: only bytes that nobody takes are. */
-function loseStalledReader({ raw }: FastifyReply): void {
+function loseStalledReader(raw: ServerResponse): void {
   raw.setTimeout(httpLimits.noProgressMs, () => {
     if (raw.writableLength > 0) raw.destroy();
-    else loseStalledReader({ raw } as FastifyReply);
+    else loseStalledReader(raw);
   });
 }

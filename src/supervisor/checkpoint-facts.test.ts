@@ -29,3 +29,9 @@ test("a changed file changes the fingerprint, and a config that says nothing is 
   expect(after.fingerprint).not.toBe(before.fingerprint);
   expect(after).toMatchObject({ dtype: undefined, numWeights: undefined });
 });
+
+test("files that are gone are told in a sentence", async () => {
+  await expect(readCheckpointFacts(join(directory, "gone"))).rejects.toMatchObject({
+    code: "corrupt_model_file",
+  });
+});

@@ -1,8 +1,10 @@
 /** What a checkpoint directory tells about itself without being loaded. */
 import { createHash } from "node:crypto";
+import type { Stats } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { PlatformError } from "../base/errors.ts";
 
 export type CheckpointFacts = {
   /** Of all its files. */
@@ -23,11 +25,15 @@ const maxConfigBytes = 4 * 1024 * 1024;
 
 const Config = z.looseObject({ dtype: z.string().nullish(), torch_dtype: z.string().nullish() });
 
+/** @throws PlatformError `corrupt_model_file` when the files cannot be read any more */
 export async function readCheckpointFacts(directory: string): Promise<CheckpointFacts> {
-  const names = (await readdir(directory)).toSorted();
-  const files = await Promise.all(
-    names.map(async (name) => ({ name, info: await stat(join(directory, name)) })),
-  );
+  const files = await listFiles(directory).catch((error: unknown) => {
+    throw new PlatformError(
+      "corrupt_model_file",
+      `The files of ${directory} cannot be read any more. Put them back, or terminate the model.`,
+      { cause: error },
+    );
+  });
   const sizeOf = (isCounted: (name: string) => boolean): number =>
     files.reduce((sum, { name, info }) => sum + (isCounted(name) ? info.size : 0), 0);
   const hash = createHash("sha256");
@@ -42,6 +48,13 @@ export async function readCheckpointFacts(directory: string): Promise<Checkpoint
     dtype,
     numWeights: perWeight === undefined ? undefined : Math.round(weightBytes / perWeight),
   };
+}
+
+async function listFiles(directory: string): Promise<{ name: string; info: Stats }[]> {
+  const names = (await readdir(directory)).toSorted();
+  return await Promise.all(
+    names.map(async (name) => ({ name, info: await stat(join(directory, name)) })),
+  );
 }
 
 async function readDtype(path: string): Promise<string | undefined> {

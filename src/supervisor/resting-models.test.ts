@@ -89,6 +89,9 @@ test("what is launched again by somebody else rests no longer", async () => {
 test("an alias is one more name of a model, for as long as it is not taken back", async () => {
   supervisor.addAlias("nick", "mine");
   expect(supervisor.get("nick:latest").uid).toBe("mine");
+  await resting.rest("mine");
+  await resting.wake("nick");
+  expect(supervisor.get("nick").state).toBe("ready");
   expect(supervisor.removeAlias("nick")).toBe(true);
   expect(() => supervisor.get("nick")).toThrow(/No model is called "nick"/);
 });

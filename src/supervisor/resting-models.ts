@@ -40,6 +40,11 @@ export class RestingModels implements Disposable {
     return [...this.#resting.values()];
   }
 
+  /** @param name as for a running model */
+  find(name: string): RestingModel | undefined {
+    return findByName(this.#supervisor.nameBehind(name), this.list());
+  }
+
   /**
    * If a resting model has this name, load it and wait until it is ready.
    *
@@ -52,7 +57,7 @@ export class RestingModels implements Disposable {
       if (falling === undefined) return;
       await falling;
     }
-    const model = findByName(name, this.list());
+    const model = this.find(name);
     if (model === undefined) return;
     let waking = this.#waking.get(model.uid);
     if (waking === undefined) {

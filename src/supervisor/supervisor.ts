@@ -118,8 +118,12 @@ export class Supervisor implements AsyncDisposable {
 
   /** As `get`, for whoever can do without. */
   find(name: string): ModelInstance | undefined {
-    const target = this.#aliases.get(name.replace(/:latest$/, "")) ?? name;
-    return findByName(target, this.list());
+    return findByName(this.nameBehind(name), this.list());
+  }
+
+  /** The uid that an alias stands for, whether it runs or not; another name as it is. */
+  nameBehind(name: string): string {
+    return this.#aliases.get(name.replace(/:latest$/, "")) ?? name;
   }
 
   /** @throws PlatformError `model_not_found` */

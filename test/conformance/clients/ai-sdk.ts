@@ -53,7 +53,7 @@ function aiSdk(
       });
       try {
         yield* textStream;
-        if (failure !== undefined) throw failure;
+        if (failure instanceof Error) throw failure;
       } finally {
         controller.abort();
       }

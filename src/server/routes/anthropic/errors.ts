@@ -18,10 +18,10 @@ const typeOfStatus: Readonly<Record<number, ErrorType>> = {
 
 /** What a route of this dialect answers when it throws. */
 export function anthropicErrors(log: Logger) {
-  return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  return (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const httpError = toHttpError(error, log);
     if (httpError.retryAfter !== undefined) reply.header("retry-after", httpError.retryAfter);
-    return reply
+    void reply
       .code(httpError.status)
       .header("request-id", requestId(request))
       .type("application/json; charset=utf-8")

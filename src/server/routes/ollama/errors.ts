@@ -12,8 +12,9 @@ export function toOllamaError(error: unknown, log: Logger): OllamaError {
 
 /** What a route of this dialect answers when it throws. */
 export function ollamaErrors(log: Logger) {
-  return (error: unknown, _request: FastifyRequest, reply: FastifyReply): FastifyReply =>
-    sendOllamaError(reply, error, log);
+  return (error: unknown, _request: FastifyRequest, reply: FastifyReply): void => {
+    void sendOllamaError(reply, error, log);
+  };
 }
 
 export function sendOllamaError(reply: FastifyReply, error: unknown, log: Logger): FastifyReply {

@@ -99,7 +99,9 @@ async function answer<Body extends GeneratingBody>(
     clock: new AnswerClock(),
   };
   if (!kind.isQuestion(body) && keepAlive === 0) {
-    await services.resting.rest(services.supervisor.get(model).uid);
+    if (services.resting.find(model) === undefined) {
+      await services.resting.rest(services.supervisor.get(model).uid);
+    }
     return withoutAnswer(head, "unload");
   }
   const uid = await load(model, services);

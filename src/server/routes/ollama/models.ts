@@ -5,11 +5,10 @@
  * There is no store of blobs behind them: a model is a checkpoint directory that was launched. What
  * follows from that is refused with a sentence.
  */
-import { OllamaCopyRequest, OllamaNameRequest } from "@atalaya/protocol";
+import { OllamaCopyRequest, type OllamaModel, OllamaNameRequest } from "@atalaya/protocol";
 import { PlatformError } from "../../../base/errors.ts";
 import { readCheckpointFacts } from "../../../supervisor/checkpoint-facts.ts";
 import type { ModelInstance } from "../../../supervisor/instance.ts";
-import { findByName } from "../../../supervisor/model-names.ts";
 import type { App } from "../../http.ts";
 import { sendLines } from "../../ndjson.ts";
 import { parse } from "../../parse.ts";
@@ -35,7 +34,7 @@ export function listAndManage(app: App, services: OllamaServices): void {
       return model === undefined ? [] : [{ ...model, uid: alias }];
     });
     return {
-      models: await Promise.all(
+      models: await readable(
         [...present, ...aliased].map(async ({ uid, directory }) =>
           toOllamaModel(withTag(uid), await readCheckpointFacts(directory)),
         ),
@@ -44,7 +43,7 @@ export function listAndManage(app: App, services: OllamaServices): void {
   });
 
   app.get("/api/ps", options, async () => ({
-    models: await Promise.all(
+    models: await readable(
       supervisor.list().flatMap((instance) =>
         instance.state === "ready"
           ? [
@@ -103,6 +102,12 @@ export function listAndManage(app: App, services: OllamaServices): void {
   });
 }
 
+/** Those whose files can still be read. */
+async function readable(models: readonly Promise<OllamaModel>[]): Promise<OllamaModel[]> {
+  const settled = await Promise.allSettled(models);
+  return settled.flatMap((model) => (model.status === "fulfilled" ? [model.value] : []));
+}
+
 /** Running ones first, in the order of their launch. */
 function presentModels({ supervisor, resting }: OllamaServices): readonly PresentModel[] {
   const running = supervisor.list().filter(isUsable);
@@ -118,7 +123,7 @@ function present(name: string, services: OllamaServices): PresentModel {
   const { supervisor, resting } = services;
   const running = supervisor.find(name);
   if (running !== undefined && isUsable(running)) return running;
-  return findByName(name, resting.list()) ?? supervisor.get(name);
+  return resting.find(name) ?? supervisor.get(name);
 }
 
 /**
@@ -128,7 +133,7 @@ function present(name: string, services: OllamaServices): PresentModel {
  */
 async function makePresent(name: string, services: OllamaServices): Promise<void> {
   const { supervisor, resting } = services;
-  if (supervisor.find(name) !== undefined || findByName(name, resting.list()) !== undefined) return;
+  if (supervisor.find(name) !== undefined || resting.find(name) !== undefined) return;
   if (!/^demo(:latest)?$/.test(name)) {
     throw new PlatformError(
       "model_not_found",
