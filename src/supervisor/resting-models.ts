@@ -107,7 +107,7 @@ export class RestingModels implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const uid of [...this.#timers.keys()]) this.stayAwake(uid);
+    for (const uid of this.#timers.keys()) this.stayAwake(uid);
   }
 
   async #free(uid: string): Promise<void> {

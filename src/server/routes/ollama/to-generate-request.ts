@@ -1,10 +1,10 @@
 /** Ollama's words → ours. Pure; the other direction is `to-ollama.ts`. */
-import type {
-  OllamaChatRequest,
-  OllamaGenerateRequest,
-  OllamaMessage,
+import {
+  type OllamaChatRequest,
+  type OllamaGenerateRequest,
+  type OllamaMessage,
   OllamaOptions,
-  PictureData,
+  type PictureData,
 } from "@atalaya/protocol";
 import { PlatformError } from "../../../base/errors.ts";
 import type {
@@ -148,10 +148,7 @@ function toSampling(
 
 /** How a model is loaded is decided at its launch: those options are listed, not refused. */
 function ignoredOptions(options: OllamaOptions): string[] {
-  const known = [
-    ...["num_predict", "temperature", "top_k", "top_p", "min_p", "seed", "repeat_penalty"],
-    ...["presence_penalty", "frequency_penalty", "stop", "num_ctx"],
-  ];
+  const known = Object.keys(OllamaOptions.shape);
   // How far back a penalty looks matters only when there is one; ours looks at everything.
   const hasPenalty = (options.repeat_penalty ?? 1) !== 1;
   const unsupported = hasPenalty
