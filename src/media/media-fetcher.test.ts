@@ -278,7 +278,7 @@ describe("a public host that", () => {
     };
     const startedAt = performance.now();
     expect((await says({ totalMs: 300 })).message).toMatch(/within 0\.3 seconds/);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 
   test("is never found is given up at the limit of time", async () => {
@@ -314,7 +314,7 @@ test("a caller who leaves ends the fetch", async () => {
   };
   const work = fetcher()("http://pictures.example.com/", { signal: controller.signal });
   expect((await refusal(work)).code).toBe("cancelled");
-  for (let wait = 0; !isClosed && wait < 100; wait++) await sleep(10);
+  for (let wait = 0; !isClosed && wait < 1_000; wait++) await sleep(10);
   expect(isClosed).toBe(true);
 });
 

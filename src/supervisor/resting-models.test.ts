@@ -67,7 +67,7 @@ test("it rests when nobody asked for as long as was said, and not under an answe
   await sleep(90);
   expect(supervisor.get("mine").state).toBe("ready");
   lease[Symbol.dispose]();
-  for (let wait = 0; resting.list().length === 0 && wait < 100; wait++) await sleep(10);
+  for (let wait = 0; resting.list().length === 0 && wait < 1_000; wait++) await sleep(10);
   expect(resting.list()).toMatchObject([{ uid: "mine" }]);
 });
 

@@ -139,7 +139,7 @@ features["hangs up half-way"] = async (client) => {
   }
   expect(text).toMatch(/^x+$/);
   expect(slow.engine.requests).toMatchObject([{ prompt: { pictures: [{ width: 288 }] } }]);
-  for (let wait = 0; slow.engine.numRunning > 0 && wait < 300; wait++) await sleep(10);
+  for (let wait = 0; slow.engine.numRunning > 0 && wait < 1_000; wait++) await sleep(10);
   expect(slow.engine.numRunning).toBe(0);
 };
 features["reads our errors"] = async (client) => {

@@ -234,7 +234,7 @@ describe("keep_alive", () => {
   test("0 with a question frees it after the answer", async () => {
     const answer = await client.chat({ model: "fake", messages: hello, keep_alive: 0 });
     expect(answer.message.content).toBe("A red circle.");
-    for (let wait = 0; (await names()).length > 0 && wait < 100; wait++) await sleep(10);
+    for (let wait = 0; (await names()).length > 0 && wait < 1_000; wait++) await sleep(10);
     expect(await names()).toEqual([]);
   });
 
@@ -250,7 +250,7 @@ describe("keep_alive", () => {
 
   test("a moment frees it when the moment has passed without a question", async () => {
     await client.generate({ model: "fake", prompt: "", keep_alive: "30ms" });
-    for (let wait = 0; (await names()).length > 0 && wait < 100; wait++) await sleep(10);
+    for (let wait = 0; (await names()).length > 0 && wait < 1_000; wait++) await sleep(10);
     expect(await names()).toEqual([]);
   });
 });
