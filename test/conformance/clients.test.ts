@@ -70,7 +70,7 @@ beforeAll(async () => {
   for (const question of Object.values(questions)) {
     expected.set(question, await ourAnswer(question));
   }
-});
+}, 180_000);
 afterAll(async () => {
   await platform[Symbol.asyncDispose]();
   await slow[Symbol.asyncDispose]();

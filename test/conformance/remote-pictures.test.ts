@@ -178,4 +178,4 @@ test("a public picture is seen like any other", async () => {
   for (const { prompt } of fetching.engine.requests) {
     expect(prompt.pictures).toMatchObject([{ width: 30, height: 20 }]);
   }
-});
+}, 120_000);
