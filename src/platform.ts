@@ -5,35 +5,44 @@ import type { Logger } from "./base/logger.ts";
 import { demoCheckpoint, packageVersion } from "./config/package.ts";
 import { urlHost } from "./config/settings.ts";
 import { findEngine } from "./engines/catalog.ts";
+import { type MediaPolicy, mediaFetcher } from "./media/media-fetcher.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { buildApp } from "./server/app.ts";
 import type { App } from "./server/http.ts";
+import { RestingModels } from "./supervisor/resting-models.ts";
 import { Router } from "./supervisor/router.ts";
 import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/supervisor.ts";
 
 export type PlatformOptions = {
   readonly log: Logger;
+  /** Which addresses pictures may be read from; public hosts alone when absent. */
+  readonly media?: MediaPolicy;
   /** Parts to use in place of the real ones. */
   readonly parts?: Partial<SupervisorParts>;
 };
+
+const defaultMedia: MediaPolicy = { fetchRemote: true, root: undefined };
 
 /** Everything that runs in this process. Disposing it ends the servers and frees the models at once. */
 export class Platform implements AsyncDisposable {
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly #log: Logger;
+  readonly resting: RestingModels;
   readonly #apps: App[] = [];
 
-  constructor({ log, parts }: PlatformOptions) {
+  constructor({ log, media = defaultMedia, parts }: PlatformOptions) {
+    const fetchMedia = mediaFetcher(media);
     this.#log = log;
     this.supervisor = new Supervisor({
       findEngine,
-      openPipeline: (directory) => Pipeline.open(directory),
+      openPipeline: (directory) => Pipeline.open(directory, { fetchMedia }),
       demoDirectory: demoCheckpoint(),
       log,
       ...parts,
     });
     this.router = new Router(this.supervisor);
+    this.resting = new RestingModels(this.supervisor);
   }
 
   /**
@@ -42,10 +51,21 @@ export class Platform implements AsyncDisposable {
    * @returns the server's address, such as `http://127.0.0.1:9997`
    * @throws PlatformError `address_in_use`, `forbidden`
    */
-  async listen({ host, port }: { readonly host: string; readonly port: number }): Promise<string> {
+  async listen({
+    host,
+    port,
+    isOllamaPort = false,
+  }: {
+    readonly host: string;
+    readonly port: number;
+    readonly isOllamaPort?: boolean;
+  }): Promise<string> {
     const app = buildApp({
+      ownNames: [urlHost(host)],
+      isOllamaPort,
       supervisor: this.supervisor,
       router: this.router,
+      resting: this.resting,
       log: this.#log,
       version: packageVersion(),
     });
@@ -61,6 +81,7 @@ export class Platform implements AsyncDisposable {
 
   /** Refuse new work, let the answers under way end for `drainMs`, then free everything. */
   async close({ drainMs = defaultDrainMs } = {}): Promise<void> {
+    this.resting[Symbol.dispose]();
     await this.supervisor.close({ drainMs });
     await Promise.all(this.#apps.splice(0).map((app) => app.close()));
   }

@@ -51,8 +51,9 @@ test("the command line's page has every option", () => {
 
 test("the HTTP API's page has every route", async () => {
   await using platform = new Platform({ log: createLogger("silent") });
-  const { supervisor, router } = platform;
-  const app = buildApp({ supervisor, router, log: createLogger("silent"), version: "0.0.0" });
+  const { supervisor, router, resting } = platform;
+  const log = createLogger("silent");
+  const app = buildApp({ supervisor, router, resting, log, version: "0.0.0" });
   await app.ready();
   const routes = flattenRoutes(app.printRoutes({ commonPrefix: false }));
   await app.close();

@@ -75,6 +75,15 @@ export function addListenOptions(command: Command): Command {
     .option("-p, --port <number>", "port to listen on (ATALAYA_PORT; default 9997)");
 }
 
+export function addMediaOptions(command: Command): Command {
+  return command
+    .option("--no-fetch-media", "refuse pictures given as http: or https: addresses")
+    .option(
+      "--media-root <directory>",
+      "folder whose files may be named as file: addresses (ATALAYA_MEDIA_ROOT)",
+    );
+}
+
 export function addLogOption(command: Command): Command {
   return command.option(
     "--log-level <level>",

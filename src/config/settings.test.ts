@@ -11,7 +11,17 @@ describe("settings", () => {
       port: 9997,
       endpoint: "http://127.0.0.1:9997",
       logLevel: "warn",
+      fetchMedia: true,
+      mediaRoot: undefined,
     });
+  });
+
+  test("allow one folder of pictures, and turn fetching off", () => {
+    expect(readSettings({ fetchMedia: false, mediaRoot: packageRoot() }, {})).toMatchObject({
+      fetchMedia: false,
+      mediaRoot: packageRoot(),
+    });
+    expect(readSettings({}, { ATALAYA_MEDIA_ROOT: packageRoot() }).mediaRoot).toBe(packageRoot());
   });
 
   test("come from the environment, and a flag wins", () => {
@@ -46,6 +56,7 @@ describe("settings", () => {
     { flags: { port: "65536" }, says: "--port is 65536; a port is a number from 0 to 65535." },
     { flags: { port: "80a" }, says: "--port is 80a; a port is a number from 0 to 65535." },
     { flags: { endpoint: "ftp://x" }, says: /--endpoint is ftp:\/\/x; an endpoint looks like/ },
+    { flags: { mediaRoot: "/no/such" }, says: /--media-root is \/no\/such, and there is no such/ },
     { flags: { logLevel: "loud" }, says: /--log-level is loud; use one of debug/ },
   ])("that cannot be are refused: $says", ({ flags, says }) => {
     expect(() => readSettings(flags, {})).toThrow(says);

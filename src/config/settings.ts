@@ -1,4 +1,5 @@
 /** Flags and environment → one checked `Settings`. A flag wins over the environment, which wins over the default. */
+import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
@@ -15,6 +16,10 @@ export type Settings = {
   /** What the platform writes for itself. */
   readonly home: string;
   readonly logLevel: LogLevel;
+  /** Whether pictures are fetched from `http:` and `https:` addresses. */
+  readonly fetchMedia: boolean;
+  /** The folder whose files `file:` addresses may name, absolute. */
+  readonly mediaRoot: string | undefined;
 };
 
 /** As typed: nothing is checked yet. */
@@ -23,6 +28,8 @@ export type SettingFlags = {
   readonly port?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly logLevel?: string | undefined;
+  readonly fetchMedia?: boolean | undefined;
+  readonly mediaRoot?: string | undefined;
 };
 
 const defaultPort = 9997;
@@ -45,6 +52,8 @@ export function readSettings(flags: SettingFlags, env: NodeJS.ProcessEnv): Setti
     endpoint: endpoint === undefined ? `http://${urlHost(host)}:${port}` : checkEndpoint(endpoint),
     home: resolve(env["ATALAYA_HOME"] ?? join(homedir(), ".atalaya")),
     logLevel: checkLogLevel(pick(flags.logLevel, "--log-level", env, ["ATALAYA_LOG_LEVEL"])),
+    fetchMedia: flags.fetchMedia !== false,
+    mediaRoot: checkMediaRoot(pick(flags.mediaRoot, "--media-root", env, ["ATALAYA_MEDIA_ROOT"])),
   };
 }
 
@@ -103,6 +112,15 @@ function checkLogLevel(given: Given | undefined): LogLevel {
     throw invalid(`${given.source} is ${given.value}; use one of ${logLevels.join(", ")}.`);
   }
   return level.data;
+}
+
+function checkMediaRoot(given: Given | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  const root = resolve(given.value);
+  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw invalid(`${given.source} is ${given.value}, and there is no such directory.`);
+  }
+  return root;
 }
 
 function invalid(message: string): PlatformError {

@@ -3,25 +3,30 @@ import { PlatformError } from "../base/errors.ts";
 import type { TokenId } from "../base/ids.ts";
 import type { EngineModelInfo } from "../engines/engine.ts";
 import type { EnginePrompt, EngineSampling, Picture } from "../generation/engine-prompt.ts";
+import type { PromptReport } from "../generation/event.ts";
 import type {
   ChatPrompt,
-  EncodedImage,
   GenerateRequest,
+  ImageSource,
   RawPrompt,
   SamplingParams,
 } from "../generation/request.ts";
 import { contentHash } from "../image/content-hash.ts";
 import { decodeImage } from "../image/decode.ts";
+import type { FetchMedia } from "../media/media-fetcher.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { applyChatRules } from "./chat-rules.ts";
 import { checkSamplingParams } from "./check-sampling.ts";
+import { picturesInView } from "./pictures-in-view.ts";
 import { completeRawPrompt, markerMismatch } from "./raw-prompt.ts";
 
 export type PreparedRequest = {
   readonly prompt: EnginePrompt;
+  readonly report: PromptReport;
   readonly sampling: EngineSampling;
 };
 
-export type PrepareContext = {
+export type EncodeContext = {
   readonly tokenizer: Tokenizer;
   readonly model: EngineModelInfo;
   /** What chat templates are told, such as "23 Nov 2026". */
@@ -29,21 +34,51 @@ export type PrepareContext = {
   readonly signal: AbortSignal;
 };
 
+export type PrepareContext = EncodeContext & {
+  /** Reads pictures that came as an address. */
+  readonly fetchMedia: FetchMedia;
+};
+
+export type EncodedPrompt = {
+  readonly tokenIds: readonly TokenId[];
+  readonly images: readonly ImageSource[];
+  readonly report: PromptReport;
+};
+
 /** Pictures of one request, at most. */
 const maxImages = 8;
 
 /**
- * Check a request, decode its pictures, render its messages, encode its text.
+ * Check a request, render its messages, encode its text, fetch and decode its pictures.
  *
- * @throws PlatformError `invalid_request`, `invalid_image`, `context_length_exceeded`, `cancelled`,
- *   `queue_full`, `corrupt_model_file` when tokenizer and model do not belong together
+ * @throws PlatformError what `encodePrompt` says; `invalid_request`, `invalid_image`,
+ *   `context_length_exceeded`, and what `fetchMedia` says of an address
  */
 export async function prepareRequest(
   { prompt, sampling }: GenerateRequest,
   context: PrepareContext,
 ): Promise<PreparedRequest> {
   checkSamplingParams(sampling);
-  checkTexts(prompt);
+  // The text first: it is cheaper, and most of what can be wrong shows there.
+  const { tokenIds, images, report } = await encodePrompt(prompt, context);
+  const engineSampling = toEngineSampling(sampling, tokenIds.length, context.model);
+  const pictures = await Promise.all(images.map((image) => readPicture(image, context)));
+  return { prompt: { tokenIds, pictures }, report, sampling: engineSampling };
+}
+
+/**
+ * Apply the rules of the chat, render and encode; no picture is fetched or decoded.
+ *
+ * @throws PlatformError `invalid_request`, `cancelled`, `queue_full`, `corrupt_model_file` when
+ *   tokenizer and model do not belong together
+ */
+export async function encodePrompt(
+  sent: ChatPrompt | RawPrompt,
+  context: EncodeContext,
+): Promise<EncodedPrompt> {
+  checkTexts(sent);
+  const { prompt, changes } =
+    sent.type === "chat" ? ruledChat(sent) : { prompt: sent, changes: [] };
   const images = imagesOf(prompt);
   if (images.length > maxImages) {
     throw new PlatformError(
@@ -51,21 +86,27 @@ export async function prepareRequest(
       `The request has ${images.length} pictures; at most ${maxImages} are accepted. Send fewer.`,
     );
   }
-  // The text first: it is cheaper, and most of what can be wrong shows there.
   const tokenIds =
     prompt.type === "chat"
       ? await encodeChat(prompt, images.length, context)
       : await encodeRaw(prompt, context);
   checkTokenIds(tokenIds, context.model);
-  const engineSampling = toEngineSampling(sampling, tokenIds.length, context.model);
-  const pictures = await Promise.all(images.map((image) => decodePicture(image, context.signal)));
-  return { prompt: { tokenIds, pictures }, sampling: engineSampling };
+  const seenByLastTurn = picturesInView(tokenIds, context.model.imageTokenId);
+  return { tokenIds, images, report: { changes, seenByLastTurn } };
+}
+
+function ruledChat(prompt: ChatPrompt): {
+  prompt: ChatPrompt;
+  changes: PromptReport["changes"];
+} {
+  const { messages, changes } = applyChatRules(prompt.messages, prompt.imageOrder);
+  return { prompt: { ...prompt, messages }, changes };
 }
 
 async function encodeChat(
   { messages }: ChatPrompt,
   numImages: number,
-  { tokenizer, model, dateString, signal }: PrepareContext,
+  { tokenizer, model, dateString, signal }: EncodeContext,
 ): Promise<readonly TokenId[]> {
   const { tokenIds } = await tokenizer.renderChat(messages, {
     addGenerationPrompt: true,
@@ -81,7 +122,7 @@ async function encodeChat(
 
 async function encodeRaw(
   { text, images, bos }: RawPrompt,
-  { tokenizer, model, signal }: PrepareContext,
+  { tokenizer, model, signal }: EncodeContext,
 ): Promise<readonly TokenId[]> {
   const markers = markersOf(tokenizer, model);
   const completed = completeRawPrompt(text, { numImages: images.length, bos, markers });
@@ -122,7 +163,7 @@ function toEngineSampling(
   numPromptTokens: number,
   model: EngineModelInfo,
 ): EngineSampling {
-  const { stop: _, maxTokens, seed, ...numbers } = sampling;
+  const { stop: _, fitMaxTokens = false, maxTokens, seed, ...numbers } = sampling;
   const room = model.contextLength - numPromptTokens;
   if (room < 1) {
     throw new PlatformError(
@@ -130,7 +171,7 @@ function toEngineSampling(
       `The prompt has ${number(numPromptTokens)} tokens; this model takes ${number(model.contextLength)}, and the answer needs at least one. Shorten it, or launch with a larger --max-model-len.`,
     );
   }
-  if (maxTokens !== undefined && maxTokens > room) {
+  if (maxTokens !== undefined && maxTokens > room && !fitMaxTokens) {
     throw new PlatformError(
       "context_length_exceeded",
       `The prompt has ${number(numPromptTokens)} tokens and max_tokens is ${number(maxTokens)}; this model takes ${number(model.contextLength)} together. Ask for at most ${number(room)}, or leave max_tokens out.`,
@@ -139,18 +180,22 @@ function toEngineSampling(
   }
   return {
     ...numbers,
-    maxTokens: maxTokens ?? room,
+    maxTokens: Math.min(maxTokens ?? room, room),
     seed: seed === undefined ? undefined : Number(BigInt.asUintN(32, BigInt(seed))),
     stopTokenIds: model.stopTokenIds,
   };
 }
 
-async function decodePicture({ bytes }: EncodedImage, signal: AbortSignal): Promise<Picture> {
+async function readPicture(
+  source: ImageSource,
+  { fetchMedia, signal }: PrepareContext,
+): Promise<Picture> {
+  const bytes = "bytes" in source ? source.bytes : await fetchMedia(source.url, { signal });
   const image = await decodeImage(bytes, { signal });
   return { ...image, contentHash: contentHash(image) };
 }
 
-function imagesOf(prompt: ChatPrompt | RawPrompt): readonly EncodedImage[] {
+function imagesOf(prompt: ChatPrompt | RawPrompt): readonly ImageSource[] {
   if (prompt.type === "raw") return prompt.images;
   return prompt.messages.flatMap(({ content }) =>
     content.flatMap((part) => (part.type === "image" ? [part.image] : [])),

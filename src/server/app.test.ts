@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLogger } from "../base/logger.ts";
+import { RestingModels } from "../supervisor/resting-models.ts";
 import { Router } from "../supervisor/router.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { buildApp } from "./app.ts";
@@ -20,7 +21,8 @@ beforeAll(async () => {
     demoDirectory: "/none",
     log,
   });
-  app = buildApp({ supervisor, router: new Router(supervisor), log, version: "1.2.3" });
+  const [router, resting] = [new Router(supervisor), new RestingModels(supervisor)];
+  app = buildApp({ supervisor, router, resting, log, version: "1.2.3" });
   await app.listen({ host: "127.0.0.1", port: 0 });
   const address = app.server.address();
   port = typeof address === "object" ? (address?.port ?? 0) : 0;

@@ -12,6 +12,7 @@ import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { ModelInstance, ReadyInstance } from "./instance.ts";
 import { Leases } from "./leases.ts";
 import { loadModel } from "./load-model.ts";
+import { findByName } from "./model-names.ts";
 import { resolveModel } from "./resolve-model.ts";
 
 export type LaunchOptions = Omit<EngineLoadOptions, "directory"> & {
@@ -41,6 +42,7 @@ export interface Lease extends Disposable {
 
 type Slot = {
   instance: ModelInstance;
+  readonly options: LaunchOptions;
   readonly leases: Leases;
   /** Aborting it ends the loading. */
   readonly loading: AbortController;
@@ -55,6 +57,7 @@ export const defaultDrainMs = 30_000;
 
 export class Supervisor implements AsyncDisposable {
   readonly #slots = new Map<ModelUid, Slot>();
+  readonly #aliases = new Map<string, string>();
   readonly #parts: SupervisorParts;
   #isClosing = false;
 
@@ -83,6 +86,7 @@ export class Supervisor implements AsyncDisposable {
         state: "starting",
         progress: { stage: "starting", fraction: undefined },
       },
+      options,
       leases: new Leases(),
       loading: new AbortController(),
       settled: Promise.resolve(),
@@ -104,15 +108,57 @@ export class Supervisor implements AsyncDisposable {
     return [...this.#slots.values()].map(({ instance }) => instance);
   }
 
+  /**
+   * @param name the uid, an alias, or another name that clients know the model by
+   * @throws PlatformError `model_not_found`
+   */
+  get(name: string): ModelInstance {
+    return this.#slotNamed(name).instance;
+  }
+
+  /** As `get`, for whoever can do without. */
+  find(name: string): ModelInstance | undefined {
+    return findByName(this.nameBehind(name), this.list());
+  }
+
+  /** The uid that an alias stands for, whether it runs or not; another name as it is. */
+  nameBehind(name: string): string {
+    return this.#aliases.get(name.replace(/:latest$/, "")) ?? name;
+  }
+
   /** @throws PlatformError `model_not_found` */
-  get(uid: string): ModelInstance {
-    return this.#slotOf(uid).instance;
+  launchOptionsOf(uid: string): LaunchOptions {
+    return this.#slotOf(uid).options;
+  }
+
+  /**
+   * Whether nobody is waiting for an answer of this model.
+   *
+   * @throws PlatformError `model_not_found`
+   */
+  isIdle(uid: string): boolean {
+    return this.#slotOf(uid).leases.numHeld === 0;
+  }
+
+  /** Let a model answer to one more name, until that is taken back or the server ends. */
+  addAlias(alias: string, uid: string): void {
+    this.#aliases.set(alias, uid);
+  }
+
+  /** @returns whether there was such an alias */
+  removeAlias(alias: string): boolean {
+    return this.#aliases.delete(alias);
+  }
+
+  /** Alias → uid. */
+  aliases(): ReadonlyMap<string, string> {
+    return this.#aliases;
   }
 
   /** @throws PlatformError `model_not_found`, `model_not_ready`, or the engine's own problem */
   lease(uid: string): Lease {
     this.#refuseWhenClosing();
-    const { instance, leases } = this.#slotOf(uid);
+    const { instance, leases } = this.#slotNamed(uid);
     if (instance.state !== "ready") throw notReady(instance);
     const problem = instance.engine.problem();
     if (problem !== undefined) throw problem;
@@ -178,6 +224,10 @@ export class Supervisor implements AsyncDisposable {
     }
     if (this.#slots.get(instance.uid) === slot) this.#slots.delete(instance.uid);
     this.#parts.log.info({ modelUid: instance.uid }, "model-terminated");
+  }
+
+  #slotNamed(name: string): Slot {
+    return this.#slotOf(this.find(name)?.uid ?? name);
   }
 
   #slotOf(uid: string): Slot {

@@ -3,8 +3,10 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { tokenId } from "../../src/base/ids.ts";
-import { createLogger } from "../../src/base/logger.ts";
+import { createLogger, type Logger } from "../../src/base/logger.ts";
 import type { EngineModelInfo } from "../../src/engines/engine.ts";
+import type { FetchMedia } from "../../src/media/media-fetcher.ts";
+import { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { Platform } from "../../src/platform.ts";
 import { type FakeAnswer, FakeEngine } from "./fake-engine.ts";
 
@@ -37,12 +39,24 @@ export async function fakeEngine(answer: FakeAnswer | string): Promise<FakeEngin
   });
 }
 
-/** The model answers to `fake`. */
-export async function serveFakeEngine(answer: FakeAnswer | string): Promise<FakeServer> {
+/**
+ * The model answers to `fake`.
+ *
+ * @param fetchMedia reads pictures that come as an address; the real thing when absent
+ */
+export async function serveFakeEngine(
+  answer: FakeAnswer | string,
+  { fetchMedia, log = createLogger("silent") }: { fetchMedia?: FetchMedia; log?: Logger } = {},
+): Promise<FakeServer> {
   const engine = await fakeEngine(answer);
   const platform = new Platform({
-    log: createLogger("silent"),
-    parts: { findEngine: () => ({ kind: "native", load: async () => engine }) },
+    log,
+    parts: {
+      findEngine: () => ({ kind: "native", load: async () => engine }),
+      ...(fetchMedia === undefined
+        ? {}
+        : { openPipeline: (directory) => Pipeline.open(directory, { fetchMedia }) }),
+    },
   });
   await platform.supervisor.launch({
     model: tinyCheckpoint,
