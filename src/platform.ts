@@ -5,14 +5,21 @@ import type { Logger } from "./base/logger.ts";
 import { demoCheckpoint, packageVersion } from "./config/package.ts";
 import { urlHost } from "./config/settings.ts";
 import { findEngine } from "./engines/catalog.ts";
+import { Hub } from "./hub/hub.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { buildApp } from "./server/app.ts";
 import type { App } from "./server/http.ts";
 import { Router } from "./supervisor/router.ts";
 import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/supervisor.ts";
 
+export type { CachedModel } from "./hub/cached-models.ts";
+export type { Hub } from "./hub/hub.ts";
+export type { PullEvent, Pulled, PullPlan } from "./hub/pull.ts";
+
 export type PlatformOptions = {
   readonly log: Logger;
+  /** Where the hubs' caches lie is read from it; the process's own when absent. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Parts to use in place of the real ones. */
   readonly parts?: Partial<SupervisorParts>;
 };
@@ -24,12 +31,13 @@ export class Platform implements AsyncDisposable {
   readonly #log: Logger;
   readonly #apps: App[] = [];
 
-  constructor({ log, parts }: PlatformOptions) {
+  constructor({ log, env = process.env, parts }: PlatformOptions) {
     this.#log = log;
     this.supervisor = new Supervisor({
       findEngine,
       openPipeline: (directory) => Pipeline.open(directory),
       demoDirectory: demoCheckpoint(),
+      findCached: async (repo) => await (await openHub(env)).find(repo),
       log,
       ...parts,
     });
@@ -68,6 +76,15 @@ export class Platform implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close({ drainMs: 0 });
   }
+}
+
+/**
+ * The hubs that models come from, as the environment describes them.
+ *
+ * @throws PlatformError `invalid_request`, naming the variable that cannot be used
+ */
+export async function openHub(env: NodeJS.ProcessEnv): Promise<Hub> {
+  return await Hub.fromEnvironment(env, { version: packageVersion() });
 }
 
 function portOf(app: App): number | undefined {

@@ -13,15 +13,16 @@ import { ModelScopeCache } from "./caches/model-scope-cache.ts";
 import type { Listing, RepoCache, Snapshot } from "./caches/repo-cache.ts";
 import { HubHttp } from "./http.ts";
 import { defaultLimits, type HubLimits } from "./limits.ts";
-import type { RepoId } from "./names.ts";
-import { checkRevision, showRepo } from "./names.ts";
+import { checkRepoId, checkRevision, parseRepoId, type RepoId, showRepo } from "./names.ts";
 import { type Pulled, type PullOptions, pull } from "./pull.ts";
 import { type HubName, type HubSettings, hubNames, readHubSettings } from "./settings.ts";
 import { HuggingFaceSource } from "./sources/hugging-face.ts";
 import { ModelScopeSource } from "./sources/model-scope.ts";
 import type { HubSource } from "./sources/source.ts";
 
-export type HubPullOptions = PullOptions & {
+export type HubPullOptions = Omit<PullOptions, "repo"> & {
+  /** `owner/name` */
+  readonly repo: string;
   /** Which hub to ask. Without one: the environment's choice, else the first that can be reached. */
   readonly hub?: HubName | undefined;
 };
@@ -60,14 +61,15 @@ export class Hub {
    * @throws PlatformError, any of docs/reference/errors.md
    */
   async pull(options: HubPullOptions): Promise<Pulled> {
+    const repo = checkRepoId(options.repo);
     if (options.revision !== undefined) checkRevision(options.revision);
-    this.#refuseOffline(options.repo);
+    this.#refuseOffline(repo);
     const sources = this.#sourcesFor(options.hub);
     const failures: PlatformError[] = [];
     for (const [index, source] of sources.entries()) {
       const next = sources[index + 1];
       try {
-        return await this.#pullFrom(source, options, next !== undefined);
+        return await this.#pullFrom(source, { ...options, repo }, next !== undefined);
       } catch (error) {
         if (!(error instanceof PassedOn)) throw error;
         failures.push(error.cause);
@@ -78,21 +80,26 @@ export class Hub {
     throw joinFailures(failures);
   }
 
-  /** What is on this machine of a repository, or `undefined`. */
-  async find(repo: RepoId, revision?: string): Promise<Snapshot | undefined> {
-    return await findCached(this.#settings, repo, revision);
+  /**
+   * What is on this machine of a repository, or `undefined`.
+   *
+   * @param repo `owner/name`; what is no such name is not there
+   */
+  async find(repo: string, revision?: string): Promise<Snapshot | undefined> {
+    const id = parseRepoId(repo);
+    return id === undefined ? undefined : await findCached(this.#settings, id, revision);
   }
 
   async list(): Promise<CachedModel[]> {
     return await listCached(this.#settings);
   }
 
-  /** @throws PlatformError `model_not_found`, `model_not_ready` */
+  /** @throws PlatformError `invalid_request`, `model_not_found`, `model_not_ready` */
   async planRemoval(
-    repo: RepoId,
+    repo: string,
     options: { readonly hub: HubName | undefined; readonly revision: string | undefined },
   ): Promise<Removal> {
-    return await planRemoval(this.#settings, repo, options);
+    return await planRemoval(this.#settings, checkRepoId(repo), options);
   }
 
   #refuseOffline(repo: RepoId): void {
@@ -112,7 +119,7 @@ export class Hub {
   }
 
   /** @throws PassedOn when the next place may be asked instead */
-  async #pullFrom(place: Place, options: HubPullOptions, hasNext: boolean): Promise<Pulled> {
+  async #pullFrom(place: Place, options: PullOptions, hasNext: boolean): Promise<Pulled> {
     let hasStarted = false;
     await using source = this.#openSource(place);
     try {
@@ -182,6 +189,6 @@ class PassedOn extends Error {
 function joinFailures(failures: readonly PlatformError[]): PlatformError {
   const [first, ...others] = failures;
   if (first === undefined) throw new Error("no hub was asked");
-  const message = [first, ...others].map((failure) => failure.message).join(" And: ");
+  const message = [first, ...others].map((failure) => failure.message).join(" ");
   return new PlatformError(first.code, message, { cause: first });
 }

@@ -80,7 +80,7 @@ export async function pull(
   {
     openCache,
     limits,
-    maxListAttempts = limits.maxAttempts,
+    maxListAttempts = Math.min(4, limits.maxAttempts),
     options,
   }: {
     readonly openCache: (listing: Listing) => RepoCache;
@@ -112,8 +112,18 @@ export async function pull(
     return { ...plan, receivedBytes };
   } catch (error) {
     options.signal.throwIfAborted();
-    throw diskError(error, cache.snapshotDirectory);
+    throw withHint(diskError(error, cache.snapshotDirectory));
   }
+}
+
+/** Whoever waited for hours wants to know that it was not for nothing. */
+function withHint(error: Error): Error {
+  if (!(error instanceof PlatformError) || error.code !== "hub_unavailable") return error;
+  return new PlatformError(
+    error.code,
+    `${error.message} What is downloaded stays: the same command goes on from there.`,
+    { cause: error },
+  );
 }
 
 async function readListing(

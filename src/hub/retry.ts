@@ -75,9 +75,7 @@ export function readRetryAfter(
 
 function givenUp(error: TransferError, numFailures: number): PlatformError {
   const tries = numFailures === 1 ? "once" : `${numFailures} times`;
-  return new PlatformError(
-    "hub_unavailable",
-    `${error.message}; tried ${tries}. What is downloaded stays: the same command goes on from there.`,
-    { cause: error },
-  );
+  return new PlatformError("hub_unavailable", `${error.message}; tried ${tries}.`, {
+    cause: error,
+  });
 }

@@ -18,6 +18,7 @@ beforeAll(async () => {
     }),
     openPipeline: async () => await Promise.reject(new Error("nothing is launched here")),
     demoDirectory: "/none",
+    findCached: async () => undefined,
     log,
   });
   app = buildApp({ supervisor, router: new Router(supervisor), log, version: "1.2.3" });

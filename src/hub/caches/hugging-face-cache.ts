@@ -64,12 +64,10 @@ export class HuggingFaceCache implements RepoCache {
   }
 
   async begin(): Promise<void> {
-    await mkdir(join(this.#directory, "blobs"), { recursive: true });
-    await mkdir(join(this.#directory, "refs"), { recursive: true });
-    await mkdir(this.snapshotDirectory, { recursive: true });
-    await mkdir(dirname(join(this.#root, ".locks", repoFolder(this.#listing.revision.repo), "x")), {
-      recursive: true,
-    });
+    // Of the revision's own directory nothing before its first file: an empty one looks whole to Python.
+    for (const name of ["blobs", "refs", "snapshots"]) {
+      await mkdir(join(this.#directory, name), { recursive: true });
+    }
     const tag = join(this.#root, "CACHEDIR.TAG");
     if ((await fileSize(tag)) === undefined) await writeWhole(tag, cacheDirectoryTag);
   }

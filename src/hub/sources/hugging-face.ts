@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { PlatformError } from "../../base/errors.ts";
 import { type FailedAnswer, type HubAnswer, type HubHttp, isTemporary } from "../http.ts";
+import { licenceNote } from "../licence-note.ts";
 import { MAX_FILE_BYTES, MAX_FILES } from "../limits.ts";
 import { checkFilePath, type RepoId, shown, showRepo } from "../names.ts";
 import type { HubToken } from "../settings.ts";
@@ -151,7 +152,11 @@ export class HuggingFaceSource implements HubSource {
     if (name === undefined) return undefined;
     const link = cardData?.license_link;
     const isLink = link !== undefined && /^https:\/\/[^\s<>"]+$/.test(link);
-    return { name: shown(name), link: isLink ? shown(link) : this.pageOf(repo) };
+    return {
+      name: shown(name),
+      link: isLink ? shown(link) : this.pageOf(repo),
+      note: licenceNote(name),
+    };
   }
 
   /** What the hub refused → what a person can do about it. */

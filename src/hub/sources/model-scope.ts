@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { PlatformError } from "../../base/errors.ts";
 import { type FailedAnswer, type HubAnswer, type HubHttp, isTemporary } from "../http.ts";
+import { licenceNote } from "../licence-note.ts";
 import { MAX_FILE_BYTES, MAX_FILES } from "../limits.ts";
 import { checkFilePath, type RepoId, shown, showRepo } from "../names.ts";
 import type { HubToken } from "../settings.ts";
@@ -65,7 +66,11 @@ export class ModelScopeSource implements HubSource {
     const licence =
       model?.License == null || model.License === ""
         ? undefined
-        : { name: shown(model.License), link: this.pageOf(repo) };
+        : {
+            name: shown(model.License),
+            link: this.pageOf(repo),
+            note: licenceNote(model.License),
+          };
     return { repo, revision, commit: revision, licence };
   }
 

@@ -34,6 +34,8 @@ export type Licence = {
   readonly name: string;
   /** Where it can be read. */
   readonly link: string;
+  /** What of it surprises people. */
+  readonly note?: string | undefined;
 };
 
 export type ByteRange = { readonly start: number; readonly end: number };

@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Hub, type HubPullOptions } from "../../../src/hub/hub.ts";
 import { defaultLimits, type HubLimits } from "../../../src/hub/limits.ts";
-import { checkRepoId } from "../../../src/hub/names.ts";
 import type { PullEvent, Pulled } from "../../../src/hub/pull.ts";
 import { readHubSettings } from "../../../src/hub/settings.ts";
 import type { TestHub } from "./test-hub.ts";
@@ -81,7 +80,7 @@ export class TestClient implements AsyncDisposable {
       verify: false,
       signal: new AbortController().signal,
       ...request.options,
-      repo: checkRepoId(repo),
+      repo,
       onEvent: (event) => {
         events.push(event);
         request.options?.onEvent?.(event);

@@ -7,7 +7,6 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "../../../src/base/errors.ts";
 import { Hub } from "../../../src/hub/hub.ts";
-import { checkRepoId } from "../../../src/hub/names.ts";
 import { quickLimits } from "./pull-from.ts";
 
 const [, , endpoint = "", directory = ""] = process.argv;
@@ -20,7 +19,7 @@ const hub = await Hub.fromEnvironment(
 async function pull(fills: boolean): Promise<string> {
   let isFull = false;
   await hub.pull({
-    repo: checkRepoId("a/b"),
+    repo: "a/b",
     hub: "huggingface",
     revision: undefined,
     include: [],
