@@ -11,7 +11,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { HubHttp } from "../../src/hub/http.ts";
 import type { FaultAction, HubPlace } from "../support/hub/faults.ts";
 import { loginPage } from "../support/hub/faults.ts";
-import { partedLimits, quickLimits, TestClient } from "../support/hub/pull-from.ts";
+import { partedLimits, quickLimits } from "../support/hub/limits.ts";
+import { TestClient } from "../support/hub/pull-from.ts";
 import { gitSha1Of, largeFile, sha256Of, smallFile } from "../support/hub/repo-content.ts";
 import { TestHub } from "../support/hub/test-hub.ts";
 

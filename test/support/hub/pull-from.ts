@@ -3,27 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Hub, type HubPullOptions } from "../../../src/hub/hub.ts";
-import { defaultLimits, type HubLimits } from "../../../src/hub/limits.ts";
+import type { HubLimits } from "../../../src/hub/limits.ts";
 import type { PullEvent, Pulled } from "../../../src/hub/pull.ts";
 import { readHubSettings } from "../../../src/hub/settings.ts";
+import { quickLimits } from "./limits.ts";
 import type { TestHub } from "./test-hub.ts";
-
-/** Everything as shipped, only faster. */
-export const quickLimits: HubLimits = {
-  ...defaultLimits,
-  stallMs: 400,
-  minBytesPerStall: 64,
-  backoffMs: 5,
-  maxBackoffMs: 20,
-  maxRetryAfterMs: 50,
-};
-
-/** Ranges at once from one megabyte on, so that small files show what large ones do. */
-export const partedLimits: HubLimits = {
-  ...quickLimits,
-  minPartBytes: 1024 * 1024,
-  syncBytes: 64 * 1024,
-};
 
 export type PullRequest = {
   readonly limits?: HubLimits;

@@ -7,7 +7,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "../../../src/base/errors.ts";
 import { Hub } from "../../../src/hub/hub.ts";
-import { quickLimits } from "./pull-from.ts";
+import { quickLimits } from "./limits.ts";
 
 const [, , endpoint = "", directory = ""] = process.argv;
 const ballast = join(directory, "ballast");
