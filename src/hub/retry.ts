@@ -66,7 +66,8 @@ export function readRetryAfter(
   const text = headers["retry-after"]?.trim();
   if (text !== undefined && text !== "") {
     if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
-    const date = Date.parse(text);
+    // `Date.parse` takes much for a date, "-5" among it.
+    const date = /^[a-z]{3}, .* GMT$/i.test(text) ? Date.parse(text) : Number.NaN;
     if (Number.isFinite(date)) return Math.max(0, date - nowMs);
   }
   const reset = /(?:^|;)\s*t=(\d{1,9})\b/.exec(headers["ratelimit"] ?? "");

@@ -37,6 +37,8 @@ export type FaultAction =
   | { readonly type: "flip"; readonly atByte: number }
   /** Nothing more comes, and the connection stays. */
   | { readonly type: "stall"; readonly afterBytes: number }
+  /** Nothing comes before a test lets it. */
+  | { readonly type: "hold"; readonly until: Promise<void> }
   | { readonly type: "slow"; readonly chunkBytes: number; readonly everyMs: number }
   | { readonly type: "ignore-range" }
   | { readonly type: "wrong-range-start" }
@@ -124,6 +126,7 @@ async function sendBody(
   body: Buffer,
   { fault, onSent }: Served,
 ): Promise<void> {
+  if (fault?.type === "hold") await fault.until;
   const chunkBytes = fault?.type === "slow" ? fault.chunkBytes : 64 * 1024;
   const limit = fault?.type === "cut" || fault?.type === "stall" ? fault.afterBytes : body.length;
   for (let position = 0; position < Math.min(limit, body.length); ) {
