@@ -14,7 +14,7 @@ import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/s
 
 export type { CachedModel } from "./hub/cached-models.ts";
 export type { Hub } from "./hub/hub.ts";
-export type { PullEvent, Pulled, PullPlan } from "./hub/pull.ts";
+export type { PullEvent, PullPlan } from "./hub/pull.ts";
 
 export type PlatformOptions = {
   readonly log: Logger;

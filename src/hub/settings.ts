@@ -116,8 +116,7 @@ function readPreferred(env: NodeJS.ProcessEnv): HubName | undefined {
   return undefined;
 }
 
-/** @throws PlatformError `invalid_request` */
-export function checkHubName(value: string, source: string): HubName {
+function checkHubName(value: string, source: string): HubName {
   const name = hubNames.find((known) => known === value.toLowerCase());
   if (name === undefined) {
     throw invalid(`${source} is ${value}; use one of auto, ${hubNames.join(", ")}.`);

@@ -50,7 +50,7 @@ export function chooseFiles<File extends Pick<RemoteFile, "path">>(
   return wanted;
 }
 
-export function isSafe(path: string): boolean {
+function isSafe(path: string): boolean {
   return !unsafeWeights.test(path) && !neverFetched.test(path) && !housekeeping.test(path);
 }
 

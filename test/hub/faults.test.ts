@@ -359,10 +359,8 @@ describe("the way there", () => {
       const directory = await mkdtemp(join(tmpdir(), "tls-"));
       const [key, cert] = [join(directory, "key.pem"), join(directory, "cert.pem")];
       const subject = ["-subj", "/CN=localhost", "-days", "2", "-nodes"];
-      await run("openssl", [
-        ...["req", "-x509", "-newkey", "rsa:2048", "-keyout", key, "-out", cert],
-        ...subject,
-      ]);
+      const output = ["-keyout", key, "-out", cert];
+      await run("openssl", ["req", "-x509", "-newkey", "rsa:2048", ...output, ...subject]);
       let numConnections = 0;
       const server = createTlsServer({ key: await readFile(key), cert: await readFile(cert) });
       server.on("connection", () => numConnections++);

@@ -79,12 +79,11 @@ describe("Hugging Face", () => {
     expect(sha256Of(await readFile(join(directory, "big.safetensors")))).toBe(
       sha256Of(largeFile("big.safetensors", 3_500_000).bytes),
     );
-    const ranges = hub.requests("cdn").map(({ range }) => range);
-    expect(ranges.toSorted()).toEqual([
-      "bytes=0-1166666",
-      "bytes=1166667-2333333",
-      "bytes=2333334-3499999",
-    ]);
+    const ranges = hub.requests("cdn").map(({ range }) => range ?? "");
+    expect(new Set(ranges)).toEqual(
+      new Set(["bytes=0-1166666", "bytes=1166667-2333333", "bytes=2333334-3499999"]),
+    );
+    expect(ranges).toHaveLength(3);
     expect(hub.sentBytes()).toBe(3_500_000);
   });
 
@@ -248,10 +247,10 @@ describe("ModelScope", () => {
   });
 
   test.each([
-    { why: "no sum", Sha256: "" },
-    { why: "a sum that is none", Sha256: "../../etc/passwd" },
-    { why: "a negative size", Size: -1 },
-  ])("a list with $why is refused", async ({ why: _, ...lie }) => {
+    { why: "no sum", lie: { Sha256: "" } },
+    { why: "a sum that is none", lie: { Sha256: "../../etc/passwd" } },
+    { why: "a negative size", lie: { Size: -1 } },
+  ])("a list with $why is refused", async ({ lie }) => {
     const file = { Path: "a.json", Type: "blob", Size: 2, Sha256: "0".repeat(64), ...lie };
     const body = JSON.stringify({ Code: 200, Data: { Files: [file] } });
     hub.addRepo("a/b", tinyRepo());

@@ -161,10 +161,8 @@ export class HuggingFaceSource implements HubSource {
 
   /** What the hub refused → what a person can do about it. */
   #explain(answer: FailedAnswer, repo: RepoId, revision: string, file?: RemoteFile): Error {
-    const { status, errorCode, message, isFromHub, retryAfterMs } = answer;
-    const name = showRepo(repo);
-    const what = file === undefined ? name : `${shown(file.path)} of ${name}`;
-    if (isTemporary(status) || !isFromHub) {
+    const { status, isFromHub, retryAfterMs } = answer;
+    if (isTemporary(status) || !isFromHub || status === 416) {
       // A store behind the hub refuses an address that has expired: the hub gives a new one.
       const reason = status === 429 ? "is asked too often" : `answers with status ${status}`;
       return new TransferError(`${this.host} ${reason}`, {
@@ -172,6 +170,21 @@ export class HuggingFaceSource implements HubSource {
         restartsFile: status === 416,
       });
     }
+    const isMissing = status === 401 || (status === 404 && file === undefined);
+    return (
+      this.#explainCode(answer, repo, revision) ??
+      (isMissing
+        ? new PlatformError("model_not_found", this.#absent(showRepo(repo)))
+        : this.#explainRest(answer, repo, file))
+    );
+  }
+
+  /** By the hub's own code or words, where it has some. */
+  #explainCode(
+    { status, errorCode, message }: FailedAnswer,
+    repo: RepoId,
+    revision: string,
+  ): PlatformError | undefined {
     if (errorCode === "GatedRepo") return this.#gated(repo);
     if (status === 401 && /invalid (credentials|username|token)/i.test(message ?? "")) {
       return new PlatformError(
@@ -179,26 +192,28 @@ export class HuggingFaceSource implements HubSource {
         `${this.host} does not know the token from ${this.#token?.source ?? "your login"}. Make a new one at ${this.#endpoint}/settings/tokens.`,
       );
     }
-    if (errorCode === "RevisionNotFound") {
-      return new PlatformError(
-        "model_not_found",
-        `${name} has no revision ${shown(revision)} on ${this.host}. See ${this.pageOf(repo)}.`,
-      );
-    }
-    if (status === 401 || (status === 404 && file === undefined)) {
-      return new PlatformError("model_not_found", this.#absent(name));
-    }
+    if (errorCode !== "RevisionNotFound") return undefined;
+    return new PlatformError(
+      "model_not_found",
+      `${showRepo(repo)} has no revision ${shown(revision)} on ${this.host}. See ${this.pageOf(repo)}.`,
+    );
+  }
+
+  #explainRest(
+    { status, message }: FailedAnswer,
+    repo: RepoId,
+    file: RemoteFile | undefined,
+  ): PlatformError {
+    const name = showRepo(repo);
+    const words = message === undefined ? "" : `: ${message.replace(/\.$/, "")}`;
     if (status === 403) {
       return new PlatformError(
         "hub_unauthorized",
-        `${this.host} does not let you have ${name}${message === undefined ? "" : `: ${message}`}. See ${this.pageOf(repo)}.`,
+        `${this.host} does not let you have ${name}${words}. See ${this.pageOf(repo)}.`,
       );
     }
-    if (status === 416)
-      return new TransferError(`${this.host} knows no such range`, { restartsFile: true });
-    return invalid(
-      `${this.host} answers with status ${status} for ${what}${message === undefined ? "" : `: ${message}`}.`,
-    );
+    const what = file === undefined ? name : `${shown(file.path)} of ${name}`;
+    return invalid(`${this.host} answers with status ${status} for ${what}${words}.`);
   }
 
   #absent(name: string): string {

@@ -5,6 +5,7 @@
  * tested in `test/conformance/hugging-face-cache.test.ts`.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Exchange, type HubState, sendJson } from "./exchange.ts";
 import { serveBytes } from "./faults.ts";
 import {
   etagOf,
@@ -14,7 +15,6 @@ import {
   pointerOf,
   sha256Of,
 } from "./repo-content.ts";
-import { type Exchange, sendJson, type TestHub } from "./test-hub.ts";
 
 /** Entries on a page of a listing: few, so that there are several pages. */
 const pageLength = 3;
@@ -22,7 +22,7 @@ const pageLength = 3;
 const xetFileInfo = "application/vnd.xet-fileinfo+json";
 
 /** @returns whether the request was one of this API's */
-export async function serveHuggingFace(exchange: Exchange, hub: TestHub): Promise<boolean> {
+export async function serveHuggingFace(exchange: Exchange, hub: HubState): Promise<boolean> {
   const { url, request, response } = exchange;
   const path = decodeURIComponent(url.pathname);
   const api =
@@ -52,14 +52,14 @@ export async function serveHuggingFace(exchange: Exchange, hub: TestHub): Promis
     await serveFile(exchange, hub, { repo, isRaw: file[2] === "raw", path: file[4] ?? "" });
   else if (api?.[2] === "tree") serveTree(exchange, hub, repo);
   else if (api?.[2] === "paths-info") await servePathsInfo(exchange, repo);
-  else if (api?.[2] === "xet-read-token") serveXetToken(exchange, hub);
+  else if (api?.[2] === "xet-read-token") serveXetToken(exchange);
   else serveInfo(exchange, hub, repo);
   return true;
 }
 
 function serveInfo(
   { response, log }: Exchange,
-  hub: TestHub,
+  hub: HubState,
   { id, commit, files, access, licence }: HubRepo,
 ): void {
   log.at = "info";
@@ -89,7 +89,7 @@ function serveInfo(
   );
 }
 
-function serveTree({ url, response, log }: Exchange, hub: TestHub, repo: HubRepo): void {
+function serveTree({ url, response, log }: Exchange, hub: HubState, repo: HubRepo): void {
   log.at = "tree";
   const fault = hub.faults.take("tree");
   if (fault?.type === "answer") {
@@ -128,7 +128,7 @@ async function servePathsInfo({ request, response }: Exchange, repo: HubRepo): P
 
 async function serveFile(
   exchange: Exchange,
-  hub: TestHub,
+  hub: HubState,
   { repo, isRaw, path }: { repo: HubRepo; isRaw: boolean; path: string },
 ): Promise<void> {
   const { request, response, log } = exchange;
@@ -175,7 +175,7 @@ async function serveFile(
 
 function redirectToCdn(
   { request, response, url }: Exchange,
-  hub: TestHub,
+  hub: HubState,
   { file, headers }: { file: HubFile; headers: Record<string, string> },
 ): void {
   const digest = sha256Of(file.bytes);
@@ -210,8 +210,8 @@ function redirectToCdn(
   response.end("Found");
 }
 
-function serveXetToken({ response, url }: Exchange, hub: TestHub): void {
-  const [accessToken, casUrl, exp] = ["xet-token", url.origin, Math.floor(hub.now() / 1_000) + 60];
+function serveXetToken({ response, url }: Exchange): void {
+  const [accessToken, casUrl, exp] = ["xet-token", url.origin, Math.floor(Date.now() / 1_000) + 60];
   sendJson(
     response,
     200,

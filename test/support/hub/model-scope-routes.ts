@@ -2,15 +2,15 @@
  * ModelScope's API as the test hub speaks it. Read in its SDK (`modelscope_hub`, July 2026), which cannot
  * be installed beside these tests: nobody but our own client has asked this.
  */
+import { type Exchange, type HubState, sendJson } from "./exchange.ts";
 import { serveBytes } from "./faults.ts";
 import { type HubRepo, sha256Of } from "./repo-content.ts";
-import { type Exchange, sendJson, type TestHub } from "./test-hub.ts";
 
 /** What is larger lies on the content network. */
 const directBytes = 1_000;
 
 /** @returns whether the request was one of this API's */
-export async function serveModelScope(exchange: Exchange, hub: TestHub): Promise<boolean> {
+export async function serveModelScope(exchange: Exchange, hub: HubState): Promise<boolean> {
   const { url, request, response, log } = exchange;
   const [, id, rest] =
     /^\/api\/v1\/models\/([^/]+\/[^/]+?)(\/repo\/files|\/repo|\/revisions)?$/.exec(url.pathname) ??
@@ -91,12 +91,12 @@ function dataOf(at: "ms-model" | "ms-files" | "ms-revisions", repo: HubRepo): un
 
 async function serveFile(
   { request, response, log }: Exchange,
-  hub: TestHub,
+  hub: HubState,
   {
     repo,
     path,
     fault,
-  }: { repo: HubRepo; path: string; fault: ReturnType<TestHub["faults"]["take"]> },
+  }: { repo: HubRepo; path: string; fault: ReturnType<HubState["faults"]["take"]> },
 ): Promise<void> {
   const file = repo.files.find((candidate) => candidate.path === path);
   if (file === undefined) {

@@ -20,7 +20,7 @@ export type HubRepo = {
 };
 
 /** The same bytes for the same seed, on every machine. */
-export function seededBytes(seed: string, length: number): Buffer {
+function seededBytes(seed: string, length: number): Buffer {
   const key = createHash("sha256").update(seed).digest().subarray(0, 16);
   return createCipheriv("aes-128-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(length));
 }

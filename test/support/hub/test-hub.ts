@@ -7,37 +7,13 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { type Exchange, type HubState, type LoggedRequest, sendJson } from "./exchange.ts";
 import { Faults, type HubFault, type HubPlace, serveBytes } from "./faults.ts";
 import { serveHuggingFace } from "./hugging-face-routes.ts";
 import { serveModelScope } from "./model-scope-routes.ts";
 import { commitOf, type HubFile, type HubRepo, sha256Of } from "./repo-content.ts";
 
-export type LoggedRequest = {
-  readonly server: "hub" | "cdn";
-  readonly method: string;
-  /** With its query. */
-  readonly path: string;
-  readonly range: string | undefined;
-  readonly authorization: string | undefined;
-  readonly cookie: string | undefined;
-  readonly accept: string | undefined;
-  readonly acceptEncoding: string | undefined;
-  readonly userAgent: string | undefined;
-  at?: HubPlace;
-  /** The file it is about. */
-  file?: string | undefined;
-  /** Of a file's bytes, handed to the connection. */
-  sentBytes: number;
-};
-
-export type Exchange = {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly url: URL;
-  readonly log: LoggedRequest;
-};
-
-export class TestHub implements AsyncDisposable {
+export class TestHub implements HubState, AsyncDisposable {
   readonly log: LoggedRequest[] = [];
   readonly faults = new Faults();
   readonly repos = new Map<string, HubRepo>();
@@ -94,12 +70,8 @@ export class TestHub implements AsyncDisposable {
     this.faults.add(fault);
   }
 
-  now(): number {
-    return Date.now();
-  }
-
   signedUrl({ path, bytes }: HubFile): string {
-    const query = new URLSearchParams({ path, expires: `${this.now() + this.signedForMs}` });
+    const query = new URLSearchParams({ path, expires: `${Date.now() + this.signedForMs}` });
     return `${this.cdnUrl}/${sha256Of(bytes)}?${query}`;
   }
 
@@ -159,7 +131,7 @@ export class TestHub implements AsyncDisposable {
       response.writeHead(500).end("credentials that are not mine");
       return;
     }
-    if (Number(url.searchParams.get("expires")) < this.now()) {
+    if (Number(url.searchParams.get("expires")) < Date.now()) {
       response.writeHead(403).end("the signature has expired");
       return;
     }
@@ -179,16 +151,6 @@ export class TestHub implements AsyncDisposable {
       onSent: (numBytes) => (log.sentBytes += numBytes),
     });
   }
-}
-
-export function sendJson(
-  response: ServerResponse,
-  status: number,
-  value: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  response.writeHead(status, { "content-type": "application/json; charset=utf-8", ...headers });
-  response.end(JSON.stringify(value));
 }
 
 function headerText(value: string | string[] | undefined): string | undefined {
