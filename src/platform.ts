@@ -5,6 +5,7 @@ import type { Logger } from "./base/logger.ts";
 import { demoCheckpoint, packageVersion } from "./config/package.ts";
 import { urlHost } from "./config/settings.ts";
 import { findEngine } from "./engines/catalog.ts";
+import { Hub } from "./hub/hub.ts";
 import { type MediaPolicy, mediaFetcher } from "./media/media-fetcher.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { buildApp } from "./server/app.ts";
@@ -13,10 +14,16 @@ import { RestingModels } from "./supervisor/resting-models.ts";
 import { Router } from "./supervisor/router.ts";
 import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/supervisor.ts";
 
+export type { CachedModel } from "./hub/cached-models.ts";
+export type { Hub } from "./hub/hub.ts";
+export type { PullEvent, PullPlan } from "./hub/pull.ts";
+
 export type PlatformOptions = {
   readonly log: Logger;
   /** Which addresses pictures may be read from; public hosts alone when absent. */
   readonly media?: MediaPolicy;
+  /** Where the hubs' caches lie is read from it; the process's own when absent. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Parts to use in place of the real ones. */
   readonly parts?: Partial<SupervisorParts>;
 };
@@ -31,13 +38,14 @@ export class Platform implements AsyncDisposable {
   readonly resting: RestingModels;
   readonly #apps: App[] = [];
 
-  constructor({ log, media = defaultMedia, parts }: PlatformOptions) {
+  constructor({ log, media = defaultMedia, env = process.env, parts }: PlatformOptions) {
     const fetchMedia = mediaFetcher(media);
     this.#log = log;
     this.supervisor = new Supervisor({
       findEngine,
       openPipeline: (directory) => Pipeline.open(directory, { fetchMedia }),
       demoDirectory: demoCheckpoint(),
+      findCached: async (repo) => await (await openHub(env)).find(repo),
       log,
       ...parts,
     });
@@ -89,6 +97,15 @@ export class Platform implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close({ drainMs: 0 });
   }
+}
+
+/**
+ * The hubs that models come from, as the environment describes them.
+ *
+ * @throws PlatformError `invalid_request`, naming the variable that cannot be used
+ */
+export async function openHub(env: NodeJS.ProcessEnv): Promise<Hub> {
+  return await Hub.fromEnvironment(env, { version: packageVersion() });
 }
 
 function portOf(app: App): number | undefined {

@@ -27,6 +27,11 @@ export function toLaunchable(name: string, cwd: string): string {
   return isPath || existsSync(path) ? path : name;
 }
 
+/** Whether a model can be loaded by that: `demo`, an absolute path, or what may be a hub's `owner/name`. */
+export function isLoadable(model: string): boolean {
+  return model === "demo" || isAbsolute(model) || /^[^/\\]+\/[^/\\]+$/.test(model);
+}
+
 /**
  * A running model of that name on the server, else one loaded into this process.
  *
@@ -41,10 +46,10 @@ export async function openSource(
   const client = new AtalayaClient({ endpoint: settings.endpoint });
   if (!/[\\/]/.test(name) && (await isRunning(client, name))) return serverSource(client, name);
   const model = toLaunchable(name, terminal.cwd);
-  if (model !== "demo" && !isAbsolute(model)) {
+  if (!isLoadable(model)) {
     throw new PlatformError(
       "model_not_found",
-      `No running model at ${settings.endpoint} is called ${name}, and there is no directory of that name. Pass the directory of a checkpoint, or demo; this version does not download models.`,
+      `No running model at ${settings.endpoint} is called ${name}, and there is no directory of that name. Pass the directory of a checkpoint, demo, or a repository that atalaya pull has downloaded.`,
     );
   }
   return localSource(await loadLocally({ model, flags, settings }, terminal, signal));

@@ -1,10 +1,13 @@
 /** The command line: which commands there are. */
 import { Command } from "commander";
 import { packageVersion } from "../config/package.ts";
+import { cached } from "./commands/cached.ts";
 import { chat } from "./commands/chat.ts";
 import { demo } from "./commands/demo.ts";
 import { launch } from "./commands/launch.ts";
 import { list } from "./commands/list.ts";
+import { pull } from "./commands/pull.ts";
+import { removeCache } from "./commands/remove-cache.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
 import { terminate } from "./commands/terminate.ts";
@@ -28,7 +31,18 @@ Examples:
   $ atalaya run ./checkpoint "what is in ./photo.png?"      ask once, without a server
   $ atalaya serve ./checkpoint                              serve OpenAI's API on 127.0.0.1:9997`,
     );
-  for (const register of [serve, launch, list, terminate, run, chat, demo]) {
+  for (const register of [
+    serve,
+    launch,
+    list,
+    terminate,
+    run,
+    chat,
+    demo,
+    pull,
+    cached,
+    removeCache,
+  ]) {
     register(program, terminal);
   }
   return program;

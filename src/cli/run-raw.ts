@@ -1,12 +1,11 @@
 /** `run --raw`: a bare prompt for scripts, answered as text or as one JSON object. */
-import { isAbsolute } from "node:path";
 import { PlatformError } from "../base/errors.ts";
 import type { Settings } from "../config/settings.ts";
 import type { ImageReport } from "../generation/engine-prompt.ts";
 import type { GeneratedToken, GenerateEvent } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
 import { readPicture } from "./ask.ts";
-import { toLaunchable } from "./find-model.ts";
+import { isLoadable, toLaunchable } from "./find-model.ts";
 import { loadLocally, toSampling } from "./local-source.ts";
 import type { LoadFlags, SamplingFlags } from "./options.ts";
 import { printable, type Terminal } from "./terminal.ts";
@@ -66,7 +65,7 @@ export async function runRaw(
   signal: AbortSignal,
 ): Promise<void> {
   const directory = toLaunchable(model, terminal.cwd);
-  if (directory !== "demo" && !isAbsolute(directory)) {
+  if (!isLoadable(directory)) {
     throw new PlatformError(
       "model_not_found",
       `--raw loads a checkpoint itself, and there is no directory ${model}.`,

@@ -19,6 +19,7 @@ beforeAll(async () => {
     }),
     openPipeline: async () => await Promise.reject(new Error("nothing is launched here")),
     demoDirectory: "/none",
+    findCached: async () => undefined,
     log,
   });
   const [router, resting] = [new Router(supervisor), new RestingModels(supervisor)];

@@ -11,24 +11,43 @@ beforeAll(async () => {
 });
 afterAll(async () => await rm(directory, { recursive: true }));
 
+const places = { demoDirectory: "/none", findCached: async () => undefined };
+
 describe("what is launched", () => {
   test("is the bundled checkpoint, or a directory", async () => {
-    expect(await resolveModel("demo", { demoDirectory: directory })).toEqual({
+    expect(await resolveModel("demo", { ...places, demoDirectory: directory })).toEqual({
       modelName: "demo",
       directory,
     });
-    expect(await resolveModel(directory, { demoDirectory: "/none" })).toEqual({
+    expect(await resolveModel(directory, places)).toEqual({
       modelName: basename(directory),
       directory,
     });
   });
 
+  test("is a repository that was pulled, by its own name", async () => {
+    const snapshot = { directory, revision: "main", missing: [] };
+    const findCached = async (repo: string) => (repo === "a/b" ? snapshot : undefined);
+    expect(await resolveModel("a/b", { ...places, findCached })).toEqual({
+      modelName: "b",
+      directory,
+    });
+  });
+
+  test("is not a repository of which only a part is there", async () => {
+    const missing = [{ path: "model.safetensors", sizeBytes: undefined }];
+    const findCached = async () => ({ directory, revision: "main", missing });
+    await expect(resolveModel("a/b", { ...places, findCached })).rejects.toThrow(
+      "a/b is only partly on this machine: a file is missing, such as model.safetensors. Download the rest: atalaya pull a/b",
+    );
+  });
+
   test.each([
+    { model: "llama-3.2-vision", says: /There is no model llama-3\.2-vision here/ },
     {
-      model: "llama-3.2-vision",
-      says: /does not download models: download llama-3.2-vision first/,
+      model: "meta-llama/Llama-3.2-11B-Vision",
+      says: /is not on this machine\. Download it first: atalaya pull meta-llama\/Llama-3\.2-11B/,
     },
-    { model: "meta-llama/Llama-3.2-11B-Vision", says: /does not download models/ },
     {
       model: "/no/such/place",
       says: /There is no directory \/no\/such\/place\. Pass the directory/,
@@ -37,7 +56,7 @@ describe("what is launched", () => {
     { model: tmpdir(), says: /holds no model: there is no config.json in it/ },
     { model: import.meta.filename, says: /is a file\. Pass the directory/ },
   ])("cannot be $model", async ({ model, says }) => {
-    await expect(resolveModel(model, { demoDirectory: "/none" })).rejects.toThrow(
+    await expect(resolveModel(model, places)).rejects.toThrow(
       expect.objectContaining({ code: "model_not_found", message: expect.stringMatching(says) }),
     );
   });

@@ -22,6 +22,7 @@ beforeEach(async () => {
     }),
     openPipeline: (directory) => Pipeline.open(directory),
     demoDirectory: tinyCheckpoint,
+    findCached: async () => undefined,
     log: createLogger("silent"),
   });
   resting = new RestingModels(supervisor);

@@ -48,6 +48,7 @@ function supervise(load: EngineLoader): Supervisor {
     findEngine: () => ({ kind: "native", load }),
     openPipeline: (directory) => Pipeline.open(directory),
     demoDirectory: tinyCheckpoint,
+    findCached: async () => undefined,
     log: createLogger("silent"),
   });
   open.push(supervisor);

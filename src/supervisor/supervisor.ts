@@ -8,6 +8,7 @@ import { PlatformError } from "../base/errors.ts";
 import { type ModelUid, modelUid } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
 import type { EngineKind, EngineLoader, EngineLoadOptions } from "../engines/engine.ts";
+import type { Snapshot } from "../hub/caches/repo-cache.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { ModelInstance, ReadyInstance } from "./instance.ts";
 import { Leases } from "./leases.ts";
@@ -16,7 +17,7 @@ import { findByName } from "./model-names.ts";
 import { resolveModel } from "./resolve-model.ts";
 
 export type LaunchOptions = Omit<EngineLoadOptions, "directory"> & {
-  /** `demo`, or the absolute path of a checkpoint directory. */
+  /** `demo`, the absolute path of a checkpoint directory, or a hub's `owner/name` that was pulled. */
   readonly model: string;
   /** The name it will answer to; made from the model's own when absent. */
   readonly uid: string | undefined;
@@ -29,6 +30,8 @@ export type SupervisorParts = {
   readonly findEngine: (name: string) => { readonly kind: EngineKind; readonly load: EngineLoader };
   readonly openPipeline: (directory: string) => Promise<Pipeline>;
   readonly demoDirectory: string;
+  /** What is on this machine of a hub's `owner/name`. */
+  readonly findCached: (repo: string) => Promise<Snapshot | undefined>;
   readonly log: Logger;
   readonly now?: () => Date;
 };

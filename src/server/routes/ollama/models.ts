@@ -137,7 +137,7 @@ async function makePresent(name: string, services: OllamaServices): Promise<void
   if (!/^demo(:latest)?$/.test(name)) {
     throw new PlatformError(
       "model_not_found",
-      `${/^[\w./:-]{1,100}$/.test(name) ? `"${name}"` : "That model"} is not running here, and this version does not download models: download a checkpoint yourself, and launch its directory with atalaya launch DIRECTORY.`,
+      `${/^[\w./:-]{1,100}$/.test(name) ? `"${name}"` : "That model"} is not running here, and this route does not download models: fetch a checkpoint with atalaya pull OWNER/NAME, then launch it with atalaya launch OWNER/NAME.`,
       { details: { param: "model" } },
     );
   }
