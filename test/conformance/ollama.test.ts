@@ -201,7 +201,7 @@ describe("models", () => {
     }
     expect(states).toEqual(["success"]);
     await expect(client.pull({ model: "llama3.2-vision" })).rejects.toThrow(
-      /"llama3.2-vision" is not running here, and this version does not download models/,
+      /"llama3.2-vision" is not running here, and this route does not download models/,
     );
   });
 
