@@ -4,8 +4,11 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { tokenId } from "../../src/base/ids.ts";
 import { createLogger } from "../../src/base/logger.ts";
-import type { EngineModelInfo } from "../../src/engines/engine.ts";
+import { builtinModels } from "../../src/config/package.ts";
+import { type EngineEntry, findEngine } from "../../src/engines/catalog.ts";
+import type { EngineLoader, EngineModelInfo } from "../../src/engines/engine.ts";
 import { Platform } from "../../src/platform.ts";
+import { Registry } from "../../src/registry/registry.ts";
 import { type FakeAnswer, FakeEngine } from "./fake-engine.ts";
 
 /** A checkpoint with a tokenizer of single characters and a plain chat template. */
@@ -37,12 +40,26 @@ export async function fakeEngine(answer: FakeAnswer | string): Promise<FakeEngin
   });
 }
 
+/** The native engine's entry in the catalogue, with another way to load. */
+export function findNative(load: EngineLoader): () => Promise<EngineEntry> {
+  return async () => ({ ...(await findEngine("native")), load });
+}
+
+/** Knows the families that we ship, and no registration. */
+export function builtinRegistry(): Registry {
+  return new Registry({
+    builtinDirectory: builtinModels(),
+    registrationsDirectory: undefined,
+    modelRoots: [],
+  });
+}
+
 /** The model answers to `fake`. */
 export async function serveFakeEngine(answer: FakeAnswer | string): Promise<FakeServer> {
   const engine = await fakeEngine(answer);
   const platform = new Platform({
     log: createLogger("silent"),
-    parts: { findEngine: () => ({ kind: "native", load: async () => engine }) },
+    parts: { findEngine: findNative(async () => engine) },
   });
   await platform.supervisor.launch({
     model: tinyCheckpoint,
