@@ -1,39 +1,70 @@
 /** Wires everything together; the only file that knows all the others. */
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { PlatformError } from "./base/errors.ts";
 import type { Logger } from "./base/logger.ts";
-import { demoCheckpoint, packageVersion } from "./config/package.ts";
-import { urlHost } from "./config/settings.ts";
-import { findEngine } from "./engines/catalog.ts";
+import { builtinModels, demoCheckpoint, packageVersion } from "./config/package.ts";
+import { type Settings, urlHost } from "./config/settings.ts";
+import { enginesOfFormat, findEngine } from "./engines/catalog.ts";
+import { findLocalCopy } from "./hub/find-local-copy.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
+import { type CardFormat, renderModelCard } from "./registry/model-card.ts";
+import { Registry } from "./registry/registry.ts";
 import { buildApp } from "./server/app.ts";
 import type { App } from "./server/http.ts";
+import { directoryToLaunch, type LaunchPlan } from "./supervisor/launch.ts";
+import { type Registered, registerDirectory, registerFile } from "./supervisor/registration.ts";
+import type { LocateFiles } from "./supervisor/resolve-model.ts";
 import { Router } from "./supervisor/router.ts";
 import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/supervisor.ts";
 
 export type PlatformOptions = {
   readonly log: Logger;
+  /** Without it only the models that we ship are known by name. */
+  readonly settings?: Pick<Settings, "home" | "modelRoots">;
   /** Parts to use in place of the real ones. */
   readonly parts?: Partial<SupervisorParts>;
 };
 
+export { directoryToLaunch, type LaunchPlan };
+
 /** Everything that runs in this process. Disposing it ends the servers and frees the models at once. */
 export class Platform implements AsyncDisposable {
+  readonly registry: Registry;
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly #log: Logger;
   readonly #apps: App[] = [];
 
-  constructor({ log, parts }: PlatformOptions) {
+  constructor({ log, settings, parts }: PlatformOptions) {
     this.#log = log;
+    this.registry = openRegistry(settings);
     this.supervisor = new Supervisor({
       findEngine,
       openPipeline: (directory) => Pipeline.open(directory),
       demoDirectory: demoCheckpoint(),
+      registry: this.registry,
+      locateFiles: locateLocally,
       log,
       ...parts,
     });
     this.router = new Router(this.supervisor);
+  }
+
+  /** @throws PlatformError `model_not_found` */
+  async modelCard(name: string, format: CardFormat): Promise<string> {
+    const { family } = await this.registry.find(name);
+    return renderModelCard(family, format, enginesOfFormat);
+  }
+
+  /** @throws PlatformError see `registration.ts` */
+  async registerFile(text: string): Promise<Registered> {
+    return await registerFile(this.registry, text);
+  }
+
+  /** @throws PlatformError see `registration.ts` */
+  async registerDirectory(directory: string, name: string | undefined): Promise<Registered> {
+    return await registerDirectory(this.registry, directory, name);
   }
 
   /**
@@ -69,6 +100,23 @@ export class Platform implements AsyncDisposable {
     await this.close({ drainMs: 0 });
   }
 }
+
+function openRegistry(settings: PlatformOptions["settings"]): Registry {
+  return new Registry({
+    builtinDirectory: builtinModels(),
+    registrationsDirectory: settings === undefined ? undefined : join(settings.home, "models"),
+    modelRoots: settings?.modelRoots ?? [],
+  });
+}
+
+/** In the caches of the hubs' own tools; nothing is fetched. */
+const locateLocally: LocateFiles = async ({ sources }) => {
+  for (const { hub, modelId, aliases, revision } of sources) {
+    const found = await findLocalCopy({ hub, ids: [modelId, ...aliases], revision }, process.env);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+};
 
 function portOf(app: App): number | undefined {
   const address: AddressInfo | string | null = app.server.address();

@@ -19,7 +19,7 @@ describe("a quantization", () => {
     expect(selectQuantization("x", "Q4_K", choices)).toBe("q4_k");
   });
 
-  test.each(["", "$" + "{quantization}", "$quantization"])(
+  test.each(["", "$quantization", `\${quantization}`])(
     "that a shell left as %j is answered with the choices",
     (quantization) => {
       expect(() => selectQuantization("llama-3.2-vision", quantization, choices)).toThrow(

@@ -16,6 +16,7 @@ import { httpLimits } from "./limits.ts";
 import { chatCompletions } from "./routes/openai/chat-completions.ts";
 import { completions } from "./routes/openai/completions.ts";
 import { models } from "./routes/openai/models.ts";
+import { engines } from "./routes/xinference/engines.ts";
 import { launchAndTerminate } from "./routes/xinference/models.ts";
 
 export type AppServices = {
@@ -62,6 +63,7 @@ export function buildApp({ supervisor, router, log, version }: AppServices): App
   completions(app, { router, log });
   models(app, supervisor);
   launchAndTerminate(app, supervisor);
+  engines(app, supervisor);
   return app;
 }
 

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { resolveModel } from "./resolve-model.ts";
+import { builtinRegistry } from "../../test/support/serve.ts";
+import { type ModelResources, type ModelWish, resolveModel } from "./resolve-model.ts";
 
 let directory = "";
 beforeAll(async () => {
@@ -11,34 +12,92 @@ beforeAll(async () => {
 });
 afterAll(async () => await rm(directory, { recursive: true }));
 
+const nothingHere: ModelResources = {
+  demoDirectory: "/none",
+  registry: builtinRegistry(),
+  locateFiles: async () => undefined,
+};
+
 describe("what is launched", () => {
   test("is the bundled checkpoint, or a directory", async () => {
-    expect(await resolveModel("demo", { demoDirectory: directory })).toEqual({
-      modelName: "demo",
-      directory,
-    });
-    expect(await resolveModel(directory, { demoDirectory: "/none" })).toEqual({
+    expect(
+      await resolveModel({ model: "demo" }, { ...nothingHere, demoDirectory: directory }),
+    ).toMatchObject({ modelName: "demo", directory });
+    expect(await resolveModel({ model: directory }, nothingHere)).toMatchObject({
       modelName: basename(directory),
       directory,
+      size: undefined,
     });
+    expect(
+      await resolveModel({ model: directory, familyName: "llama-3.2-vision" }, nothingHere),
+    ).toMatchObject({ modelName: "llama-3.2-vision", directory });
   });
 
-  test.each([
+  test.each<{ wish: ModelWish; size: number }>([
+    { wish: { model: "llama-3.2-vision" }, size: 11 },
+    { wish: { model: "Llama-3.2-Vision", size: 90 }, size: 90 },
+    { wish: { model: "llama-3.2-vision", size: "90" }, size: 90 },
+    { wish: { model: "llama-3.2-vision:90b" }, size: 90 },
+    { wish: { model: "llama-3.2-vision:11", format: "PyTorch" }, size: 11 },
+    { wish: { model: "meta-llama/Meta-Llama-3.2-90B-Vision" }, size: 90 },
+    { wish: { model: "LLM-Research/Llama-3.2-11B-Vision" }, size: 11 },
+  ])("is a size of a family: $wish", async ({ wish, size }) => {
+    const asked: number[] = [];
+    const resolved = await resolveModel(wish, {
+      ...nothingHere,
+      locateFiles: async (spec) => {
+        asked.push(spec.size);
+        return "/somewhere";
+      },
+    });
+    expect(resolved).toMatchObject({
+      modelName: "llama-3.2-vision",
+      size,
+      directory: "/somewhere",
+    });
+    expect(asked).toEqual([size]);
+  });
+
+  test.each<{ wish: ModelWish; code?: string; says: RegExp }>([
     {
-      model: "llama-3.2-vision",
-      says: /does not download models: download llama-3.2-vision first/,
+      wish: { model: "qwen" },
+      says: /There is no model "qwen"; there are demo, llama-3\.2-vision,/,
     },
-    { model: "meta-llama/Llama-3.2-11B-Vision", says: /does not download models/ },
     {
-      model: "/no/such/place",
+      wish: { model: "lama-3.2-vision-instruct" },
+      says: /Did you mean llama-3\.2-vision-instruct\?/,
+    },
+    { wish: { model: "meta-llama/Llama-3.1-8B" }, says: /There is no model "meta-llama/ },
+    {
+      wish: { model: "llama-3.2-vision", size: 13 },
+      code: "invalid_request",
+      says: /no size of "13" billion parameters; its sizes are 11, 90\. The nearest is 11\./,
+    },
+    {
+      wish: { model: "llama-3.2-vision:70b" },
+      code: "invalid_request",
+      says: /no size of "70".* The nearest is 90\./,
+    },
+    {
+      wish: { model: "llama-3.2-vision", format: "ggufv2" },
+      code: "invalid_request",
+      says: /not there as "ggufv2"; its formats are pytorch\./,
+    },
+    {
+      wish: { model: "llama-3.2-vision", format: "pytorhc" },
+      code: "invalid_request",
+      says: /Did you mean pytorch\?/,
+    },
+    {
+      wish: { model: "/no/such/place" },
       says: /There is no directory \/no\/such\/place\. Pass the directory/,
     },
-    { model: "./here", says: /There is no directory \.\/here/ },
-    { model: tmpdir(), says: /holds no model: there is no config.json in it/ },
-    { model: import.meta.filename, says: /is a file\. Pass the directory/ },
-  ])("cannot be $model", async ({ model, says }) => {
-    await expect(resolveModel(model, { demoDirectory: "/none" })).rejects.toThrow(
-      expect.objectContaining({ code: "model_not_found", message: expect.stringMatching(says) }),
+    { wish: { model: "./here" }, says: /There is no directory \.\/here/ },
+    { wish: { model: tmpdir() }, says: /holds no model: there is no config.json in it/ },
+    { wish: { model: import.meta.filename }, says: /is a file\. Pass the directory/ },
+  ])("cannot be $wish", async ({ wish, code = "model_not_found", says }) => {
+    await expect(resolveModel(wish, nothingHere)).rejects.toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(says) }),
     );
   });
 });

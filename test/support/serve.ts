@@ -5,7 +5,7 @@ import { z } from "zod";
 import { tokenId } from "../../src/base/ids.ts";
 import { createLogger } from "../../src/base/logger.ts";
 import { builtinModels } from "../../src/config/package.ts";
-import { type EngineEntry, findEngine } from "../../src/engines/catalog.ts";
+import { findEngine } from "../../src/engines/catalog.ts";
 import type { EngineLoader, EngineModelInfo } from "../../src/engines/engine.ts";
 import { Platform } from "../../src/platform.ts";
 import { Registry } from "../../src/registry/registry.ts";
@@ -41,8 +41,8 @@ export async function fakeEngine(answer: FakeAnswer | string): Promise<FakeEngin
 }
 
 /** The native engine's entry in the catalogue, with another way to load. */
-export function findNative(load: EngineLoader): () => Promise<EngineEntry> {
-  return async () => ({ ...(await findEngine("native")), load });
+export function findNative(load: EngineLoader): typeof findEngine {
+  return async (name) => ({ ...(await findEngine(name)), load });
 }
 
 /** Knows the families that we ship, and no registration. */

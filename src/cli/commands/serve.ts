@@ -12,7 +12,10 @@ export function serve(program: Command, terminal: Terminal): void {
   const command = program
     .command("serve")
     .description("Start a server, and launch the given models on it.")
-    .argument("[directories...]", "checkpoint directories in Hugging Face layout, or demo")
+    .argument(
+      "[models...]",
+      "checkpoint directories in Hugging Face layout, names of models, or demo",
+    )
     .addHelpText(
       "after",
       "\nExamples:\n  $ atalaya serve ./Llama-3.2-11B-Vision-Instruct\n  $ atalaya serve demo --port 8000",
@@ -32,7 +35,7 @@ async function runServe(
   using interrupt = listenForInterrupt(() =>
     note(terminal, "Stopping: answers under way get 30 seconds. Ctrl-C again ends them at once."),
   );
-  const platform = new Platform({ log: createLogger(settings.logLevel) });
+  const platform = new Platform({ log: createLogger(settings.logLevel), settings });
   try {
     const url = await platform.listen(settings);
     note(terminal, `Serving at ${url}/v1. Stop with Ctrl-C.`);
