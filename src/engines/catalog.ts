@@ -1,7 +1,7 @@
 /** Engines by name; each is loaded when it is first asked for. */
 import { PlatformError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
-import type { EngineKind, EngineLoader } from "./engine.ts";
+import type { EngineKind, EngineLoader, Obstacle } from "./engine.ts";
 
 /** An engine that this version has. */
 export type EngineEntry = {
@@ -14,9 +14,6 @@ export type EngineEntry = {
   /** Options of a launch that it knows, as they stand on the wire. */
   readonly options: readonly string[];
 };
-
-/** Why an engine cannot run, and what would help. Both are whole sentences. */
-export type Obstacle = { readonly reason: string; readonly remedy: string };
 
 export type EngineMatch = {
   /** As people write it: `native`, `Transformers`, `vLLM`. */

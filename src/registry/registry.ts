@@ -23,7 +23,7 @@ export type RegistryParts = {
 };
 
 /** The largest registration anybody needs is a few kilobytes. */
-export const maxFamilyBytes = 256 * 1024;
+const maxFamilyBytes = 256 * 1024;
 
 export class Registry {
   readonly #parts: RegistryParts;

@@ -91,7 +91,7 @@ export function directoryToLaunch({ model, shape, memory }: LaunchPlan): string 
 }
 
 /** What a program could get now, and what the machine has. */
-export function hostMemory(): HostMemory {
+function hostMemory(): HostMemory {
   return { totalBytes: totalmem(), availableBytes: freemem() };
 }
 

@@ -1,7 +1,7 @@
 /** Whether the native engine can run on this machine, without starting it. */
 import { PlatformError } from "../../base/errors.ts";
 import { findLibraryDirectory } from "../../ggml/library.ts";
-import type { Obstacle } from "../catalog.ts";
+import type { Obstacle } from "../engine.ts";
 
 /** `undefined` when ggml is installed for this machine; loading it is left to the worker. */
 export async function findObstacle(): Promise<Obstacle | undefined> {
