@@ -10,6 +10,8 @@ test.each([
   { word: "dmeo", found: "demo" },
   { word: "qwen-vl-chat", found: undefined },
   { word: "x", found: undefined },
+  { word: "", found: undefined },
+  { word: "demo".repeat(30), found: undefined },
 ])("$word means $found", ({ word, found }) => {
   expect(nearestWord(word, names)).toBe(found);
 });

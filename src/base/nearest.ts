@@ -4,8 +4,12 @@ import { closest, distance } from "fastest-levenshtein";
 /** Of a word's letters, the part that may differ before a guess is no help any more. */
 const MAX_DIFFERENCE = 0.5;
 
+/** A longer word is no slip of a hand, and comparing it takes time. */
+const MAX_LENGTH = 100;
+
 /** @returns `undefined` when nothing is near enough to be what was meant */
 export function nearestWord(word: string, words: readonly string[]): string | undefined {
+  if (word.length > MAX_LENGTH) return undefined;
   const plain = word.toLowerCase();
   const byPlain = new Map(words.map((known) => [known.toLowerCase(), known]));
   if (byPlain.size === 0) return undefined;
