@@ -16,7 +16,8 @@ export type LaunchFlags = SettingFlags &
     readonly modelPath?: string;
     readonly modelType?: string;
     readonly modelFormat?: string;
-    readonly quantization?: string;
+    /** `true` when nothing follows it, as a shell leaves a variable that is not set. */
+    readonly quantization?: string | true;
     readonly sizeInBillions?: string;
     readonly estimate?: boolean;
     readonly dryRun?: boolean;
@@ -103,7 +104,7 @@ export function toLaunchRequest(
     model_engine: flags.modelEngine,
     model_size_in_billions: flags.sizeInBillions,
     model_format: flags.modelFormat,
-    quantization: flags.quantization,
+    quantization: flags.quantization === true ? "" : flags.quantization,
     profile: flags.profile,
     max_model_len: flags.maxModelLen,
     max_num_seqs: flags.maxNumSeqs,

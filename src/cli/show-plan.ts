@@ -26,7 +26,7 @@ export async function planLocally(
     familyName: path == null ? undefined : (name ?? undefined),
     size: flags.sizeInBillions,
     format: flags.modelFormat,
-    quantization: flags.quantization,
+    quantization: body.quantization ?? undefined,
     engine: flags.modelEngine,
     engineOptions: Object.keys(extra),
     maxModelLen: flags.maxModelLen,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError, AtalayaClient } from "@atalaya/client";
 import type { LaunchRequest, ModelRecord } from "@atalaya/protocol";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { readSettings } from "../../config/settings.ts";
 import { directoryToLaunch } from "../../platform.ts";
 import { CommandFailure, remoteError } from "../exit-code.ts";
@@ -33,11 +33,7 @@ export function launch(program: Command, terminal: Terminal): void {
     .option("--model-path <directory>", "checkpoint directory")
     .option("-s, --size-in-billions <size>", "which size of the model, such as 11 or 1_8")
     .option("-f, --model-format <format>", "form of its files: pytorch")
-    .addOption(
-      new Option("-q, --quantization [name]", "what the engine makes of the weights: none").preset(
-        "",
-      ),
-    )
+    .option("-q, --quantization [name]", "what the engine makes of the weights: none")
     .option("--estimate", "print how much memory it would take, and start nothing")
     .option("--dry-run", "print what would be done, and start nothing")
     .allowUnknownOption()
