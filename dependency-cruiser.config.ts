@@ -45,7 +45,7 @@ const configuration: IConfiguration = {
       name: "engines-are-met-at-the-front-door",
       comment: "Others import engines/engine.ts or engines/catalog.ts, never an engine's insides",
       severity: "error",
-      from: { pathNot: "^src/engines/|\\.test\\.ts$" },
+      from: { pathNot: "^(src/engines|test)/|\\.test\\.ts$" },
       to: { path: "^src/engines/(native|vllm|transformers)/" },
     },
     {
