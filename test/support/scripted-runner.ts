@@ -12,7 +12,7 @@ import type {
 } from "../../src/engines/native/model-runner.ts";
 import type { EngineSampling, Picture } from "../../src/generation/engine-prompt.ts";
 
-export const VOCABULARY = 64;
+const VOCABULARY = 64;
 /** Stands for a picture; not in the head's vocabulary, as in the real model. */
 export const IMAGE_TOKEN = tokenId(VOCABULARY);
 const MODULUS = 1_000_003;
