@@ -28,6 +28,7 @@ export const errorTraits = {
   hub_unauthorized: { status: 403, exitCode: 77, retryable: false },
   unsafe_weights_format: { status: 400, exitCode: 65, retryable: false },
   model_already_launched: { status: 409, exitCode: 73, retryable: false },
+  model_already_registered: { status: 409, exitCode: 73, retryable: false },
   address_in_use: { status: 409, exitCode: 73, retryable: false },
   // We cannot do it now.
   queue_full: { status: 429, exitCode: 75, retryable: true },

@@ -3,7 +3,8 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 
 /** How a model is loaded. */
 export type LoadFlags = {
-  readonly modelEngine: string;
+  /** The best that runs when absent. */
+  readonly modelEngine?: string;
   readonly profile: "ref" | "hf";
   readonly maxModelLen?: number;
   readonly maxNumSeqs?: number;
@@ -28,9 +29,10 @@ export type SamplingFlags = {
 export function addLoadOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--model-engine <name>", "engine that runs the model")
-        .default("native")
-        .argParser((name: string) => name.toLowerCase()),
+      new Option(
+        "--model-engine <name>",
+        "engine that runs the model (default: the best that runs here)",
+      ).argParser((name: string) => name.toLowerCase()),
     )
     .addOption(
       new Option("--profile <profile>", "ref: Meta's semantics; hf: Transformers as installed")

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { packageRoot, packageVersion } from "./package.ts";
 import { readSettings } from "./settings.ts";
@@ -39,6 +40,15 @@ describe("settings", () => {
     expect(readSettings({}, env).endpoint).toBe("http://127.0.0.1:1");
     const both = { ...env, ATALAYA_ENDPOINT: "http://127.0.0.1:2" };
     expect(readSettings({}, both).endpoint).toBe("http://127.0.0.1:2");
+  });
+
+  test("say where registered models may lie: at home, or where a list says", () => {
+    expect(readSettings({}, {}).modelRoots).toEqual([homedir()]);
+    const env = { ATALAYA_MODEL_ROOTS: ["/data/models", "/srv"].join(delimiter) };
+    expect(readSettings({}, env).modelRoots).toEqual(["/data/models", "/srv"]);
+    expect(() => readSettings({}, { ATALAYA_MODEL_ROOTS: "models" })).toThrow(
+      /ATALAYA_MODEL_ROOTS has models, which is not absolute/,
+    );
   });
 
   test.each([

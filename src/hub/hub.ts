@@ -20,9 +20,19 @@ import { HuggingFaceSource } from "./sources/hugging-face.ts";
 import { ModelScopeSource } from "./sources/model-scope.ts";
 import type { HubSource } from "./sources/source.ts";
 
-export type HubPullOptions = Omit<PullOptions, "repo"> & {
+/** What one model is called on each hub that has it. */
+export type RepoOnHubs = Partial<Record<HubName, RepoOnHub>>;
+
+export type RepoOnHub = {
   /** `owner/name` */
   readonly repo: string;
+  /** The hub's own default branch when absent. */
+  readonly revision: string | undefined;
+};
+
+export type HubPullOptions = Omit<PullOptions, "repo"> & {
+  /** `owner/name`, the same on every hub, or its names where they differ. */
+  readonly repo: string | RepoOnHubs;
   /** Which hub to ask. Without one: the environment's choice, else the first that can be reached. */
   readonly hub?: HubName | undefined;
 };
@@ -61,15 +71,22 @@ export class Hub {
    * @throws PlatformError, any of docs/reference/errors.md
    */
   async pull(options: HubPullOptions): Promise<Pulled> {
-    const repo = checkRepoId(options.repo);
-    if (options.revision !== undefined) checkRevision(options.revision);
-    this.#refuseOffline(repo);
-    const sources = this.#sourcesFor(options.hub);
+    const { revision } = options;
+    if (revision !== undefined) checkRevision(revision);
+    const wanted = checkRepos(options.repo);
+    const sources = this.#sourcesFor(options.hub).flatMap((place) => {
+      const there = wanted[place.hub];
+      return there === undefined ? [] : [{ place, there }];
+    });
+    const [firstSource] = sources;
+    if (firstSource === undefined) throw notOnHub(wanted, options.hub ?? this.#settings.preferred);
+    this.#refuseOffline(firstSource.there.repo);
     const failures: PlatformError[] = [];
-    for (const [index, source] of sources.entries()) {
-      const next = sources[index + 1];
+    for (const [index, { place, there }] of sources.entries()) {
+      const next = sources[index + 1]?.place;
       try {
-        return await this.#pullFrom(source, { ...options, repo }, next !== undefined);
+        const chosen = { ...options, repo: there.repo, revision: revision ?? there.revision };
+        return await this.#pullFrom(place, chosen, next !== undefined);
       } catch (error) {
         if (!(error instanceof PassedOn)) throw error;
         failures.push(error.cause);
@@ -166,6 +183,33 @@ export class Hub {
       ? new HuggingFaceCache(cacheDirectory, listing)
       : new ModelScopeCache(cacheDirectory, listing);
   }
+}
+
+type CheckedRepos = Partial<Record<HubName, { repo: RepoId; revision: string | undefined }>>;
+
+/** @throws PlatformError `invalid_request` */
+function checkRepos(repo: string | RepoOnHubs): CheckedRepos {
+  if (typeof repo === "string") {
+    const everywhere = { repo: checkRepoId(repo), revision: undefined };
+    return Object.fromEntries(hubNames.map((hub) => [hub, everywhere]));
+  }
+  return Object.fromEntries(
+    hubNames.flatMap((hub) => {
+      const there = repo[hub];
+      if (there === undefined) return [];
+      const { revision } = there;
+      if (revision !== undefined) checkRevision(revision);
+      return [[hub, { repo: checkRepoId(there.repo), revision }]];
+    }),
+  );
+}
+
+function notOnHub(wanted: CheckedRepos, hub: HubName | undefined): PlatformError {
+  const other = hubNames.find((name) => wanted[name] !== undefined);
+  return new PlatformError(
+    "model_not_found",
+    `It is not known by which name ${hub ?? "any hub"} has this model.${other === undefined ? " Pull it by its owner/name." : ` Use --hub ${other}.`}`,
+  );
 }
 
 function credentialsOf(hub: HubName, token: string | undefined): Record<string, string> {

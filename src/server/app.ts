@@ -20,6 +20,7 @@ import { ollama } from "./routes/ollama/ollama.ts";
 import { chatCompletions } from "./routes/openai/chat-completions.ts";
 import { completions } from "./routes/openai/completions.ts";
 import { models } from "./routes/openai/models.ts";
+import { engines } from "./routes/xinference/engines.ts";
 import { launchAndTerminate } from "./routes/xinference/models.ts";
 
 export type AppServices = {
@@ -81,6 +82,7 @@ export function buildApp(services: AppServices): App {
   if (services.isOllamaPort === true) app.get("/", () => "Ollama is running (Atalaya)");
   models(app, supervisor);
   launchAndTerminate(app, supervisor);
+  engines(app, supervisor);
   return app;
 }
 

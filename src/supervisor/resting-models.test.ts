@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { fakeEngine, tinyCheckpoint } from "../../test/support/serve.ts";
+import {
+  builtinRegistry,
+  fakeEngine,
+  findNative,
+  tinyCheckpoint,
+} from "../../test/support/serve.ts";
 import { createLogger } from "../base/logger.ts";
 import { Pipeline } from "../pipeline/pipeline.ts";
 import { RestingModels } from "./resting-models.ts";
@@ -13,16 +18,14 @@ let numLoaded: number;
 beforeEach(async () => {
   numLoaded = 0;
   supervisor = new Supervisor({
-    findEngine: () => ({
-      kind: "native",
-      load: async () => {
-        numLoaded++;
-        return await fakeEngine("ab");
-      },
+    findEngine: findNative(async () => {
+      numLoaded++;
+      return await fakeEngine("ab");
     }),
     openPipeline: (directory) => Pipeline.open(directory),
     demoDirectory: tinyCheckpoint,
-    findCached: async () => undefined,
+    registry: builtinRegistry(),
+    locateFiles: async () => undefined,
     log: createLogger("silent"),
   });
   resting = new RestingModels(supervisor);

@@ -7,31 +7,27 @@
 import { PlatformError } from "../base/errors.ts";
 import { type ModelUid, modelUid } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
-import type { EngineKind, EngineLoader, EngineLoadOptions } from "../engines/engine.ts";
-import type { Snapshot } from "../hub/caches/repo-cache.ts";
+import type { EngineEntry } from "../engines/catalog.ts";
+import type { EngineLoader, EngineLoadOptions } from "../engines/engine.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { ModelInstance, ReadyInstance } from "./instance.ts";
+import { directoryToLaunch, type LaunchPlan, type LaunchWish, planLaunch } from "./launch.ts";
 import { Leases } from "./leases.ts";
 import { loadModel } from "./load-model.ts";
+import { type MatchWish, type ModelMatch, matchModel } from "./match-model.ts";
 import { findByName } from "./model-names.ts";
-import { resolveModel } from "./resolve-model.ts";
+import type { ModelResources } from "./resolve-model.ts";
 
-export type LaunchOptions = Omit<EngineLoadOptions, "directory"> & {
-  /** `demo`, the absolute path of a checkpoint directory, or a hub's `owner/name` that was pulled. */
-  readonly model: string;
-  /** The name it will answer to; made from the model's own when absent. */
-  readonly uid: string | undefined;
-  /** As typed by a person, in any case. */
-  readonly engine: string;
-};
+export type LaunchOptions = Omit<EngineLoadOptions, "directory"> &
+  LaunchWish & {
+    /** The name it will answer to; made from the model's own when absent. */
+    readonly uid: string | undefined;
+  };
 
-export type SupervisorParts = {
+export type SupervisorParts = ModelResources & {
   /** @throws PlatformError `engine_unavailable` */
-  readonly findEngine: (name: string) => { readonly kind: EngineKind; readonly load: EngineLoader };
+  readonly findEngine: (name: string | undefined) => Promise<EngineEntry>;
   readonly openPipeline: (directory: string) => Promise<Pipeline>;
-  readonly demoDirectory: string;
-  /** What is on this machine of a hub's `owner/name`. */
-  readonly findCached: (repo: string) => Promise<Snapshot | undefined>;
   readonly log: Logger;
   readonly now?: () => Date;
 };
@@ -69,19 +65,39 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /**
+   * What a launch would do; nothing is started.
+   *
+   * @throws PlatformError whatever speaks against it, files that are not here aside
+   */
+  async plan(wish: LaunchWish): Promise<LaunchPlan> {
+    return await planLaunch(wish, this.#parts);
+  }
+
+  /** @throws PlatformError `model_not_found`, `invalid_request`, `engine_unavailable` */
+  async matchModel(wish: MatchWish): Promise<readonly ModelMatch[]> {
+    return await matchModel(this.#parts.registry, wish);
+  }
+
+  /**
    * Start loading a model; `whenSettled` tells how it went.
    *
-   * @throws PlatformError `model_not_found`, `model_already_launched`, `engine_unavailable`
+   * @throws PlatformError `model_not_found`, `model_already_launched`, `engine_unavailable`,
+   *   `out_of_memory`, `invalid_request`
    */
   async launch(options: LaunchOptions): Promise<ModelInstance> {
     this.#refuseWhenClosing();
-    const { kind, load } = this.#parts.findEngine(options.engine);
-    const { modelName, directory } = await resolveModel(options.model, this.#parts);
+    const plan = await this.plan(options);
+    const directory = directoryToLaunch(plan);
+    const { load, kind } = plan.engine;
+    const { modelName, size } = plan.model;
+    // A launch may have begun to close meanwhile.
+    this.#refuseWhenClosing();
     const uid = this.#claimUid(options.uid, modelName);
     const slot: Slot = {
       instance: {
         uid,
         modelName,
+        size,
         directory,
         engineKind: kind,
         profile: options.profile,

@@ -142,8 +142,30 @@ describe("pull, cached, run, remove-cache", () => {
     const launched = await atalaya("launch", "a/tiny", "--endpoint", endpoint);
     expect(launched).toMatchObject({ exitCode: 0, stdout: "Model uid: tiny\n" });
     const absent = await atalaya("launch", "a/other", "--endpoint", endpoint);
-    expect(absent.exitCode).toBe(66);
+    // A launch that ends without a model ends with 1, as Xinference's does.
+    expect(absent.exitCode).toBe(1);
     expect(absent.stderr).toContain("atalaya pull a/other");
+  });
+
+  test.each([
+    { args: [], owner: "meta-llama" },
+    { args: ["--hub", "modelscope"], owner: "LLM-Research" },
+  ])("a name of the registry is pulled and run, with $args", async ({ args, owner }) => {
+    const repo = `${owner}/Llama-3.2-11B-Vision-Instruct`;
+    hub.addRepo(repo, await checkpointFiles());
+    const absent = await atalaya("run", "llama-3.2-vision-instruct:11b", "hello");
+    expect(absent.exitCode).toBe(66);
+    expect(absent.stderr).toMatch(
+      /are not on this machine\. Accept the .*, then download them: atalaya pull meta-llama\/Llama-3\.2-11B-Vision-Instruct\n$/,
+    );
+    const pulled = await atalaya("pull", "llama-3.2-vision-instruct:11b", ...args);
+    expect(pulled.stderr).toMatch(new RegExp(`^${repo} from `));
+    expect(pulled.exitCode).toBe(0);
+    hub.log.length = 0;
+    for (const name of ["llama-3.2-vision-instruct", repo]) {
+      expect((await atalaya("run", name, "hello", "--max-tokens", "2")).exitCode).toBe(0);
+    }
+    expect(hub.log).toEqual([]);
   });
 
   test("a snapshot that is only partly there is not loaded", async () => {
@@ -189,7 +211,9 @@ describe("pull, cached, run, remove-cache", () => {
 
 describe("what goes wrong", () => {
   test.each([
-    { args: ["pull", "llama"], exitCode: 2, says: /llama is no repository of a hub/ },
+    { args: ["pull", "lama-3.2-vision"], exitCode: 66, says: /Did you mean llama-3\.2-vision\?/ },
+    { args: ["pull", "llama-3.2-vision:70b"], exitCode: 2, says: /its sizes are 11, 90\./ },
+    { args: ["pull", "demo"], exitCode: 2, says: /demo comes with Atalaya/ },
     { args: ["pull", "../../etc/passwd"], exitCode: 2, says: /is no repository of a hub/ },
     { args: ["pull", "a/.."], exitCode: 2, says: /is no repository of a hub/ },
     { args: ["pull", "a/b", "--revision", "../x"], exitCode: 2, says: /is no revision/ },
@@ -199,7 +223,7 @@ describe("what goes wrong", () => {
     {
       args: ["run", "a/../b", "x"],
       exitCode: 66,
-      says: /There is no model a\/\.\.\/b|no directory/,
+      says: /There is no model "a\/\.\.\/b"; there are demo, /,
     },
   ])("$args ends with $exitCode and one sentence", async ({ args, exitCode, says }) => {
     const ended = await atalaya(...args);

@@ -284,6 +284,31 @@ describe("which hub", () => {
     });
   });
 
+  test("each is asked for a model by the name that it has there", async () => {
+    const names = {
+      huggingface: { repo: "a/b", revision: "main" },
+      modelscope: { repo: "c/b", revision: "master" },
+    };
+    hub.addRepo("a/b", tinyRepo());
+    hub.addRepo("c/b", tinyRepo());
+    const plan = { type: "plan", repo: "a/b" };
+    const first = await client.pull(names, { options: { hub: undefined } });
+    expect(first.events).toContainEqual(expect.objectContaining(plan));
+    const passed = await client.pull(names, {
+      env: { HF_ENDPOINT: "http://127.0.0.1:9" },
+      options: { hub: undefined },
+    });
+    expect(passed.events).toContainEqual(expect.objectContaining({ ...plan, repo: "c/b" }));
+  });
+
+  test("one that has no name for a model is not asked", async () => {
+    const names = { huggingface: { repo: "a/b", revision: undefined } };
+    await expect(client.pull(names, { options: { hub: "modelscope" } })).rejects.toThrow(
+      "It is not known by which name modelscope has this model. Use --hub huggingface.",
+    );
+    expect(hub.log).toEqual([]);
+  });
+
   test("one that was named is not passed over", async () => {
     hub.addRepo("a/b", tinyRepo());
     const env = { HF_ENDPOINT: "http://127.0.0.1:9" };

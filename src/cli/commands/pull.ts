@@ -1,5 +1,7 @@
 import { type Command, Option } from "commander";
-import { openHub } from "../../platform.ts";
+import { createLogger } from "../../base/logger.ts";
+import { readSettings } from "../../config/settings.ts";
+import { openHub, Platform } from "../../platform.ts";
 import { collect } from "../options.ts";
 import { showPull } from "../render/pull-progress.ts";
 import { showBytes } from "../render/quantities.ts";
@@ -21,7 +23,7 @@ export function pull(program: Command, terminal: Terminal): void {
     .description(
       "Download a model from a hub into its cache. What is there already is not fetched again.",
     )
-    .argument("<repository>", "owner/name on the hub")
+    .argument("<model>", "name of a model as NAME or NAME:SIZE, or owner/name on the hub")
     .option("--revision <name>", "branch, tag or commit (default: main; on ModelScope master)")
     .option(
       "--include <pattern>",
@@ -36,10 +38,11 @@ export function pull(program: Command, terminal: Terminal): void {
 Prints the directory it is in. Pickles and the repository's own code are never downloaded.
 
 Examples:
+  $ atalaya pull llama-3.2-vision-instruct:11b
   $ atalaya pull meta-llama/Llama-3.2-11B-Vision-Instruct
   $ atalaya pull LLM-Research/Llama-3.2-11B-Vision-Instruct --hub modelscope`,
     )
-    .action((repo: string, flags: PullFlags) => runPull(repo, flags, terminal));
+    .action((model: string, flags: PullFlags) => runPull(model, flags, terminal));
   addHubOption(command, "hub to ask; auto takes the first that can be reached");
 }
 
@@ -56,7 +59,10 @@ export function namedHub({ hub }: HubFlag): "huggingface" | "modelscope" | undef
   return hub === "auto" ? undefined : hub;
 }
 
-async function runPull(repo: string, flags: PullFlags, terminal: Terminal): Promise<void> {
+async function runPull(model: string, flags: PullFlags, terminal: Terminal): Promise<void> {
+  const settings = readSettings({}, terminal.env);
+  await using platform = new Platform({ log: createLogger("silent"), settings });
+  const repo = await platform.repoToPull(model);
   const hub = await openHub(terminal.env);
   using interrupt = listenForInterrupt();
   const { signal } = interrupt;

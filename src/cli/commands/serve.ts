@@ -23,7 +23,10 @@ export function serve(program: Command, terminal: Terminal): void {
   const command = program
     .command("serve")
     .description("Start a server, and launch the given models on it.")
-    .argument("[directories...]", "checkpoint directories in Hugging Face layout, or demo")
+    .argument(
+      "[models...]",
+      "checkpoint directories in Hugging Face layout, names of models, or demo",
+    )
     .option("--ollama", "listen on port 11434 too, where Ollama's clients look")
     .addHelpText(
       "after",
@@ -45,6 +48,7 @@ async function runServe(
   const platform = new Platform({
     log: createLogger(settings.logLevel),
     media: { fetchRemote: settings.fetchMedia, root: settings.mediaRoot },
+    settings,
   });
   try {
     const url = await platform.listen(settings);

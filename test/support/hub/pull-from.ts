@@ -53,7 +53,7 @@ export class TestClient implements AsyncDisposable {
     return new Hub(settings, { version: "0.0.0", limits });
   }
 
-  async pull(repo: string, request: PullRequest = {}): Promise<PullResult> {
+  async pull(repo: HubPullOptions["repo"], request: PullRequest = {}): Promise<PullResult> {
     const events: PullEvent[] = [];
     const hub = await this.open(request);
     const pulled = await hub.pull({
