@@ -88,7 +88,7 @@ function requestOf(question: Question): GenerateRequest {
 const directory = resolve(values.checkpoint);
 await using pipeline = await Pipeline.open(directory);
 const never = new AbortController().signal;
-await using engine: Engine = await findEngine("native").load(
+await using engine: Engine = await (await findEngine("native")).load(
   {
     directory,
     profile: "ref",
@@ -120,8 +120,9 @@ function count(key: string, isRight: boolean): void {
 const confusions: Record<string, Record<string, Record<string, number>>> = {};
 function confuse({ language, kind, answer }: Question, got: string): void {
   if (language !== "en" || !["colour", "shape", "count"].includes(kind)) return;
-  const rows = (confusions[kind] ??= {});
-  const row = (rows[answer] ??= {});
+  confusions[kind] ??= {};
+  confusions[kind][answer] ??= {};
+  const row = confusions[kind][answer];
   row[got] = (row[got] ?? 0) + 1;
 }
 
