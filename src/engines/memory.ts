@@ -24,10 +24,9 @@ const MAX_PICTURE_BYTES = 2 ** 30;
 const MASK_ROW_GROUP = 64;
 /**
  * Of a worker beside all this: Node, its code and ggml. On Linux x64 with Node 20 what stays resident
- * after a picture and a full context is 98 MB more for tiny A, 112 for the demo model, and 86 for random
- * weights of 250 MB.
+ * after a picture and a full context is 91 MB more for tiny A, and 100 for the demo model.
  */
-export const WORKER_BASE_BYTES = 105e6;
+export const WORKER_BASE_BYTES = 100e6;
 
 const bytesPerElement = { f32: 4, f16: 2 } as const satisfies Record<StateDtype, number>;
 

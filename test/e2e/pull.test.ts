@@ -1,66 +1,41 @@
 /** The shipped program against the test hub: what a person types, sees and interrupts. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { packageRoot } from "../../src/config/package.ts";
 import { TestClient } from "../support/hub/pull-from.ts";
 import { type HubFile, sha256Of } from "../support/hub/repo-content.ts";
 import { TestHub } from "../support/hub/test-hub.ts";
 import { tinyRepo, tinyRepoId } from "../support/hub/tiny-repo.ts";
+import { Program as AnyProgram, killAll, requireBuild } from "../support/program.ts";
 import { tinyCheckpoint } from "../support/serve.ts";
 
-const program = join(packageRoot(), "dist/src/cli/main.js");
-const running = new Set<ChildProcess>();
 let hub: TestHub;
 let client: TestClient;
 
 // Each test starts the program several times.
 vi.setConfig({ testTimeout: 120_000 });
 
-beforeAll(() => {
-  if (!existsSync(program)) throw new Error("Build first: npm run build");
-});
+beforeAll(requireBuild);
 beforeEach(async () => {
   hub = await TestHub.start();
   client = await TestClient.for(hub);
 });
 afterEach(async () => {
-  for (const child of running) child.kill("SIGKILL");
-  running.clear();
+  killAll();
   await hub[Symbol.asyncDispose]();
   await client[Symbol.asyncDispose]();
 });
 
-class Program {
-  stdout = "";
-  stderr = "";
-  readonly child: ChildProcess;
-  readonly ended: Promise<{ exitCode: number | null; stdout: string; stderr: string }>;
-
+/** The shipped program, in a shell where nobody has set anything about hubs but this test. */
+class Program extends AnyProgram {
   constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    const inherited = Object.fromEntries(
-      Object.entries(process.env).filter(
-        ([name]) => !/^(HF_|HUGGING|MODELSCOPE|.*proxy)/i.test(name),
-      ),
+    const others = Object.keys(process.env).filter((name) =>
+      /^(HF_|HUGGING|MODELSCOPE|.*proxy)/i.test(name),
     );
-    const child = spawn(process.execPath, [program, ...args], {
-      cwd: packageRoot(),
-      env: { ...inherited, NO_COLOR: "1", ...client.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    running.add(child);
-    this.child = child;
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
-    this.ended = new Promise((resolve) => {
-      child.once("close", (exitCode) => {
-        running.delete(child);
-        resolve({ exitCode, stdout: this.stdout, stderr: this.stderr });
-      });
-    });
+    const unset = Object.fromEntries(others.map((name) => [name, undefined]));
+    super(args, { ...unset, ...client.env, ...env });
   }
 }
 
