@@ -88,7 +88,7 @@ function requestOf(question: Question): GenerateRequest {
 const directory = resolve(values.checkpoint);
 await using pipeline = await Pipeline.open(directory);
 const never = new AbortController().signal;
-await using engine: Engine = await findEngine("native").load(
+await using engine: Engine = await (await findEngine("native")).load(
   {
     directory,
     profile: "ref",

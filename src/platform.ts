@@ -1,39 +1,93 @@
 /** Wires everything together; the only file that knows all the others. */
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { PlatformError } from "./base/errors.ts";
 import type { Logger } from "./base/logger.ts";
-import { demoCheckpoint, packageVersion } from "./config/package.ts";
-import { urlHost } from "./config/settings.ts";
-import { findEngine } from "./engines/catalog.ts";
+import { builtinModels, demoCheckpoint, packageVersion } from "./config/package.ts";
+import { type Settings, urlHost } from "./config/settings.ts";
+import { enginesOfFormat, findEngine } from "./engines/catalog.ts";
+import { Hub, type RepoOnHubs } from "./hub/hub.ts";
+import { type MediaPolicy, mediaFetcher } from "./media/media-fetcher.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
+import { type CardFormat, renderModelCard } from "./registry/model-card.ts";
+import { Registry } from "./registry/registry.ts";
 import { buildApp } from "./server/app.ts";
 import type { App } from "./server/http.ts";
+import { directoryToLaunch, type LaunchPlan } from "./supervisor/launch.ts";
+import { locateIn } from "./supervisor/locate-files.ts";
+import { type Registered, registerDirectory, registerFile } from "./supervisor/registration.ts";
+import { repoToPull } from "./supervisor/repo-to-pull.ts";
+import { RestingModels } from "./supervisor/resting-models.ts";
 import { Router } from "./supervisor/router.ts";
 import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/supervisor.ts";
 
+export type { CachedModel } from "./hub/cached-models.ts";
+export type { Hub } from "./hub/hub.ts";
+export type { PullEvent, PullPlan } from "./hub/pull.ts";
+
 export type PlatformOptions = {
   readonly log: Logger;
+  /** Which addresses pictures may be read from; public hosts alone when absent. */
+  readonly media?: MediaPolicy;
+  /** Where the hubs' caches lie is read from it; the process's own when absent. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Without it only the models that we ship are known by name. */
+  readonly settings?: Pick<Settings, "home" | "modelRoots">;
   /** Parts to use in place of the real ones. */
   readonly parts?: Partial<SupervisorParts>;
 };
 
+const defaultMedia: MediaPolicy = { fetchRemote: true, root: undefined };
+
+export { directoryToLaunch, type LaunchPlan };
+
 /** Everything that runs in this process. Disposing it ends the servers and frees the models at once. */
 export class Platform implements AsyncDisposable {
+  readonly registry: Registry;
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly #log: Logger;
+  readonly resting: RestingModels;
   readonly #apps: App[] = [];
 
-  constructor({ log, parts }: PlatformOptions) {
+  constructor({ log, media = defaultMedia, env = process.env, settings, parts }: PlatformOptions) {
+    const fetchMedia = mediaFetcher(media);
     this.#log = log;
+    this.registry = openRegistry(settings);
     this.supervisor = new Supervisor({
       findEngine,
-      openPipeline: (directory) => Pipeline.open(directory),
+      openPipeline: (directory) => Pipeline.open(directory, { fetchMedia }),
       demoDirectory: demoCheckpoint(),
+      registry: this.registry,
+      locateFiles: locateIn(
+        async (repo, revision) => await (await openHub(env)).find(repo, revision),
+      ),
       log,
       ...parts,
     });
     this.router = new Router(this.supervisor);
+    this.resting = new RestingModels(this.supervisor);
+  }
+
+  /** @throws PlatformError `model_not_found` */
+  async modelCard(name: string, format: CardFormat): Promise<string> {
+    const { family } = await this.registry.find(name);
+    return renderModelCard(family, format, enginesOfFormat);
+  }
+
+  /** @throws PlatformError see `repo-to-pull.ts` */
+  async repoToPull(model: string): Promise<string | RepoOnHubs> {
+    return await repoToPull(model, this.registry);
+  }
+
+  /** @throws PlatformError see `registration.ts` */
+  async registerFile(text: string): Promise<Registered> {
+    return await registerFile(this.registry, text);
+  }
+
+  /** @throws PlatformError see `registration.ts` */
+  async registerDirectory(directory: string, name: string | undefined): Promise<Registered> {
+    return await registerDirectory(this.registry, directory, name);
   }
 
   /**
@@ -42,10 +96,21 @@ export class Platform implements AsyncDisposable {
    * @returns the server's address, such as `http://127.0.0.1:9997`
    * @throws PlatformError `address_in_use`, `forbidden`
    */
-  async listen({ host, port }: { readonly host: string; readonly port: number }): Promise<string> {
+  async listen({
+    host,
+    port,
+    isOllamaPort = false,
+  }: {
+    readonly host: string;
+    readonly port: number;
+    readonly isOllamaPort?: boolean;
+  }): Promise<string> {
     const app = buildApp({
+      ownNames: [urlHost(host)],
+      isOllamaPort,
       supervisor: this.supervisor,
       router: this.router,
+      resting: this.resting,
       log: this.#log,
       version: packageVersion(),
     });
@@ -61,6 +126,7 @@ export class Platform implements AsyncDisposable {
 
   /** Refuse new work, let the answers under way end for `drainMs`, then free everything. */
   async close({ drainMs = defaultDrainMs } = {}): Promise<void> {
+    this.resting[Symbol.dispose]();
     await this.supervisor.close({ drainMs });
     await Promise.all(this.#apps.splice(0).map((app) => app.close()));
   }
@@ -68,6 +134,23 @@ export class Platform implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close({ drainMs: 0 });
   }
+}
+
+/**
+ * The hubs that models come from, as the environment describes them.
+ *
+ * @throws PlatformError `invalid_request`, naming the variable that cannot be used
+ */
+export async function openHub(env: NodeJS.ProcessEnv): Promise<Hub> {
+  return await Hub.fromEnvironment(env, { version: packageVersion() });
+}
+
+function openRegistry(settings: PlatformOptions["settings"]): Registry {
+  return new Registry({
+    builtinDirectory: builtinModels(),
+    registrationsDirectory: settings === undefined ? undefined : join(settings.home, "models"),
+    modelRoots: settings?.modelRoots ?? [],
+  });
 }
 
 function portOf(app: App): number | undefined {

@@ -32,7 +32,7 @@ test("the layers hold", async () => {
 test("planted violations are found", async () => {
   const { violations } = await check(join(packageRoot(), "test/support/planted"), ["src"]);
   expect(violations.map(({ rule }) => rule.name).toSorted()).toEqual([
-    "addresses-stay-in-ggml",
+    "c-is-called-from-few-folders",
     "engines-are-met-at-the-front-door",
     "engines-do-not-know-each-other",
     "every-folder-is-in-the-table",

@@ -6,6 +6,7 @@ import { createLogger } from "../src/base/logger.ts";
 import { buildProgram } from "../src/cli/program.ts";
 import { processTerminal } from "../src/cli/terminal.ts";
 import { packageRoot } from "../src/config/package.ts";
+import { readHubSettings } from "../src/hub/settings.ts";
 import { Platform } from "../src/platform.ts";
 import { buildApp } from "../src/server/app.ts";
 
@@ -40,7 +41,7 @@ function flattenRoutes(tree: string): string[] {
 test("the command line's page has every command", () => {
   const commands = buildProgram(processTerminal()).commands.map((command) => command.name());
   const [table = ""] = pageOf("cli.md").split("## Options");
-  expect(found(table, /^\| `([a-z]+)[ `]/gm)).toEqual(commands.toSorted());
+  expect(found(table, /^\| `([a-z-]+)[ `]/gm)).toEqual(commands.toSorted());
 });
 
 test("the command line's page has every option", () => {
@@ -49,13 +50,33 @@ test("the command line's page has every option", () => {
   expect(found(table, /`(--[a-z-]+)`/g)).toEqual(visibleFlags());
 });
 
+test("the hubs' page has every variable that is read for them", async () => {
+  const read = new Set<string>();
+  const env = new Proxy<NodeJS.ProcessEnv>(
+    { HF_HOME: "/none", MODELSCOPE_ENDPOINT: "" },
+    {
+      get: (target, name) => {
+        read.add(String(name));
+        return target[String(name)];
+      },
+    },
+  );
+  await readHubSettings(env, "/none");
+  const inCapitals = new Set([...read].map((name) => name.toUpperCase()));
+  const [, table = ""] = pageOf("hubs.md").split("## Environment");
+  const documented = found(table, /`([A-Z][A-Z_]+)`/g);
+  expect(documented).toEqual(expect.arrayContaining([...inCapitals]));
+});
+
 test("the HTTP API's page has every route", async () => {
   await using platform = new Platform({ log: createLogger("silent") });
-  const { supervisor, router } = platform;
-  const app = buildApp({ supervisor, router, log: createLogger("silent"), version: "0.0.0" });
+  const { supervisor, router, resting } = platform;
+  const log = createLogger("silent");
+  const app = buildApp({ supervisor, router, resting, log, version: "0.0.0" });
   await app.ready();
   const routes = flattenRoutes(app.printRoutes({ commonPrefix: false }));
   await app.close();
-  const [, rows = ""] = pageOf("http-api.md").split("| route |");
-  expect(found(rows, /`((?:GET|POST|DELETE) [^`?]+)`/g)).toEqual(routes.toSorted());
+  const [, rest = ""] = pageOf("http-api.md").split("| route |");
+  const [table = ""] = rest.split("\n\n");
+  expect(found(table, /`((?:GET|POST|DELETE) [^`?]+)`/g)).toEqual(routes.toSorted());
 });

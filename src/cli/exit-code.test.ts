@@ -2,7 +2,7 @@ import { ApiError } from "@atalaya/client";
 import { CommanderError } from "commander";
 import { expect, test } from "vitest";
 import { PlatformError } from "../base/errors.ts";
-import { describeFailure } from "./exit-code.ts";
+import { CommandFailure, describeFailure } from "./exit-code.ts";
 
 test.each([
   { error: new PlatformError("address_in_use", "Taken."), exitCode: 73, sentence: "Taken." },
@@ -15,6 +15,16 @@ test.each([
     error: new ApiError("No server answers at x.", { status: 0, code: "unreachable" }),
     exitCode: 69,
     sentence: "No server answers at x. Start one with: atalaya serve",
+  },
+  {
+    error: new CommandFailure(1, new PlatformError("address_in_use", "Taken.")),
+    exitCode: 1,
+    sentence: "Taken.",
+  },
+  {
+    error: new CommandFailure(1, new PlatformError("cancelled", "Stopped.")),
+    exitCode: 130,
+    sentence: undefined,
   },
   { error: new PlatformError("cancelled", "Stopped."), exitCode: 130, sentence: undefined },
   { error: new CommanderError(0, "commander.version", ""), exitCode: 0, sentence: undefined },

@@ -9,10 +9,26 @@ export type Failure = {
   readonly exitCode: number;
 };
 
+/** A failure whose exit code is the command's own, whatever went wrong. */
+export class CommandFailure extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number, cause: unknown) {
+    super("The command failed.", { cause });
+    this.exitCode = exitCode;
+  }
+}
+
 export function describeFailure(error: unknown): Failure {
   if (error instanceof CommanderError) {
     // Help and version are no failures; commander has printed the rest.
     return { sentence: undefined, exitCode: error.exitCode === 0 ? 0 : 2 };
+  }
+  if (error instanceof CommandFailure) {
+    const { sentence, exitCode } = describeFailure(error.cause);
+    // Whoever pressed Ctrl-C, or mistyped, is told so by the code.
+    const isOwn = sentence === undefined;
+    return { sentence, exitCode: isOwn ? exitCode : error.exitCode };
   }
   if (error instanceof PlatformError) {
     // Whoever pressed Ctrl-C knows.

@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { ApiError, AtalayaClient } from "@atalaya/client";
-import { PlatformError } from "../base/errors.ts";
 import type { Settings } from "../config/settings.ts";
 import type { AnswerSource } from "./answer-source.ts";
 import { loadLocally, localSource } from "./local-source.ts";
@@ -30,7 +29,8 @@ export function toLaunchable(name: string, cwd: string): string {
 /**
  * A running model of that name on the server, else one loaded into this process.
  *
- * @throws PlatformError `model_not_found`, and whatever loading says
+ * @throws PlatformError `model_not_found` when neither a server, the registry nor the disk knows it, and
+ *   whatever loading says
  */
 export async function openSource(
   name: string,
@@ -41,12 +41,6 @@ export async function openSource(
   const client = new AtalayaClient({ endpoint: settings.endpoint });
   if (!/[\\/]/.test(name) && (await isRunning(client, name))) return serverSource(client, name);
   const model = toLaunchable(name, terminal.cwd);
-  if (model !== "demo" && !isAbsolute(model)) {
-    throw new PlatformError(
-      "model_not_found",
-      `No running model at ${settings.endpoint} is called ${name}, and there is no directory of that name. Pass the directory of a checkpoint, or demo; this version does not download models.`,
-    );
-  }
   return localSource(await loadLocally({ model, flags, settings }, terminal, signal));
 }
 

@@ -9,7 +9,7 @@ import { showLoading } from "./render/progress.ts";
 import type { Terminal } from "./terminal.ts";
 
 export type LocalModel = {
-  /** `demo`, or the absolute path of a checkpoint directory. */
+  /** `demo`, the absolute path of a checkpoint directory, or a name of the registry. */
   readonly model: string;
   readonly flags: LoadFlags;
   readonly settings: Settings;
@@ -27,7 +27,7 @@ export async function loadLocally(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<LoadedPlatform> {
-  const platform = new Platform({ log: createLogger(settings.logLevel) });
+  const platform = new Platform({ log: createLogger(settings.logLevel), settings });
   try {
     const uid = await launchAndWait(platform, { model, uid: undefined, flags }, terminal, signal);
     return { platform, uid, [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose]() };

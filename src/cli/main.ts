@@ -3,6 +3,7 @@
 import { describeFailure } from "./exit-code.ts";
 import { buildProgram, withDashes } from "./program.ts";
 import { note, processTerminal } from "./terminal.ts";
+import { withLongOptions } from "./xinference-options.ts";
 
 const terminal = processTerminal();
 
@@ -13,7 +14,9 @@ terminal.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await buildProgram(terminal).parseAsync(withDashes(process.argv.slice(2)), { from: "user" });
+  await buildProgram(terminal).parseAsync(withLongOptions(withDashes(process.argv.slice(2))), {
+    from: "user",
+  });
 } catch (error) {
   const { sentence, exitCode } = describeFailure(error);
   if (sentence !== undefined) note(terminal, `atalaya: ${sentence}`);

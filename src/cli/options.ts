@@ -3,7 +3,8 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 
 /** How a model is loaded. */
 export type LoadFlags = {
-  readonly modelEngine: string;
+  /** The best that runs when absent. */
+  readonly modelEngine?: string;
   readonly profile: "ref" | "hf";
   readonly maxModelLen?: number;
   readonly maxNumSeqs?: number;
@@ -28,9 +29,10 @@ export type SamplingFlags = {
 export function addLoadOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--model-engine <name>", "engine that runs the model")
-        .default("native")
-        .argParser((name: string) => name.toLowerCase()),
+      new Option(
+        "--model-engine <name>",
+        "engine that runs the model (default: the best that runs here)",
+      ).argParser((name: string) => name.toLowerCase()),
     )
     .addOption(
       new Option("--profile <profile>", "ref: Meta's semantics; hf: Transformers as installed")
@@ -77,6 +79,15 @@ export function addListenOptions(command: Command): Command {
   return command
     .option("--host <address>", "loopback address to listen on (ATALAYA_HOST; default 127.0.0.1)")
     .option("-p, --port <number>", "port to listen on (ATALAYA_PORT; default 9997)");
+}
+
+export function addMediaOptions(command: Command): Command {
+  return command
+    .option("--no-fetch-media", "refuse pictures given as http: or https: addresses")
+    .option(
+      "--media-root <directory>",
+      "folder whose files may be named as file: addresses (ATALAYA_MEDIA_ROOT)",
+    );
 }
 
 export function addLogOption(command: Command): Command {

@@ -1,13 +1,21 @@
 /** The command line: which commands there are. */
 import { Command } from "commander";
 import { packageVersion } from "../config/package.ts";
+import { cached } from "./commands/cached.ts";
 import { chat } from "./commands/chat.ts";
 import { demo } from "./commands/demo.ts";
+import { engine } from "./commands/engine.ts";
 import { launch } from "./commands/launch.ts";
 import { list } from "./commands/list.ts";
+import { modelCard } from "./commands/model-card.ts";
+import { pull } from "./commands/pull.ts";
+import { register } from "./commands/register.ts";
+import { registrations } from "./commands/registrations.ts";
+import { removeCache } from "./commands/remove-cache.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
 import { terminate } from "./commands/terminate.ts";
+import { unregister } from "./commands/unregister.ts";
 import type { Terminal } from "./terminal.ts";
 
 export function buildProgram(terminal: Terminal): Command {
@@ -28,8 +36,24 @@ Examples:
   $ atalaya run ./checkpoint "what is in ./photo.png?"      ask once, without a server
   $ atalaya serve ./checkpoint                              serve OpenAI's API on 127.0.0.1:9997`,
     );
-  for (const register of [serve, launch, list, terminate, run, chat, demo]) {
-    register(program, terminal);
+  for (const add of [
+    serve,
+    launch,
+    list,
+    terminate,
+    run,
+    chat,
+    demo,
+    pull,
+    cached,
+    removeCache,
+    modelCard,
+    engine,
+    register,
+    unregister,
+    registrations,
+  ]) {
+    add(program, terminal);
   }
   return program;
 }

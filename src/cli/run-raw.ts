@@ -1,6 +1,4 @@
 /** `run --raw`: a bare prompt for scripts, answered as text or as one JSON object. */
-import { isAbsolute } from "node:path";
-import { PlatformError } from "../base/errors.ts";
 import type { Settings } from "../config/settings.ts";
 import type { ImageReport } from "../generation/engine-prompt.ts";
 import type { GeneratedToken, GenerateEvent } from "../generation/event.ts";
@@ -65,15 +63,9 @@ export async function runRaw(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
-  const directory = toLaunchable(model, terminal.cwd);
-  if (directory !== "demo" && !isAbsolute(directory)) {
-    throw new PlatformError(
-      "model_not_found",
-      `--raw loads a checkpoint itself, and there is no directory ${model}.`,
-    );
-  }
+  const launchable = toLaunchable(model, terminal.cwd);
   const images = await Promise.all((flags.image ?? []).map(readPicture));
-  await using loaded = await loadLocally({ model: directory, flags, settings }, terminal, signal);
+  await using loaded = await loadLocally({ model: launchable, flags, settings }, terminal, signal);
   const { platform, uid } = loaded;
   const request: GenerateRequest = {
     prompt: { type: "raw", text: prompt, images, bos: "never" },

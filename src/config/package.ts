@@ -25,6 +25,11 @@ export function demoCheckpoint(): string {
   return join(packageRoot(), "demo", "checkpoint");
 }
 
+/** The families of models that we ship, a JSON file each. */
+export function builtinModels(): string {
+  return join(packageRoot(), "src", "registry", "builtin");
+}
+
 /** Pictures to ask the demo model about. */
 export function demoPictures(): string {
   return join(packageRoot(), "demo", "pictures");

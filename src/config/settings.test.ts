@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { packageRoot, packageVersion } from "./package.ts";
 import { readSettings } from "./settings.ts";
@@ -11,7 +12,17 @@ describe("settings", () => {
       port: 9997,
       endpoint: "http://127.0.0.1:9997",
       logLevel: "warn",
+      fetchMedia: true,
+      mediaRoot: undefined,
     });
+  });
+
+  test("allow one folder of pictures, and turn fetching off", () => {
+    expect(readSettings({ fetchMedia: false, mediaRoot: packageRoot() }, {})).toMatchObject({
+      fetchMedia: false,
+      mediaRoot: packageRoot(),
+    });
+    expect(readSettings({}, { ATALAYA_MEDIA_ROOT: packageRoot() }).mediaRoot).toBe(packageRoot());
   });
 
   test("come from the environment, and a flag wins", () => {
@@ -31,6 +42,15 @@ describe("settings", () => {
     expect(readSettings({}, both).endpoint).toBe("http://127.0.0.1:2");
   });
 
+  test("say where registered models may lie: at home, or where a list says", () => {
+    expect(readSettings({}, {}).modelRoots).toEqual([homedir()]);
+    const env = { ATALAYA_MODEL_ROOTS: ["/data/models", "/srv"].join(delimiter) };
+    expect(readSettings({}, env).modelRoots).toEqual(["/data/models", "/srv"]);
+    expect(() => readSettings({}, { ATALAYA_MODEL_ROOTS: "models" })).toThrow(
+      /ATALAYA_MODEL_ROOTS has models, which is not absolute/,
+    );
+  });
+
   test.each([
     "0.0.0.0",
     "::",
@@ -46,6 +66,7 @@ describe("settings", () => {
     { flags: { port: "65536" }, says: "--port is 65536; a port is a number from 0 to 65535." },
     { flags: { port: "80a" }, says: "--port is 80a; a port is a number from 0 to 65535." },
     { flags: { endpoint: "ftp://x" }, says: /--endpoint is ftp:\/\/x; an endpoint looks like/ },
+    { flags: { mediaRoot: "/no/such" }, says: /--media-root is \/no\/such, and there is no such/ },
     { flags: { logLevel: "loud" }, says: /--log-level is loud; use one of debug/ },
   ])("that cannot be are refused: $says", ({ flags, says }) => {
     expect(() => readSettings(flags, {})).toThrow(says);

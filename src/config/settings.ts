@@ -1,6 +1,7 @@
 /** Flags and environment → one checked `Settings`. A flag wins over the environment, which wins over the default. */
+import { statSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { PlatformError } from "../base/errors.ts";
 import { type LogLevel, logLevels } from "../base/logger.ts";
@@ -14,7 +15,13 @@ export type Settings = {
   readonly endpoint: string;
   /** What the platform writes for itself. */
   readonly home: string;
+  /** Directories that registered models may lie in, absolute. */
+  readonly modelRoots: readonly string[];
   readonly logLevel: LogLevel;
+  /** Whether pictures are fetched from `http:` and `https:` addresses. */
+  readonly fetchMedia: boolean;
+  /** The folder whose files `file:` addresses may name, absolute. */
+  readonly mediaRoot: string | undefined;
 };
 
 /** As typed: nothing is checked yet. */
@@ -23,6 +30,8 @@ export type SettingFlags = {
   readonly port?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly logLevel?: string | undefined;
+  readonly fetchMedia?: boolean | undefined;
+  readonly mediaRoot?: string | undefined;
 };
 
 const defaultPort = 9997;
@@ -44,7 +53,10 @@ export function readSettings(flags: SettingFlags, env: NodeJS.ProcessEnv): Setti
     port,
     endpoint: endpoint === undefined ? `http://${urlHost(host)}:${port}` : checkEndpoint(endpoint),
     home: resolve(env["ATALAYA_HOME"] ?? join(homedir(), ".atalaya")),
+    modelRoots: checkModelRoots(env["ATALAYA_MODEL_ROOTS"]),
     logLevel: checkLogLevel(pick(flags.logLevel, "--log-level", env, ["ATALAYA_LOG_LEVEL"])),
+    fetchMedia: flags.fetchMedia !== false,
+    mediaRoot: checkMediaRoot(pick(flags.mediaRoot, "--media-root", env, ["ATALAYA_MEDIA_ROOT"])),
   };
 }
 
@@ -96,6 +108,19 @@ function checkEndpoint({ value, source }: Given): string {
   return value.replace(/\/+$/, "");
 }
 
+/** A list as PATH is one; the person's own directory when nothing is set. */
+function checkModelRoots(value: string | undefined): string[] {
+  if (value === undefined || value === "") return [homedir()];
+  const roots = value.split(delimiter).filter((root) => root !== "");
+  const relative = roots.find((root) => !isAbsolute(root));
+  if (relative !== undefined) {
+    throw invalid(
+      `ATALAYA_MODEL_ROOTS has ${relative}, which is not absolute; list directories in full, such as /data/models.`,
+    );
+  }
+  return roots;
+}
+
 function checkLogLevel(given: Given | undefined): LogLevel {
   if (given === undefined) return "warn";
   const level = z.enum(logLevels).safeParse(given.value);
@@ -103,6 +128,15 @@ function checkLogLevel(given: Given | undefined): LogLevel {
     throw invalid(`${given.source} is ${given.value}; use one of ${logLevels.join(", ")}.`);
   }
   return level.data;
+}
+
+function checkMediaRoot(given: Given | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  const root = resolve(given.value);
+  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw invalid(`${given.source} is ${given.value}, and there is no such directory.`);
+  }
+  return root;
 }
 
 function invalid(message: string): PlatformError {

@@ -1,31 +1,131 @@
 /** Engines by name; each is loaded when it is first asked for. */
 import { PlatformError } from "../base/errors.ts";
-import type { EngineKind, EngineLoader } from "./engine.ts";
+import { didYouMean } from "../base/nearest.ts";
+import type { EngineKind, EngineLoader, Obstacle } from "./engine.ts";
 
-type EngineEntry = { readonly kind: EngineKind; readonly load: EngineLoader };
+/** An engine that this version has. */
+export type EngineEntry = {
+  readonly kind: EngineKind;
+  readonly load: EngineLoader;
+  /** Forms of weights that it reads. */
+  readonly formats: readonly string[];
+  /** What it can make of such weights; `none` leaves them as they are. */
+  readonly quantizations: readonly string[];
+  /** Options of a launch that it knows, as they stand on the wire. */
+  readonly options: readonly string[];
+};
 
-const engines: ReadonlyMap<string, EngineEntry> = new Map([
+export type EngineMatch = {
+  /** As people write it: `native`, `Transformers`, `vLLM`. */
+  readonly title: string;
+  readonly quantizations: readonly string[];
+  /** `undefined`: it runs here. */
+  readonly obstacle: Obstacle | undefined;
+};
+
+type KnownEngine = {
+  readonly title: string;
+  /** Absent from this version when `undefined`. */
+  readonly entry: EngineEntry | undefined;
+  readonly findObstacle: () => Promise<Obstacle | undefined>;
+};
+
+const absent = (title: string): KnownEngine => ({
+  title,
+  entry: undefined,
+  findObstacle: () =>
+    Promise.resolve({
+      reason: `The engine ${title} is not in this version of Atalaya.`,
+      remedy: "Launch with --model-engine native, or leave --model-engine out.",
+    }),
+});
+
+/** Best first: with no engine named, the first that runs here is taken. */
+const engines: ReadonlyMap<string, KnownEngine> = new Map([
   [
     "native",
     {
-      kind: "native",
-      load: async (...args) =>
-        await (await import("./native/native-driver.ts")).loadNativeEngine(...args),
+      title: "native",
+      entry: {
+        kind: "native",
+        load: async (...args) =>
+          await (await import("./native/native-driver.ts")).loadNativeEngine(...args),
+        formats: ["pytorch"],
+        quantizations: ["none"],
+        options: [
+          "profile",
+          "max_model_len",
+          "max_num_seqs",
+          "kv_cache_dtype",
+          "num_threads",
+          // It never records graphs, so it is always eager.
+          "enforce_eager",
+        ],
+      },
+      findObstacle: async () => await (await import("./native/obstacle.ts")).findObstacle(),
     },
   ],
+  ["transformers", absent("Transformers")],
+  ["vllm", absent("vLLM")],
 ]);
 
 /**
- * @param name in any case
- * @throws PlatformError `engine_unavailable` with the names there are
+ * @param name in any case; `undefined` takes the best that runs here
+ * @throws PlatformError `engine_unavailable` with what would help, or the names there are
  */
-export function findEngine(name: string): EngineEntry {
+export async function findEngine(name: string | undefined): Promise<EngineEntry> {
+  if (name === undefined) return await bestEngine();
   const engine = engines.get(name.toLowerCase());
   if (engine === undefined) {
-    throw new PlatformError(
-      "engine_unavailable",
-      `There is no engine "${name.slice(0, 40)}" in this version; there is: ${[...engines.keys()].join(", ")}.`,
+    const names = [...engines.keys()];
+    const shown = /^[\w. -]{1,40}$/.test(name) ? `"${name}"` : "of that name";
+    throw unavailable(
+      `There is no engine ${shown}; there are ${names.join(", ")}.${didYouMean(name, names)}`,
     );
   }
-  return engine;
+  const obstacle = await engine.findObstacle();
+  if (engine.entry === undefined || obstacle !== undefined) throw blocked(obstacle);
+  return engine.entry;
+}
+
+/** Every engine that is known, and whether it can run a model in this form on this machine. */
+export async function matchEngines(format: string): Promise<readonly EngineMatch[]> {
+  return await Promise.all(
+    [...engines.values()].map(async ({ title, entry, findObstacle }): Promise<EngineMatch> => {
+      const quantizations = entry?.quantizations ?? [];
+      if (entry !== undefined && !entry.formats.includes(format)) {
+        const reason = `The engine ${title} does not read the format ${format}.`;
+        const remedy = `Take the model in one that it reads: ${entry.formats.join(", ")}.`;
+        return { title, quantizations, obstacle: { reason, remedy } };
+      }
+      return { title, quantizations, obstacle: await findObstacle() };
+    }),
+  );
+}
+
+/** The engines of this version that take a form of weights, whatever this machine can do. */
+export function enginesOfFormat(format: string): readonly Omit<EngineMatch, "obstacle">[] {
+  return [...engines.values()].flatMap(({ title, entry }) =>
+    entry?.formats.includes(format) ? [{ title, quantizations: entry.quantizations }] : [],
+  );
+}
+
+async function bestEngine(): Promise<EngineEntry> {
+  let first: Obstacle | undefined;
+  for (const { entry, findObstacle } of engines.values()) {
+    if (entry === undefined) continue;
+    const obstacle = await findObstacle();
+    if (obstacle === undefined) return entry;
+    first ??= obstacle;
+  }
+  throw blocked(first);
+}
+
+function blocked(obstacle: Obstacle | undefined): PlatformError {
+  if (obstacle === undefined) throw new Error("an engine without an obstacle was refused");
+  return unavailable(`${obstacle.reason} ${obstacle.remedy}`);
+}
+
+function unavailable(message: string): PlatformError {
+  return new PlatformError("engine_unavailable", message, { details: { param: "model_engine" } });
 }

@@ -5,6 +5,9 @@ import type { EngineEvent, EnginePrompt, EngineSampling } from "../generation/en
 
 export type EngineKind = "native" | "vllm" | "transformers";
 
+/** Why an engine cannot run here, and what would help. Both are whole sentences. */
+export type Obstacle = { readonly reason: string; readonly remedy: string };
+
 /** Which of the reference's behaviours: Meta's (`ref`) or Transformers as installed (`hf`). */
 export type ModelProfile = "ref" | "hf";
 

@@ -5,7 +5,7 @@ export type { FinishReason } from "./engine-prompt.ts";
 
 /** What a caller gets back: events in order, then exactly one `finish`. A failure is thrown. */
 export type GenerateEvent =
-  | { readonly type: "started"; readonly promptTokenIds: readonly TokenId[] }
+  | ({ readonly type: "started"; readonly promptTokenIds: readonly TokenId[] } & PromptReport)
   | { readonly type: "image"; readonly report: ImageReport }
   | {
       readonly type: "text-delta";
@@ -14,7 +14,27 @@ export type GenerateEvent =
       /** The tokens this delta accounts for, in order; with log-probabilities when asked for. */
       readonly tokens: readonly GeneratedToken[];
     }
-  | { readonly type: "finish"; readonly reason: FinishReason; readonly usage: Usage };
+  | {
+      readonly type: "finish";
+      readonly reason: FinishReason;
+      /** The stop string that ended it; `undefined` when something else did. */
+      readonly stopString: string | undefined;
+      readonly usage: Usage;
+    };
+
+/** What became of a prompt before the engine got it. */
+export type PromptReport = {
+  readonly changes: readonly PromptChange[];
+  /** For each picture, in order: whether the text of the last turn, and so the answer, looks at it. */
+  readonly seenByLastTurn: readonly boolean[];
+};
+
+/** A rule of the chat that changed what was sent; see `pipeline/chat-rules.ts`. */
+export type PromptChange =
+  | "empty-text-dropped"
+  | "system-text-moved"
+  | "turns-merged"
+  | "pictures-hoisted";
 
 export type GeneratedToken = {
   readonly tokenId: TokenId;

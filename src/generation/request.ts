@@ -7,7 +7,15 @@ export type GenerateRequest = {
 };
 
 /** Messages, rendered by the checkpoint's chat template; exactly one BOS. */
-export type ChatPrompt = { readonly type: "chat"; readonly messages: readonly ChatMessage[] };
+export type ChatPrompt = {
+  readonly type: "chat";
+  readonly messages: readonly ChatMessage[];
+  /** `hoist` when absent. */
+  readonly imageOrder?: ImageOrder | undefined;
+};
+
+/** Whether the pictures of a turn go in front of its text, or stay where they are. */
+export type ImageOrder = "hoist" | "keep";
 
 /**
  * Text as it is, for base models and scripts.
@@ -19,7 +27,7 @@ export type ChatPrompt = { readonly type: "chat"; readonly messages: readonly Ch
 export type RawPrompt = {
   readonly type: "raw";
   readonly text: string;
-  readonly images: readonly EncodedImage[];
+  readonly images: readonly ImageSource[];
   readonly bos: "auto" | "never";
 };
 
@@ -30,15 +38,23 @@ export type ChatMessage = {
 
 export type ContentPart =
   | { readonly type: "text"; readonly text: string }
-  | { readonly type: "image"; readonly image: EncodedImage };
+  | { readonly type: "image"; readonly image: ImageSource };
+
+/** A picture, or where it is to be fetched from. */
+export type ImageSource = EncodedImage | RemoteImage;
 
 /** A picture as it arrived: the bytes of a PNG, JPEG, WebP or GIF file. */
 export type EncodedImage = { readonly bytes: Uint8Array };
+
+/** An `http:`, `https:` or `file:` address; whether it may be read is decided where it is fetched. */
+export type RemoteImage = { readonly url: string };
 
 /** How the next token is chosen and when to end. Ranges are checked by `checkSamplingParams`. */
 export type SamplingParams = {
   /** Tokens to generate at most; `undefined`: as many as the context still holds. */
   readonly maxTokens: number | undefined;
+  /** Shorten `maxTokens` to what the context still holds, where it would be refused. */
+  readonly fitMaxTokens?: boolean;
   /** 0 picks the most likely token every time. */
   readonly temperature: number;
   /** Keep the k most likely tokens; 0 keeps all. */

@@ -164,6 +164,20 @@ export class Backend implements Disposable {
     return TensorSet.map(this.library, specs);
   }
 
+  /** Buffers that graphs have left behind for the next of their kind, by kind. */
+  graphBytes(): ReadonlyMap<string, number> {
+    const { base } = this.library;
+    return new Map(
+      [...this.#idleArenas].map(([kind, arenas]) => [
+        kind,
+        arenas.reduce(
+          (sum, { allocator }) => sum + Number(base.ggml_gallocr_get_buffer_size(allocator, 0)),
+          0,
+        ),
+      ]),
+    );
+  }
+
   [Symbol.dispose](): void {
     if (this.#isDisposed) return;
     if (this.#numGraphs > 0) throw new Error(`${this.#numGraphs} graphs are still in use`);

@@ -72,7 +72,8 @@ function candidatePackages(): string[] {
   return [];
 }
 
-function findLibraryDirectory(): string {
+/** @throws PlatformError `engine_unavailable` when no ggml for this machine is installed */
+export function findLibraryDirectory(): string {
   const { resolve } = createRequire(import.meta.url);
   const candidates = candidatePackages();
   for (const name of candidates) {

@@ -59,6 +59,7 @@ export const baseSymbols = {
   ggml_graph_n_nodes: "int ggml_graph_n_nodes(void* graph)",
   // ggml-alloc.h
   ggml_gallocr_new: "void* ggml_gallocr_new(void* buft)",
+  ggml_gallocr_get_buffer_size: "size_t ggml_gallocr_get_buffer_size(void* galloc, int buffer_id)",
   ggml_gallocr_free: "void ggml_gallocr_free(void* galloc)",
   ggml_gallocr_alloc_graph: "bool ggml_gallocr_alloc_graph(void* galloc, void* graph)",
   ggml_backend_alloc_ctx_tensors_from_buft:

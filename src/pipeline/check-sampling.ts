@@ -9,7 +9,7 @@ type Range = {
   readonly isOpenBelow?: boolean;
 };
 
-type NumericField = Exclude<keyof SamplingParams, "stop">;
+type NumericField = Exclude<keyof SamplingParams, "stop" | "fitMaxTokens">;
 
 /** The name in API and command line, and what it may be. */
 const fields: Readonly<Record<NumericField, { readonly name: string } & Range>> = {

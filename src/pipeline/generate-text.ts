@@ -2,13 +2,19 @@
 import type { TokenId } from "../base/ids.ts";
 import type { EngineModelInfo } from "../engines/engine.ts";
 import type { EngineEvent } from "../generation/engine-prompt.ts";
-import type { FinishReason, GeneratedToken, GenerateEvent } from "../generation/event.ts";
+import type {
+  FinishReason,
+  GeneratedToken,
+  GenerateEvent,
+  PromptReport,
+} from "../generation/event.ts";
 import { Detokenizer } from "../tokenizer/detokenize.ts";
 import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { StopStrings } from "./stop-strings.ts";
 
 export type TextOptions = {
   readonly promptTokenIds: readonly TokenId[];
+  readonly promptReport: PromptReport;
   readonly vocabulary: Vocabulary;
   readonly model: EngineModelInfo;
   /** Text that ends the answer; it is not part of it. */
@@ -24,20 +30,21 @@ export type TextOptions = {
  */
 export async function* generateText(
   events: AsyncIterable<EngineEvent>,
-  { promptTokenIds, vocabulary, model, stop }: TextOptions,
+  { promptTokenIds, promptReport, vocabulary, model, stop }: TextOptions,
 ): AsyncGenerator<GenerateEvent, void> {
   const detokenizer = new Detokenizer();
   const stops = new StopStrings(stop);
   const stopIds = new Set(model.stopTokenIds);
   let completionTokens = 0;
   let imageTokens = 0;
-  const finish = (reason: FinishReason): GenerateEvent => ({
+  const finish = (reason: FinishReason, stopString?: string): GenerateEvent => ({
     type: "finish",
     reason,
+    stopString,
     usage: { promptTokens: promptTokenIds.length, completionTokens, imageTokens },
   });
 
-  yield { type: "started", promptTokenIds };
+  yield { type: "started", promptTokenIds, ...promptReport };
   for await (const event of events) {
     switch (event.type) {
       case "image": {
@@ -50,19 +57,19 @@ export async function* generateText(
         completionTokens += 1;
         const isShown = !stopIds.has(event.tokenId) && !vocabulary.isSpecial(event.tokenId);
         const shown = isShown ? detokenizer.push(vocabulary.bytesOf(event.tokenId)) : "";
-        const { text, isStopped } = stops.push(shown);
+        const { text, stop: stopString } = stops.push(shown);
         yield { type: "text-delta", text, tokens: [toGeneratedToken(event, vocabulary)] };
-        if (isStopped) {
-          yield finish("stop");
+        if (stopString !== undefined) {
+          yield finish("stop", stopString);
           return;
         }
         break;
       }
       case "finish": {
         const last = stops.push(detokenizer.end());
-        const rest = last.isStopped ? last.text : last.text + stops.end();
+        const rest = last.stop === undefined ? last.text + stops.end() : last.text;
         if (rest !== "") yield { type: "text-delta", text: rest, tokens: [] };
-        yield finish(last.isStopped ? "stop" : event.reason);
+        yield last.stop === undefined ? finish(event.reason) : finish("stop", last.stop);
         return;
       }
       default:

@@ -154,6 +154,8 @@ describe("an answer's text", () => {
       promptTokenIds: await pipeline.tokenizer.encode("<|begin_of_text|><|i", {
         specialTokens: true,
       }),
+      changes: [],
+      seenByLastTurn: [],
     });
   });
 
@@ -223,7 +225,97 @@ test("pictures are decoded, hashed and counted", async () => {
   expect(last).toMatchObject({ usage: { imageTokens: 34 } });
 });
 
+describe("a conversation", () => {
+  const roomy = { contextLength: 1_024 };
+
+  test("is put in order, and the answer begins by saying so", async () => {
+    const engine = new ScriptedEngine([end("stop")], roomy);
+    const question = { type: "text", text: "what?" } as const;
+    const messages: ChatMessage[] = [
+      { role: "system", content: [{ type: "text", text: "S" }] },
+      { role: "user", content: [image, question] },
+      { role: "assistant", content: [{ type: "text", text: "a" }] },
+      { role: "user", content: [question, image, image] },
+    ];
+    const { events } = await answer(engine, chat(...messages));
+    expect(events[0]).toMatchObject({
+      changes: ["system-text-moved", "pictures-hoisted"],
+      seenByLastTurn: [false, true, true],
+    });
+    expect(engine.asked?.prompt.pictures).toHaveLength(3);
+
+    const request: GenerateRequest = {
+      prompt: { type: "chat", messages, imageOrder: "keep" },
+      sampling: plain,
+    };
+    const kept = await answer(engine, request);
+    expect(kept.events[0]).toMatchObject({ changes: ["system-text-moved"] });
+  });
+
+  test("is counted without reading its pictures", async () => {
+    const engine = new ScriptedEngine([end("stop")], roomy);
+    const broken = { type: "image", image: { bytes: new Uint8Array(3) } } as const;
+    const { prompt } = chat({ role: "user", content: [broken, { type: "text", text: "what?" }] });
+    const { signal } = new AbortController();
+    const numTokens = await pipeline.countTokens(engine, prompt, { signal });
+    const { last } = await answer(
+      engine,
+      chat({ role: "user", content: [image, { type: "text", text: "what?" }] }),
+    );
+    expect(last).toMatchObject({ usage: { promptTokens: numTokens } });
+  });
+});
+
+describe("a picture that is an address", () => {
+  const remote = { type: "image", image: { url: "https://pictures.example.com/a.png" } } as const;
+
+  test("is fetched, and from there on is a picture like others", async () => {
+    const asked: string[] = [];
+    const fetching = await Pipeline.open(goldenCheckpoint("tiny-a"), {
+      fetchMedia: async (url) => {
+        asked.push(url);
+        return picture;
+      },
+    });
+    await using _ = fetching;
+    const engine = new ScriptedEngine([end("stop")], { contextLength: 1_024 });
+    const { signal } = new AbortController();
+    for await (const _event of fetching.generate(
+      engine,
+      chat({ role: "user", content: [remote] }),
+      { signal },
+    ));
+    expect(asked).toEqual(["https://pictures.example.com/a.png"]);
+    expect(engine.asked?.prompt.pictures).toMatchObject([{ width: 5, height: 3 }]);
+  });
+
+  test("is not fetched when there are too many", async () => {
+    const content = Array.from({ length: 9 }, () => remote);
+    expect(await refusal(chat({ role: "user", content }))).toMatchObject({
+      code: "invalid_request",
+    });
+  });
+
+  test("is text where it stands in text, and is refused where nothing fetches", async () => {
+    const engine = new ScriptedEngine([end("stop")], { contextLength: 1_024 });
+    const text = "![](https://pictures.example.com/a.png)";
+    await answer(engine, chat({ role: "user", content: [{ type: "text", text }] }));
+    expect(engine.asked?.prompt.pictures).toEqual([]);
+    const alone = chat({ role: "user", content: [remote] });
+    expect(await refusal(alone, { contextLength: 1_024 })).toMatchObject({
+      code: "url_not_allowed",
+    });
+  });
+});
+
 describe("what the engine is asked", () => {
+  test("no more tokens than the context holds, when they may be fitted", async () => {
+    const engine = new ScriptedEngine([end("stop")]);
+    await answer(engine, raw("Hi", { maxTokens: 4_096, fitMaxTokens: true }));
+    expect(engine.asked?.sampling).toMatchObject({ maxTokens: 61 });
+    expect(engine.asked?.sampling).not.toHaveProperty("fitMaxTokens");
+  });
+
   test("as many tokens as the context holds, unless the caller wants fewer", async () => {
     const engine = new ScriptedEngine([end("stop")]);
     await answer(engine, raw("Hi"));

@@ -6,28 +6,40 @@
 import type { Engine } from "../engines/engine.ts";
 import type { GenerateEvent } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
+import { type FetchMedia, refuseMedia } from "../media/media-fetcher.ts";
 import { openTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 import { generateText } from "./generate-text.ts";
-import { prepareRequest } from "./prepare.ts";
+import { encodePrompt, prepareRequest } from "./prepare.ts";
+
+export type PipelineOptions = {
+  /** What chat templates take the date from. */
+  readonly now?: () => Date;
+  /** Reads pictures that come as an address; without it they are refused. */
+  readonly fetchMedia?: FetchMedia;
+};
 
 export class Pipeline implements AsyncDisposable {
   readonly tokenizer: Tokenizer;
   readonly #now: () => Date;
+  readonly #fetchMedia: FetchMedia;
 
   /** The tokenizer is the pipeline's from here on. */
-  constructor(tokenizer: Tokenizer, { now = () => new Date() }: { now?: () => Date } = {}) {
+  constructor(
+    tokenizer: Tokenizer,
+    { now = () => new Date(), fetchMedia = refuseMedia }: PipelineOptions = {},
+  ) {
     this.tokenizer = tokenizer;
     this.#now = now;
+    this.#fetchMedia = fetchMedia;
   }
 
   /**
    * Open the tokenizer and chat template of a checkpoint.
    *
    * @param directory in Hugging Face layout, absolute
-   * @param options.now what chat templates take the date from
    * @throws PlatformError `corrupt_model_file`
    */
-  static async open(directory: string, options: { now?: () => Date } = {}): Promise<Pipeline> {
+  static async open(directory: string, options: PipelineOptions = {}): Promise<Pipeline> {
     return new Pipeline(await openTokenizer(directory), options);
   }
 
@@ -46,15 +58,36 @@ export class Pipeline implements AsyncDisposable {
       tokenizer: this.tokenizer,
       model,
       dateString: dayMonthYear(this.#now()),
+      fetchMedia: this.#fetchMedia,
       signal,
     });
-    const { prompt, sampling } = prepared;
+    const { prompt, report, sampling } = prepared;
     yield* generateText(engine.generate(prompt, { sampling, signal }), {
       promptTokenIds: prompt.tokenIds,
+      promptReport: report,
       vocabulary: this.tokenizer.vocabulary,
       model,
       stop: request.sampling.stop,
     });
+  }
+
+  /**
+   * Count the tokens of a prompt, image tokens included; pictures are not read.
+   *
+   * @throws PlatformError what `encodePrompt` says
+   */
+  async countTokens(
+    { model }: Engine,
+    prompt: GenerateRequest["prompt"],
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<number> {
+    const { tokenIds } = await encodePrompt(prompt, {
+      tokenizer: this.tokenizer,
+      model,
+      dateString: dayMonthYear(this.#now()),
+      signal,
+    });
+    return tokenIds.length;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,10 +4,11 @@ import { PlatformError } from "../base/errors.ts";
 import type { TokenId } from "../base/ids.ts";
 import type { EngineModelInfo } from "../engines/engine.ts";
 import type { EnginePrompt, EngineSampling, Picture } from "../generation/engine-prompt.ts";
+import type { PromptReport } from "../generation/event.ts";
 import type {
   ChatPrompt,
-  EncodedImage,
   GenerateRequest,
+  ImageSource,
   RawPrompt,
   SamplingParams,
 } from "../generation/request.ts";
@@ -15,18 +16,22 @@ import { contentHash } from "../image/content-hash.ts";
 import { decodeImage } from "../image/decode.ts";
 import { maxPixels } from "../image/decode-protocol.ts";
 import { readImageHeader } from "../image/image-header.ts";
+import type { FetchMedia } from "../media/media-fetcher.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { applyChatRules } from "./chat-rules.ts";
 import { checkSamplingParams } from "./check-sampling.ts";
+import { picturesInView } from "./pictures-in-view.ts";
 import { PixelBudget } from "./pixel-budget.ts";
 import { completeRawPrompt, markerMismatch } from "./raw-prompt.ts";
 
 /** The request's decoded pictures count against `pixelBudget` until it is disposed of. */
 export type PreparedRequest = Disposable & {
   readonly prompt: EnginePrompt;
+  readonly report: PromptReport;
   readonly sampling: EngineSampling;
 };
 
-export type PrepareContext = {
+export type EncodeContext = {
   readonly tokenizer: Tokenizer;
   readonly model: EngineModelInfo;
   /** What chat templates are told, such as "23 Nov 2026". */
@@ -37,40 +42,41 @@ export type PrepareContext = {
 /** Decoded pictures of all requests at once, at most: a gibibyte, or an eighth of the memory. */
 const pixelBudget = new PixelBudget(Math.min(2 ** 30, totalmem() / 8));
 
+export type PrepareContext = EncodeContext & {
+  /** Reads pictures that came as an address. */
+  readonly fetchMedia: FetchMedia;
+};
+
+export type EncodedPrompt = {
+  readonly tokenIds: readonly TokenId[];
+  readonly images: readonly ImageSource[];
+  readonly report: PromptReport;
+};
+
 /** Pictures of one request, at most. */
 const maxImages = 8;
 
 /**
- * Check a request, decode its pictures, render its messages, encode its text.
+ * Check a request, render its messages, encode its text, fetch and decode its pictures.
  *
- * @throws PlatformError `invalid_request`, `invalid_image`, `context_length_exceeded`, `cancelled`,
- *   `queue_full`, `corrupt_model_file` when tokenizer and model do not belong together
+ * @throws PlatformError what `encodePrompt` says; `invalid_request`, `invalid_image`,
+ *   `context_length_exceeded`, and what `fetchMedia` says of an address
  */
 export async function prepareRequest(
   { prompt, sampling }: GenerateRequest,
   context: PrepareContext,
 ): Promise<PreparedRequest> {
   checkSamplingParams(sampling);
-  checkTexts(prompt);
-  const images = imagesOf(prompt);
-  if (images.length > maxImages) {
-    throw new PlatformError(
-      "invalid_request",
-      `The request has ${images.length} pictures; at most ${maxImages} are accepted. Send fewer.`,
-    );
-  }
   // The text first: it is cheaper, and most of what can be wrong shows there.
-  const tokenIds =
-    prompt.type === "chat"
-      ? await encodeChat(prompt, images.length, context)
-      : await encodeRaw(prompt, context);
-  checkTokenIds(tokenIds, context.model);
+  const { tokenIds, images, report } = await encodePrompt(prompt, context);
   const engineSampling = toEngineSampling(sampling, tokenIds.length, context.model);
-  const room = await pixelBudget.take(decodedBytesOf(images), context.signal);
+  const files = await Promise.all(images.map((image) => bytesOf(image, context)));
+  const room = await pixelBudget.take(decodedBytesOf(files), context.signal);
   try {
-    const pictures = await Promise.all(images.map((image) => decodePicture(image, context.signal)));
+    const pictures = await Promise.all(files.map((file) => decodePicture(file, context.signal)));
     return {
       prompt: { tokenIds, pictures },
+      report,
       sampling: engineSampling,
       [Symbol.dispose]: () => room[Symbol.dispose](),
     };
@@ -80,10 +86,47 @@ export async function prepareRequest(
   }
 }
 
+/**
+ * Apply the rules of the chat, render and encode; no picture is fetched or decoded.
+ *
+ * @throws PlatformError `invalid_request`, `cancelled`, `queue_full`, `corrupt_model_file` when
+ *   tokenizer and model do not belong together
+ */
+export async function encodePrompt(
+  sent: ChatPrompt | RawPrompt,
+  context: EncodeContext,
+): Promise<EncodedPrompt> {
+  checkTexts(sent);
+  const { prompt, changes } =
+    sent.type === "chat" ? ruledChat(sent) : { prompt: sent, changes: [] };
+  const images = imagesOf(prompt);
+  if (images.length > maxImages) {
+    throw new PlatformError(
+      "invalid_request",
+      `The request has ${images.length} pictures; at most ${maxImages} are accepted. Send fewer.`,
+    );
+  }
+  const tokenIds =
+    prompt.type === "chat"
+      ? await encodeChat(prompt, images.length, context)
+      : await encodeRaw(prompt, context);
+  checkTokenIds(tokenIds, context.model);
+  const seenByLastTurn = picturesInView(tokenIds, context.model.imageTokenId);
+  return { tokenIds, images, report: { changes, seenByLastTurn } };
+}
+
+function ruledChat(prompt: ChatPrompt): {
+  prompt: ChatPrompt;
+  changes: PromptReport["changes"];
+} {
+  const { messages, changes } = applyChatRules(prompt.messages, prompt.imageOrder);
+  return { prompt: { ...prompt, messages }, changes };
+}
+
 async function encodeChat(
   { messages }: ChatPrompt,
   numImages: number,
-  { tokenizer, model, dateString, signal }: PrepareContext,
+  { tokenizer, model, dateString, signal }: EncodeContext,
 ): Promise<readonly TokenId[]> {
   const { tokenIds } = await tokenizer.renderChat(messages, {
     addGenerationPrompt: true,
@@ -99,7 +142,7 @@ async function encodeChat(
 
 async function encodeRaw(
   { text, images, bos }: RawPrompt,
-  { tokenizer, model, signal }: PrepareContext,
+  { tokenizer, model, signal }: EncodeContext,
 ): Promise<readonly TokenId[]> {
   const markers = markersOf(tokenizer, model);
   const completed = completeRawPrompt(text, { numImages: images.length, bos, markers });
@@ -140,7 +183,7 @@ function toEngineSampling(
   numPromptTokens: number,
   model: EngineModelInfo,
 ): EngineSampling {
-  const { stop: _, maxTokens, seed, ...numbers } = sampling;
+  const { stop: _, fitMaxTokens = false, maxTokens, seed, ...numbers } = sampling;
   const room = model.contextLength - numPromptTokens;
   if (room < 1) {
     throw new PlatformError(
@@ -148,7 +191,7 @@ function toEngineSampling(
       `The prompt has ${number(numPromptTokens)} tokens; this model takes ${number(model.contextLength)}, and the answer needs at least one. Shorten it, or launch with a larger --max-model-len.`,
     );
   }
-  if (maxTokens !== undefined && maxTokens > room) {
+  if (maxTokens !== undefined && maxTokens > room && !fitMaxTokens) {
     throw new PlatformError(
       "context_length_exceeded",
       `The prompt has ${number(numPromptTokens)} tokens and max_tokens is ${number(maxTokens)}; this model takes ${number(model.contextLength)} together. Ask for at most ${number(room)}, or leave max_tokens out.`,
@@ -157,26 +200,33 @@ function toEngineSampling(
   }
   return {
     ...numbers,
-    maxTokens: maxTokens ?? room,
+    maxTokens: Math.min(maxTokens ?? room, room),
     seed: seed === undefined ? undefined : Number(BigInt.asUintN(32, BigInt(seed))),
     stopTokenIds: model.stopTokenIds,
   };
 }
 
 /** As the files claim, three bytes a pixel; what claims nothing sensible is refused when it is decoded. */
-function decodedBytesOf(images: readonly EncodedImage[]): number {
-  return images.reduce((sum, { bytes }) => {
+function decodedBytesOf(files: readonly Uint8Array[]): number {
+  return files.reduce((sum, bytes) => {
     const { width = 0, height = 0 } = readImageHeader(bytes)?.size ?? {};
     return sum + 3 * Math.min(width * height, maxPixels);
   }, 0);
 }
 
-async function decodePicture({ bytes }: EncodedImage, signal: AbortSignal): Promise<Picture> {
+async function bytesOf(
+  source: ImageSource,
+  { fetchMedia, signal }: PrepareContext,
+): Promise<Uint8Array> {
+  return "bytes" in source ? source.bytes : await fetchMedia(source.url, { signal });
+}
+
+async function decodePicture(bytes: Uint8Array, signal: AbortSignal): Promise<Picture> {
   const image = await decodeImage(bytes, { signal });
   return { ...image, contentHash: contentHash(image) };
 }
 
-function imagesOf(prompt: ChatPrompt | RawPrompt): readonly EncodedImage[] {
+function imagesOf(prompt: ChatPrompt | RawPrompt): readonly ImageSource[] {
   if (prompt.type === "raw") return prompt.images;
   return prompt.messages.flatMap(({ content }) =>
     content.flatMap((part) => (part.type === "image" ? [part.image] : [])),

@@ -12,13 +12,15 @@ const stops = fc.array(
 function expected(
   text: string,
   stopTexts: readonly string[],
-): { text: string; isStopped: boolean } {
+): { text: string; stop: string | undefined } {
   for (let end = 1; end <= text.length; end++) {
     const complete = stopTexts.filter((stop) => text.slice(0, end).endsWith(stop));
     const longest = Math.max(0, ...complete.map((stop) => stop.length));
-    if (longest > 0) return { text: text.slice(0, end - longest), isStopped: true };
+    if (longest > 0) {
+      return { text: text.slice(0, end - longest), stop: text.slice(end - longest, end) };
+    }
   }
-  return { text, isStopped: false };
+  return { text, stop: undefined };
 }
 
 function streamed(pieces: readonly string[], stopTexts: readonly string[]) {
@@ -27,9 +29,9 @@ function streamed(pieces: readonly string[], stopTexts: readonly string[]) {
   for (const piece of pieces) {
     const next = matcher.push(piece);
     text += next.text;
-    if (next.isStopped) return { text, isStopped: true };
+    if (next.stop !== undefined) return { text, stop: next.stop };
   }
-  return { text: text + matcher.end(), isStopped: false };
+  return { text: text + matcher.end(), stop: undefined };
 }
 
 describe("StopStrings", () => {
@@ -44,13 +46,13 @@ describe("StopStrings", () => {
 
   test("holds back no more than the beginning of a stop string", () => {
     const matcher = new StopStrings(["END", "ENOUGH"]);
-    expect(matcher.push("The E")).toEqual({ text: "The ", isStopped: false });
-    expect(matcher.push("N")).toEqual({ text: "", isStopped: false });
-    expect(matcher.push("E")).toEqual({ text: "EN", isStopped: false });
+    expect(matcher.push("The E")).toEqual({ text: "The ", stop: undefined });
+    expect(matcher.push("N")).toEqual({ text: "", stop: undefined });
+    expect(matcher.push("E")).toEqual({ text: "EN", stop: undefined });
     expect(matcher.end()).toBe("E");
   });
 
   test("a stop string that spans pieces is cut out exactly", () => {
-    expect(streamed(["one\n", "\ntwo"], ["\n\n"])).toEqual({ text: "one", isStopped: true });
+    expect(streamed(["one\n", "\ntwo"], ["\n\n"])).toEqual({ text: "one", stop: "\n\n" });
   });
 });

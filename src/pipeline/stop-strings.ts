@@ -13,17 +13,17 @@ export class StopStrings {
     this.#stops = stops;
   }
 
-  /** @returns text that is certainly not part of a stop string, and whether one is complete */
-  push(text: string): { readonly text: string; readonly isStopped: boolean } {
+  /** @returns text that is certainly not part of a stop string, and the one that is complete */
+  push(text: string): { readonly text: string; readonly stop: string | undefined } {
     const all = this.#held + text;
-    const start = this.#startOfFirstStop(all);
-    if (start !== undefined) {
+    const first = this.#firstStop(all);
+    if (first !== undefined) {
       this.#held = "";
-      return { text: all.slice(0, start), isStopped: true };
+      return { text: all.slice(0, first.start), stop: all.slice(first.start, first.end) };
     }
     const numHeld = this.#lengthOfOpenStop(all);
     this.#held = numHeld === 0 ? "" : all.slice(-numHeld);
-    return { text: all.slice(0, all.length - numHeld), isStopped: false };
+    return { text: all.slice(0, all.length - numHeld), stop: undefined };
   }
 
   /** @returns what was held back: the answer has ended without it becoming a stop string */
@@ -33,7 +33,7 @@ export class StopStrings {
     return rest;
   }
 
-  #startOfFirstStop(text: string): number | undefined {
+  #firstStop(text: string): { readonly start: number; readonly end: number } | undefined {
     let first: { start: number; end: number } | undefined;
     for (const stop of this.#stops) {
       const start = text.indexOf(stop);
@@ -43,7 +43,7 @@ export class StopStrings {
         first = { start, end };
       }
     }
-    return first?.start;
+    return first;
   }
 
   /** Length of the longest end of `text` that a stop string begins with. */

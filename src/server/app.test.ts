@@ -1,6 +1,8 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { builtinRegistry, findNative, tinyCheckpoint } from "../../test/support/serve.ts";
 import { createLogger } from "../base/logger.ts";
+import { RestingModels } from "../supervisor/resting-models.ts";
 import { Router } from "../supervisor/router.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { buildApp } from "./app.ts";
@@ -12,15 +14,15 @@ let port = 0;
 
 beforeAll(async () => {
   const supervisor = new Supervisor({
-    findEngine: () => ({
-      kind: "native",
-      load: async () => await Promise.reject(new Error("nothing is launched here")),
-    }),
+    findEngine: findNative(() => Promise.reject(new Error("nothing is launched here"))),
     openPipeline: async () => await Promise.reject(new Error("nothing is launched here")),
-    demoDirectory: "/none",
+    demoDirectory: tinyCheckpoint,
+    registry: builtinRegistry(),
+    locateFiles: async () => undefined,
     log,
   });
-  app = buildApp({ supervisor, router: new Router(supervisor), log, version: "1.2.3" });
+  const [router, resting] = [new Router(supervisor), new RestingModels(supervisor)];
+  app = buildApp({ supervisor, router, resting, log, version: "1.2.3" });
   await app.listen({ host: "127.0.0.1", port: 0 });
   const address = app.server.address();
   port = typeof address === "object" ? (address?.port ?? 0) : 0;
@@ -194,14 +196,53 @@ describe("routes", () => {
     { body: {}, status: 400, says: /Say what to launch/ },
     { body: { model_path: "./relative" }, status: 400, says: /needs an absolute path/ },
     { body: { model_path: "/no/such/dir" }, status: 404, says: /There is no directory dir\./ },
-    { body: { model_name: "llama-3.2-vision" }, status: 404, says: /does not download models/ },
+    { body: { model_name: "llama-3.2-vision" }, status: 404, says: /are not on this machine/ },
+    {
+      body: { model_name: "llama-3.2-visoin" },
+      status: 404,
+      says: /Did you mean llama-3\.2-vision\?/,
+    },
+    {
+      body: { model_name: "llama-3.2-vision", model_engine: "vLLM", enforce_eager: true },
+      status: 501,
+      says: /The engine vLLM is not in this version/,
+    },
+    {
+      body: { model_name: "llama-3.2-vision", model_size_in_billions: "1_8" },
+      status: 400,
+      says: /its sizes are 11, 90\. The nearest is 11\./,
+    },
+    {
+      body: { model_name: "llama-3.2-vision:90b", quantization: "q4" },
+      status: 400,
+      says: /choose one of: none\./,
+    },
+    {
+      body: { model_name: "demo", max_model_len: 1_000_000 },
+      status: 400,
+      says: /more than the 2048 positions/,
+    },
     { body: { model_name: "demo", replica: 2 }, status: 400, says: /does not support "replica"/ },
-    { body: { model_name: "demo", max_mdoel_len: 5 }, status: 400, says: /"max_mdoel_len"/ },
+    {
+      body: { model_name: "demo", max_mdoel_len: 5 },
+      status: 400,
+      says: /Did you mean max_model_len\?/,
+    },
     { body: { model_name: "demo", model_uid: "a/b" }, status: 400, says: /"model_uid"/ },
   ])("a launch of $body is refused with a sentence", async ({ body, status, says }) => {
     const reply = await app.inject({ method: "POST", url: "/v1/models", payload: body });
     expect(reply.json().error.message).toMatch(says);
     expect(reply.statusCode).toBe(status);
+  });
+
+  test("engines of a model are told, or the nearest name", async () => {
+    const reply = await app.inject({ url: "/v1/engines/llama-3.2-vision" });
+    expect(reply.statusCode).toBe(200);
+    expect(Object.keys(reply.json())).toEqual(["native", "Transformers", "vLLM"]);
+    expect(reply.json().native).toHaveLength(2);
+    const unknown = await app.inject({ url: "/v1/engines/llama-3.2-visoin" });
+    expect(unknown.statusCode).toBe(404);
+    expect(unknown.json().error.message).toMatch(/Did you mean llama-3\.2-vision\?/);
   });
 
   test("terminating what is not there says what is", async () => {

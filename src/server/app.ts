@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { HealthReply } from "@atalaya/protocol";
 import { type FastifyRequest, fastify } from "fastify";
 import type { Logger } from "../base/logger.ts";
+import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { Router } from "../supervisor/router.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import { limitBodiesInFlight } from "./body-budget.ts";
@@ -13,19 +14,29 @@ import type { App } from "./http.ts";
 import { HttpRefusal } from "./http-refusal.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { httpLimits } from "./limits.ts";
+import { anthropic } from "./routes/anthropic/messages.ts";
+import { sendOllamaError } from "./routes/ollama/errors.ts";
+import { ollama } from "./routes/ollama/ollama.ts";
 import { chatCompletions } from "./routes/openai/chat-completions.ts";
 import { completions } from "./routes/openai/completions.ts";
 import { models } from "./routes/openai/models.ts";
+import { engines } from "./routes/xinference/engines.ts";
 import { launchAndTerminate } from "./routes/xinference/models.ts";
 
 export type AppServices = {
   readonly supervisor: Supervisor;
   readonly router: Router;
+  readonly resting: RestingModels;
   readonly log: Logger;
   readonly version: string;
+  /** Further names, without port, that requests may be addressed to. */
+  readonly ownNames?: readonly string[];
+  /** Where Ollama's clients look for a server: they ask for `/` to see whether one is there. */
+  readonly isOllamaPort?: boolean;
 };
 
-export function buildApp({ supervisor, router, log, version }: AppServices): App {
+export function buildApp(services: AppServices): App {
+  const { supervisor, router, resting, log, version } = services;
   const app: App = fastify({
     logger: false,
     bodyLimit: httpLimits.bodyBytes,
@@ -49,8 +60,14 @@ export function buildApp({ supervisor, router, log, version }: AppServices): App
     async (_request: FastifyRequest, body: Buffer) => parseJsonBody(body),
   );
   app.setErrorHandler((error, _request, reply) => sendError(reply, error, log));
-  app.setNotFoundHandler((request, reply) => sendError(reply, notFound(app, request), log));
-  guardEveryRequest(app);
+  app.setNotFoundHandler((request, reply) =>
+    (request.url.startsWith("/api/") ? sendOllamaError : sendError)(
+      reply,
+      notFound(app, request),
+      log,
+    ),
+  );
+  guardEveryRequest(app, services.ownNames);
   limitBodiesInFlight(app);
   closeWhenAnswered(app);
   logEveryRequest(app, log);
@@ -58,10 +75,14 @@ export function buildApp({ supervisor, router, log, version }: AppServices): App
   app.get("/health", { config: { isPublicProbe: true } }, (): HealthReply => {
     return { status: "ok", version };
   });
-  chatCompletions(app, { router, log });
-  completions(app, { router, log });
+  chatCompletions(app, { router, resting, log });
+  completions(app, { router, resting, log });
+  anthropic(app, services);
+  ollama(app, services);
+  if (services.isOllamaPort === true) app.get("/", () => "Ollama is running (Atalaya)");
   models(app, supervisor);
   launchAndTerminate(app, supervisor);
+  engines(app, supervisor);
   return app;
 }
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { imageFromText, imageFromUrl } from "./data-url.ts";
+import { imageFromBytes, imageFromText, imageFromUrl } from "./data-url.ts";
 
 describe("a picture as text", () => {
   test("is the bytes that were encoded, with or without a label and line breaks", () => {
@@ -19,25 +19,17 @@ describe("a picture as text", () => {
         (bytes, prefix, breaks) => {
           const base64 = Buffer.from(bytes).toString("base64");
           const text = breaks ? base64.replace(/.{20}/g, "$&\r\n") : base64;
-          expect([...imageFromText(`${prefix}${text}`, "images[0]").bytes]).toEqual([...bytes]);
+          expect(imageFromText(`${prefix}${text}`, "images[0]")).toEqual({
+            bytes: Buffer.from(bytes),
+          });
         },
       ),
     );
   });
 
   test.each([
-    {
-      why: "an http address",
-      url: "http://example.com/a.png",
-      says: /takes pictures as data: URLs only/,
-    },
-    {
-      why: "an https address",
-      url: "https://example.com/a.png",
-      says: /takes pictures as data: URLs only/,
-    },
-    { why: "a file address", url: "file:///etc/passwd", says: /is no data: URL/ },
-    { why: "a path", url: "./a.png", says: /is no data: URL/ },
+    { why: "a path", url: "./a.png", says: /is no URL/ },
+    { why: "an absolute path", url: "/home/me/a.png", says: /is no URL/ },
     { why: "without a comma", url: "data:image/png;base64", says: /without a comma/ },
     { why: "not in base64", url: "data:image/svg+xml,<svg/>", says: /not in base64/ },
     { why: "a page", url: "data:text/html;base64,AAAA", says: /another type than a picture/ },
@@ -59,10 +51,43 @@ describe("a picture as text", () => {
     );
   });
 
+  test.each(["http://example.com/a.png", " HTTPS://example.com/a.png", "file:///a.png"])(
+    "%s is left to be fetched",
+    (url) => {
+      expect(imageFromText(url, "images[0]")).toEqual({ url: url.trim() });
+    },
+  );
+
+  test.each(["ftp://example.com/a.png", "javascript:alert(1)", "blob:x", "C:\\a.png"])(
+    "%s is refused by its scheme",
+    (url) => {
+      expect(() => imageFromUrl(url, "images[0]")).toThrow(
+        expect.objectContaining({
+          code: "unsupported_url_scheme",
+          details: { param: "images[0]" },
+        }),
+      );
+    },
+  );
+
   test("over the limit is refused with both sizes", () => {
     const base64 = Buffer.alloc(20 * 1024 * 1024 + 1).toString("base64");
     expect(() => imageFromText(base64, "images[0]")).toThrow(
       /20971521 bytes; the most is 20971520/,
+    );
+  });
+});
+
+describe("a picture as a list of numbers", () => {
+  test("is its bytes", () => {
+    expect(imageFromBytes([137, 80, 0, 255], "images[0]")).toEqual({
+      bytes: Buffer.of(137, 80, 0, 255),
+    });
+  });
+
+  test.each([[], [256], [-1], [1.5], ["1"], [null]])("%j is refused", (...bytes) => {
+    expect(() => imageFromBytes(bytes.flat(), "images[0]")).toThrow(
+      expect.objectContaining({ code: "invalid_image" }),
     );
   });
 });

@@ -1,35 +1,62 @@
-/** Pictures as text: `data:` URLs and bare base64, read strictly. */
+/** Pictures as text: `data:` URLs and bare base64, read strictly; addresses, to be read later. */
 import { requestLimits } from "@atalaya/protocol";
 import { PlatformError } from "../base/errors.ts";
-import type { EncodedImage } from "../generation/request.ts";
+import type { EncodedImage, ImageSource } from "../generation/request.ts";
 
 /**
- * The picture of an `image_url`. Its label is not believed: decoding goes by the bytes.
+ * The picture of an `image_url`. A label is not believed: decoding goes by the bytes. Whether an
+ * address may be read is decided where it is fetched.
  *
  * @param param the field it came in, for the error
- * @throws PlatformError `invalid_image`
+ * @throws PlatformError `invalid_image`, `unsupported_url_scheme`
  */
-export function imageFromUrl(url: string, param: string): EncodedImage {
+export function imageFromUrl(url: string, param: string): ImageSource {
   const scheme = /^\s*([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
-  if (scheme === "data") return imageFromDataUrl(url.trimStart(), param);
-  if (scheme === "http" || scheme === "https") {
-    throw refuse(
-      param,
-      "is an http address; this version takes pictures as data: URLs only. Read the file and send data:image/png;base64,…",
-    );
+  switch (scheme) {
+    case "data":
+      return imageFromDataUrl(url.trimStart(), param);
+    case "http":
+    case "https":
+    case "file":
+      return { url: url.trim() };
+    case undefined:
+      throw refuse(param, "is no URL. Send the picture as data:image/png;base64,…");
+    default:
+      throw new PlatformError(
+        "unsupported_url_scheme",
+        `"${param}" begins with "${scheme.slice(0, 20)}:"; use https:, http: or a data: URL.`,
+        { details: { param } },
+      );
   }
-  throw refuse(param, "is no data: URL. Send the picture as data:image/png;base64,…");
 }
 
 /**
- * A member of `images`: a `data:` URL or bare base64.
+ * A picture that may be a URL or bare base64.
  *
- * @throws PlatformError `invalid_image`
+ * @throws PlatformError `invalid_image`, `unsupported_url_scheme`
  */
-export function imageFromText(text: string, param: string): EncodedImage {
+export function imageFromText(text: string, param: string): ImageSource {
   return /^\s*[a-z][a-z0-9+.-]*:/i.test(text)
     ? imageFromUrl(text, param)
     : { bytes: decodeBase64(text, param) };
+}
+
+/**
+ * A picture whose bytes are numbers in a list.
+ *
+ * @throws PlatformError `invalid_image`
+ */
+export function imageFromBytes(bytes: readonly unknown[], param: string): EncodedImage {
+  if (bytes.length === 0) throw emptyPicture(param);
+  refuseSize(bytes.length, param);
+  if (!bytes.every(isByte)) {
+    throw refuse(param, "is a list, but not one of bytes. Send numbers from 0 to 255, or base64.");
+  }
+  return { bytes: Buffer.from(bytes) };
+}
+
+export function isByte(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
 }
 
 function imageFromDataUrl(url: string, param: string): EncodedImage {
@@ -62,7 +89,7 @@ function imageFromDataUrl(url: string, param: string): EncodedImage {
 /** The standard alphabet with its padding; line breaks and spaces are what some encoders add. */
 function decodeBase64(text: string, param: string): Uint8Array {
   const packed = /\s/.test(text) ? text.replace(/\s+/g, "") : text;
-  if (packed === "") throw refuse(param, "is an empty picture. Send the bytes of a picture file.");
+  if (packed === "") throw emptyPicture(param);
   if (packed.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(packed)) {
     throw refuse(
       param,
@@ -71,13 +98,20 @@ function decodeBase64(text: string, param: string): Uint8Array {
   }
   const numPadding = packed.endsWith("==") ? 2 : packed.endsWith("=") ? 1 : 0;
   const sizeBytes = (packed.length / 4) * 3 - numPadding;
-  if (sizeBytes > requestLimits.maxImageBytes) {
-    throw refuse(
-      param,
-      `is a picture of ${sizeBytes} bytes; the most is ${requestLimits.maxImageBytes}. Make it smaller: the model looks at no more than 4 tiles of it.`,
-    );
-  }
+  refuseSize(sizeBytes, param);
   return Buffer.from(packed, "base64");
+}
+
+function refuseSize(sizeBytes: number, param: string): void {
+  if (sizeBytes <= requestLimits.maxImageBytes) return;
+  throw refuse(
+    param,
+    `is a picture of ${sizeBytes} bytes; the most is ${requestLimits.maxImageBytes}. Make it smaller: the model looks at no more than 4 tiles of it.`,
+  );
+}
+
+function emptyPicture(param: string): PlatformError {
+  return refuse(param, "is an empty picture. Send the bytes of a picture file.");
 }
 
 function refuse(param: string, what: string): PlatformError {

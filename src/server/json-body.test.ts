@@ -24,6 +24,16 @@ describe("a JSON body", () => {
     expect(parseText(text)).toEqual(JSON.parse(text));
   });
 
+  test("may hold a picture as the numbers of its bytes, and no other list as long", () => {
+    const bytes = Array.from({ length: 20_000 }, (_, index) => index % 256);
+    for (const body of [{ images: [bytes] }, { image: { type: "Buffer", data: bytes } }]) {
+      expect(parseText(JSON.stringify(body))).toEqual(body);
+    }
+    for (const body of [{ images: bytes }, { messages: [bytes] }, { data: [...bytes, 256] }]) {
+      expect(() => parseText(JSON.stringify(body))).toThrow(/members; the most is 10000/);
+    }
+  });
+
   test("takes the last of a key that comes twice", () => {
     expect(parseText('{"a": 1, "a": 2}')).toEqual({ a: 2 });
   });

@@ -5,6 +5,7 @@
  * comes twice in one object, the last one counts, as `JSON.parse` has it.
  */
 import { PlatformError } from "../base/errors.ts";
+import { isByte } from "./data-url.ts";
 import { httpLimits } from "./limits.ts";
 
 const quote = 0x22;
@@ -72,20 +73,33 @@ function endOfString(body: Buffer, start: number): number {
   return body.length;
 }
 
-function refuseOddValues(value: unknown): void {
+/** Where a picture may come as the numbers of its bytes; nothing further in walks through those. */
+const byteFields: ReadonlySet<string> = new Set(["data", "image", "images[]"]);
+
+/** @param field the key that `value` stands under, `key[]` for the members of a list */
+function refuseOddValues(value: unknown, field = ""): void {
   if (typeof value === "string") refuseLoneSurrogates(value);
   if (typeof value !== "object" || value === null) return;
-  const keys = Object.keys(value);
-  if (keys.length > httpLimits.jsonBreadth) {
-    throw invalid(
-      `One list or object of the JSON has ${keys.length} members; the most is ${httpLimits.jsonBreadth}.`,
-    );
+  if (Array.isArray(value)) {
+    if (byteFields.has(field) && value.every(isByte)) return;
+    refuseBreadth(value.length);
+    for (const member of value) refuseOddValues(member, `${field}[]`);
+    return;
   }
-  if (!Array.isArray(value)) {
-    if (keys.includes("__proto__")) throw invalid('The JSON has a key "__proto__". Leave it out.');
-    for (const key of keys) refuseLoneSurrogates(key);
+  const entries = Object.entries(value);
+  refuseBreadth(entries.length);
+  for (const [key, member] of entries) {
+    if (key === "__proto__") throw invalid('The JSON has a key "__proto__". Leave it out.');
+    refuseLoneSurrogates(key);
+    refuseOddValues(member, key);
   }
-  for (const member of Object.values(value)) refuseOddValues(member);
+}
+
+function refuseBreadth(numMembers: number): void {
+  if (numMembers <= httpLimits.jsonBreadth) return;
+  throw invalid(
+    `One list or object of the JSON has ${numMembers} members; the most is ${httpLimits.jsonBreadth}.`,
+  );
 }
 
 function refuseLoneSurrogates(text: string): void {

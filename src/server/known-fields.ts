@@ -61,8 +61,6 @@ export const unsupportedByCompletions: UnsupportedFields = {
 /** Options of a launch that change nothing when they say this. */
 export const unsupportedByLaunch: UnsupportedFields = {
   model_type: is("LLM"),
-  model_format: is("pytorch"),
-  quantization: is("none"),
   replica: is(1),
   n_worker: is(1),
   n_gpu: is("auto"),

@@ -5,7 +5,7 @@ import type { ModelInstance } from "../supervisor/instance.ts";
 import { withoutDirectories } from "./error-reply.ts";
 
 export function toModelRecord(instance: ModelInstance): ModelRecord {
-  const { uid, modelName, engineKind, profile, launchedAt, state } = instance;
+  const { uid, modelName, size, engineKind, profile, launchedAt, state } = instance;
   const isReady = state === "ready";
   return {
     id: uid,
@@ -17,7 +17,7 @@ export function toModelRecord(instance: ModelInstance): ModelRecord {
     model_engine: engineKind,
     model_format: "pytorch",
     quantization: "none",
-    model_size_in_billions: null,
+    model_size_in_billions: size ?? null,
     model_ability: isReady
       ? [instance.pipeline.tokenizer.hasChatTemplate ? "chat" : "generate", "vision"]
       : [],

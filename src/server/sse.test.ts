@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PlatformError } from "../base/errors.ts";
 import { createLogger } from "../base/logger.ts";
-import { frames, withHeartbeat } from "./sse.ts";
+import { frames, namedFrames, withHeartbeat } from "./sse.ts";
 
 const log = createLogger("silent");
 
@@ -32,6 +32,17 @@ describe("server-sent events", () => {
         );
       }),
     );
+  });
+
+  test("carry their names where a dialect has names, the failure's too", async () => {
+    async function* failing(): AsyncGenerator<{ type: string }> {
+      yield { type: "ping" };
+      throw new Error("x");
+    }
+    expect(await collect(namedFrames(failing(), () => ({ type: "error" })))).toEqual([
+      'event: ping\ndata: {"type":"ping"}\n\n',
+      'event: error\ndata: {"type":"error"}\n\n',
+    ]);
   });
 
   test("end with the error when one comes under way", async () => {

@@ -15,13 +15,44 @@ export function sendEventStream(
   values: AsyncIterable<object>,
   log: Logger,
 ): FastifyReply {
-  const text = withHeartbeat(frames(values, log), httpLimits.heartbeatMs);
+  return sendText(reply, frames(values, log));
+}
+
+/**
+ * Stream events that carry their name, as Anthropic's do. A failure under way becomes a last event.
+ *
+ * @param toErrorEvent what a failure looks like in this dialect
+ */
+export function sendNamedEvents(
+  reply: FastifyReply,
+  events: AsyncIterable<NamedEvent>,
+  toErrorEvent: (error: unknown) => NamedEvent,
+): FastifyReply {
+  return sendText(reply, namedFrames(events, toErrorEvent));
+}
+
+type NamedEvent = { readonly type: string };
+
+function sendText(reply: FastifyReply, text: AsyncIterable<string>): FastifyReply {
   reply.raw.setTimeout(httpLimits.noProgressMs, () => reply.raw.destroy());
   return reply
     .type("text/event-stream; charset=utf-8")
     .header("cache-control", "no-cache, no-transform")
     .header("x-accel-buffering", "no")
-    .send(Readable.from(text, { objectMode: false }));
+    .send(Readable.from(withHeartbeat(text, httpLimits.heartbeatMs), { objectMode: false }));
+}
+
+/** @yields the text of one event each, its name first */
+export async function* namedFrames(
+  events: AsyncIterable<NamedEvent>,
+  toErrorEvent: (error: unknown) => NamedEvent,
+): AsyncGenerator<string, void> {
+  const named = (event: NamedEvent): string => `event: ${event.type}\n${frame(event)}`;
+  try {
+    for await (const event of events) yield named(event);
+  } catch (error) {
+    yield named(toErrorEvent(error));
+  }
 }
 
 /** @yields the text of one event each */

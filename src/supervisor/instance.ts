@@ -9,6 +9,8 @@ export type ModelInstance = {
   readonly uid: ModelUid;
   /** What was launched: `demo`, or the directory's own name. */
   readonly modelName: string;
+  /** In billions of parameters, where the registry says it. */
+  readonly size: number | undefined;
   readonly directory: string;
   readonly engineKind: EngineKind;
   readonly profile: ModelProfile;

@@ -2,7 +2,14 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { resolveModel } from "./resolve-model.ts";
+import { builtinRegistry } from "../../test/support/serve.ts";
+import type { LocalCopy, LocateFiles } from "./locate-files.ts";
+import {
+  filesMissing,
+  type ModelResources,
+  type ModelWish,
+  resolveModel,
+} from "./resolve-model.ts";
 
 let directory = "";
 beforeAll(async () => {
@@ -11,34 +18,138 @@ beforeAll(async () => {
 });
 afterAll(async () => await rm(directory, { recursive: true }));
 
+const missing = [{ path: "model.safetensors", sizeBytes: undefined }];
+const nothingHere: ModelResources = {
+  demoDirectory: "/none",
+  registry: builtinRegistry(),
+  locateFiles: async () => undefined,
+};
+
 describe("what is launched", () => {
   test("is the bundled checkpoint, or a directory", async () => {
-    expect(await resolveModel("demo", { demoDirectory: directory })).toEqual({
-      modelName: "demo",
-      directory,
-    });
-    expect(await resolveModel(directory, { demoDirectory: "/none" })).toEqual({
+    expect(
+      await resolveModel({ model: "demo" }, { ...nothingHere, demoDirectory: directory }),
+    ).toMatchObject({ modelName: "demo", directory });
+    expect(await resolveModel({ model: directory }, nothingHere)).toMatchObject({
       modelName: basename(directory),
       directory,
+      size: undefined,
     });
+    expect(
+      await resolveModel({ model: directory, familyName: "llama-3.2-vision" }, nothingHere),
+    ).toMatchObject({ modelName: "llama-3.2-vision", directory });
+  });
+
+  test("is a repository that the registry does not know, by its own name", async () => {
+    const copy: LocalCopy = { repo: "a/b", directory, missing: [] };
+    const asked: unknown[] = [];
+    const locateFiles: LocateFiles = async ([source]) => {
+      asked.push(source);
+      return source?.modelId === "a/b" ? copy : undefined;
+    };
+    expect(await resolveModel({ model: "a/b" }, { ...nothingHere, locateFiles })).toMatchObject({
+      modelName: "b",
+      directory,
+      size: undefined,
+    });
+    expect(asked).toMatchObject([{ modelId: "a/b", revision: undefined }]);
+  });
+
+  test("is not a repository of which only a part is there", async () => {
+    const locateFiles = async () => ({ repo: "a/b", directory, missing });
+    await expect(resolveModel({ model: "a/b" }, { ...nothingHere, locateFiles })).rejects.toThrow(
+      "a/b is only partly on this machine: a file is missing, such as model.safetensors. Download the rest: atalaya pull a/b",
+    );
   });
 
   test.each([
+    { repo: "meta-llama/Meta-Llama-3.2-11B-Vision", hub: "" },
+    { repo: "LLM-Research/Llama-3.2-11B-Vision", hub: " --hub modelscope" },
+  ])("that is partly there as $repo has no directory yet", async ({ repo, hub }) => {
+    const locateFiles = async () => ({ repo, directory, missing });
+    const resolved = await resolveModel(
+      { model: "llama-3.2-vision" },
+      { ...nothingHere, locateFiles },
+    );
+    expect(resolved).toMatchObject({ directory: undefined, size: 11 });
+    if (resolved.origin === undefined) throw new Error("a name of the registry without an origin");
+    expect(filesMissing(resolved, resolved.origin, undefined).message).toBe(
+      `${repo} is only partly on this machine: a file is missing, such as model.safetensors. Download the rest: atalaya pull ${repo}${hub}`,
+    );
+  });
+
+  test.each<{ wish: ModelWish; size: number }>([
+    { wish: { model: "llama-3.2-vision" }, size: 11 },
+    { wish: { model: "Llama-3.2-Vision", size: 90 }, size: 90 },
+    { wish: { model: "llama-3.2-vision", size: "90" }, size: 90 },
+    { wish: { model: "llama-3.2-vision:90b" }, size: 90 },
+    { wish: { model: "llama-3.2-vision:11", format: "PyTorch" }, size: 11 },
+    { wish: { model: "meta-llama/Meta-Llama-3.2-90B-Vision" }, size: 90 },
+    { wish: { model: "LLM-Research/Llama-3.2-11B-Vision" }, size: 11 },
+  ])("is a size of a family: $wish", async ({ wish, size }) => {
+    const asked: string[] = [];
+    const resolved = await resolveModel(wish, {
+      ...nothingHere,
+      locateFiles: async (sources) => {
+        asked.push(...sources.map(({ modelId }) => modelId));
+        return { repo: "a/b", directory: "/somewhere", missing: [] };
+      },
+    });
+    expect(resolved).toMatchObject({
+      modelName: "llama-3.2-vision",
+      size,
+      directory: "/somewhere",
+    });
+    expect(asked).toEqual([
+      `meta-llama/Llama-3.2-${size}B-Vision`,
+      `LLM-Research/Llama-3.2-${size}B-Vision`,
+    ]);
+  });
+
+  test.each<{ wish: ModelWish; code?: string; says: RegExp }>([
     {
-      model: "llama-3.2-vision",
-      says: /does not download models: download llama-3.2-vision first/,
+      wish: { model: "qwen" },
+      says: /There is no model "qwen"; there are demo, llama-3\.2-vision,/,
     },
-    { model: "meta-llama/Llama-3.2-11B-Vision", says: /does not download models/ },
     {
-      model: "/no/such/place",
+      wish: { model: "lama-3.2-vision-instruct" },
+      says: /Did you mean llama-3\.2-vision-instruct\?/,
+    },
+    {
+      wish: { model: "meta-llama/Llama-3.1-8B" },
+      says: /^meta-llama\/Llama-3\.1-8B is not on this machine\. Download it first: atalaya pull meta-llama\/Llama-3\.1-8B$/,
+    },
+    { wish: { model: "a/../b" }, says: /There is no model "a\/\.\.\/b"; there are demo,/ },
+    {
+      wish: { model: "llama-3.2-vision", size: 13 },
+      code: "invalid_request",
+      says: /no size of "13" billion parameters; its sizes are 11, 90\. The nearest is 11\./,
+    },
+    {
+      wish: { model: "llama-3.2-vision:70b" },
+      code: "invalid_request",
+      says: /no size of "70".* The nearest is 90\./,
+    },
+    {
+      wish: { model: "llama-3.2-vision", format: "ggufv2" },
+      code: "invalid_request",
+      says: /not there as "ggufv2"; its formats are pytorch\./,
+    },
+    {
+      wish: { model: "llama-3.2-vision", format: "pytorhc" },
+      code: "invalid_request",
+      says: /Did you mean pytorch\?/,
+    },
+    {
+      wish: { model: "/no/such/place" },
       says: /There is no directory \/no\/such\/place\. Pass the directory/,
     },
-    { model: "./here", says: /There is no directory \.\/here/ },
-    { model: tmpdir(), says: /holds no model: there is no config.json in it/ },
-    { model: import.meta.filename, says: /is a file\. Pass the directory/ },
-  ])("cannot be $model", async ({ model, says }) => {
-    await expect(resolveModel(model, { demoDirectory: "/none" })).rejects.toThrow(
-      expect.objectContaining({ code: "model_not_found", message: expect.stringMatching(says) }),
+    { wish: { model: "./here" }, says: /There is no directory \.\/here/ },
+    { wish: { model: tmpdir() }, says: /holds no model: there is no config.json in it/ },
+    { wish: { model: import.meta.filename }, says: /is a file\. Pass the directory/ },
+  ])("cannot be $wish", async ({ wish, code = "model_not_found", says }) => {
+    await expect(resolveModel(wish, nothingHere)).rejects.toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(says) }),
     );
   });
 });

@@ -1,34 +1,177 @@
-/** What was asked to be launched → a checkpoint directory on this machine. */
+/** What was asked to be launched → a model that the registry knows, or a checkpoint directory on this machine. */
 import { stat } from "node:fs/promises";
 import { basename, isAbsolute, join } from "node:path";
 import { PlatformError } from "../base/errors.ts";
+import { parseRepoId } from "../hub/names.ts";
+import { hubUrl } from "../registry/model-card.ts";
+import type { ModelFamily, ModelSource, ModelSpec } from "../registry/model-family.ts";
+import type { Registry } from "../registry/registry.ts";
+import { selectSpec, splitSize } from "../registry/select-spec.ts";
+import type { LocalCopy, LocateFiles } from "./locate-files.ts";
+
+export type ModelWish = {
+  /**
+   * `demo`, the absolute path of a checkpoint directory, a name in the registry, as `name:size` too, or
+   * a hub's `owner/name`.
+   */
+  readonly model: string;
+  /** A family that the directory is of, when both were named. */
+  readonly familyName?: string | undefined;
+  readonly size?: number | string | undefined;
+  readonly format?: string | undefined;
+};
 
 export type ResolvedModel = {
   readonly modelName: string;
-  /** Absolute. */
-  readonly directory: string;
+  readonly format: string;
+  /** In billions of parameters; `undefined` for a directory that nobody registered. */
+  readonly size: number | undefined;
+  /** What the files themselves are. */
+  readonly quantizations: readonly string[];
+  /** Absolute; `undefined` when the files are not on this machine, or not all of them. */
+  readonly directory: string | undefined;
+  /** Those of the files that are, when some are missing. */
+  readonly partialCopy: LocalCopy | undefined;
+  /** Where the registry says it comes from. */
+  readonly origin: { readonly family: ModelFamily; readonly spec: ModelSpec } | undefined;
+};
+
+export type ModelResources = {
+  readonly demoDirectory: string;
+  readonly registry: Registry;
+  readonly locateFiles: LocateFiles;
 };
 
 /**
- * @param model `demo`, or an absolute path
- * @throws PlatformError `model_not_found`
+ * A repository that the registry does not know is taken for what its files say it is.
+ *
+ * @throws PlatformError `model_not_found` for an unknown name or a directory without a checkpoint,
+ *   `invalid_request` for a size or format that the model has not
  */
 export async function resolveModel(
-  model: string,
-  { demoDirectory }: { readonly demoDirectory: string },
+  wish: ModelWish,
+  { demoDirectory, registry, locateFiles }: ModelResources,
 ): Promise<ResolvedModel> {
+  const { model, size, format } = wish;
   if (model === "demo") {
     await requireCheckpoint(demoDirectory);
-    return { modelName: "demo", directory: demoDirectory };
+    return checkFormat(fromDirectory("demo", demoDirectory), format);
   }
-  if (!isAbsolute(model)) throw notADirectory(model);
-  await requireCheckpoint(model);
-  return { modelName: basename(model), directory: model };
+  if (isAbsolute(model)) {
+    await requireCheckpoint(model);
+    return checkFormat(fromDirectory(wish.familyName ?? basename(model), model), format);
+  }
+  if (looksLikePath(model)) throw noDirectory(model);
+  const named = splitSize(model);
+  const known = await registry.seek(named.name);
+  if (known === undefined && parseRepoId(model) !== undefined) {
+    return checkFormat(await fromRepository(model, locateFiles), format);
+  }
+  const { family, spec: ofHubId } = known ?? (await registry.find(named.name));
+  const spec = ofHubId ?? selectSpec(family, { size: size ?? named.size, format });
+  return {
+    modelName: family.modelName,
+    format: spec.format,
+    size: spec.size,
+    quantizations: spec.quantizations,
+    ...(await filesOf(spec, registry, locateFiles)),
+    origin: { family, spec },
+  };
+}
+
+/** The refusal of a model whose files are elsewhere: what they are, how large, where, and how to get them. */
+export function filesMissing(
+  { modelName, size, partialCopy }: ResolvedModel,
+  { family, spec }: NonNullable<ResolvedModel["origin"]>,
+  fileBytes: number | undefined,
+): PlatformError {
+  if (partialCopy !== undefined) return partlyMissing(partialCopy, spec.sources);
+  const gigabytes = fileBytes === undefined ? "" : `, ${(fileBytes / 1e9).toFixed(1)} GB`;
+  const [source] = spec.sources;
+  return new PlatformError(
+    "model_not_found",
+    `The files of ${modelName} (${size} billion parameters${gigabytes}) are not on this machine. ${source === undefined ? "Download them, and launch the directory they are in with --model-path." : wayToGet(source, family.licence)}`,
+    { details: { param: "model_name" } },
+  );
+}
+
+function wayToGet(source: ModelSource, licence: ModelFamily["licence"]): string {
+  const command = pullCommand(source.modelId, source);
+  return licence?.gated === true
+    ? `Accept the ${licence.name} at ${hubUrl(source)}, then download them: ${command}`
+    : `Download them from ${hubUrl(source)}: ${command}`;
+}
+
+function partlyMissing(
+  { repo, missing }: LocalCopy,
+  sources: readonly ModelSource[],
+): PlatformError {
+  const [first] = missing;
+  const files = missing.length === 1 ? "a file is" : `${missing.length} files are`;
+  const source = sources.find(({ modelId, aliases }) => [modelId, ...aliases].includes(repo));
+  return notFound(
+    `${repo} is only partly on this machine: ${files} missing, such as ${first?.path}. Download the rest: ${pullCommand(repo, source)}`,
+  );
+}
+
+/** Without a hub's name, Hugging Face is asked first. */
+function pullCommand(repo: string, source: ModelSource | undefined): string {
+  return `atalaya pull ${repo}${source?.hub === "modelscope" ? " --hub modelscope" : ""}`;
+}
+
+async function fromRepository(repo: string, locateFiles: LocateFiles): Promise<ResolvedModel> {
+  const copy = await locateFiles([
+    { hub: "huggingface", modelId: repo, aliases: [], revision: undefined },
+  ]);
+  if (copy === undefined) {
+    throw notFound(
+      `${repo} is not on this machine. Download it first: ${pullCommand(repo, undefined)}`,
+    );
+  }
+  if (copy.missing.length > 0) throw partlyMissing(copy, []);
+  return fromDirectory(parseRepoId(repo)?.name ?? repo, copy.directory);
+}
+
+async function filesOf(
+  spec: ModelSpec,
+  registry: Registry,
+  locateFiles: LocateFiles,
+): Promise<Pick<ResolvedModel, "directory" | "partialCopy">> {
+  if (spec.directory === undefined) {
+    const copy = await locateFiles(spec.sources);
+    return copy === undefined || copy.missing.length > 0
+      ? { directory: undefined, partialCopy: copy }
+      : { directory: copy.directory, partialCopy: undefined };
+  }
+  const directory = await registry.openDirectory(spec.directory);
+  await requireCheckpoint(directory);
+  return { directory, partialCopy: undefined };
+}
+
+function fromDirectory(modelName: string, directory: string): ResolvedModel {
+  return {
+    modelName,
+    format: "pytorch",
+    size: undefined,
+    quantizations: ["none"],
+    directory,
+    partialCopy: undefined,
+    origin: undefined,
+  };
+}
+
+function checkFormat(model: ResolvedModel, format: string | undefined): ResolvedModel {
+  if (format === undefined || format.toLowerCase() === model.format) return model;
+  throw new PlatformError(
+    "invalid_request",
+    `${model.modelName} is a checkpoint in the format ${model.format}, not ${JSON.stringify(format.slice(0, 40))}. Leave --model-format out.`,
+    { details: { param: "model_format" } },
+  );
 }
 
 async function requireCheckpoint(directory: string): Promise<void> {
   const info = await stat(directory).catch(() => undefined);
-  if (info === undefined) throw notADirectory(directory);
+  if (info === undefined) throw noDirectory(directory);
   if (!info.isDirectory()) {
     throw notFound(
       `${directory} is a file. Pass the directory of a checkpoint in Hugging Face layout.`,
@@ -42,17 +185,13 @@ async function requireCheckpoint(directory: string): Promise<void> {
   }
 }
 
-function notADirectory(model: string): PlatformError {
-  return looksLikePath(model)
-    ? notFound(
-        `There is no directory ${model}. Pass the directory of a checkpoint in Hugging Face layout (config.json, tokenizer.json, *.safetensors), or demo.`,
-      )
-    : notFound(
-        `This version launches directories and does not download models: download ${model} first, then launch the directory it is in. To try without a download, launch demo.`,
-      );
+function noDirectory(model: string): PlatformError {
+  return notFound(
+    `There is no directory ${model}. Pass the directory of a checkpoint in Hugging Face layout (config.json, tokenizer.json, *.safetensors), or demo.`,
+  );
 }
 
-/** `meta-llama/Llama-3.2-11B-Vision` is a name on a hub; `./meta-llama` and `/models/x` are paths. */
+/** `./meta-llama` and `/models/x` are paths; `llama` may have been meant as a name. */
 function looksLikePath(model: string): boolean {
   return isAbsolute(model) || /^(\.{1,2}|~)([\\/]|$)/.test(model) || /[\\/]$/.test(model);
 }

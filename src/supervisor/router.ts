@@ -1,8 +1,19 @@
 /** Picks the instance that answers a request, and holds it while the answer lasts. */
+import type { ModelProfile } from "../engines/engine.ts";
 import type { GenerateEvent } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
 import type { DefaultSampling } from "./default-sampling.ts";
 import type { Supervisor } from "./supervisor.ts";
+
+export type ModelFacts = {
+  /** Whose semantics it was launched with. */
+  readonly profile: ModelProfile;
+  readonly defaultSampling: DefaultSampling;
+  /** Tokens of prompt and answer together. */
+  readonly contextLength: number;
+  /** Without one it continues text and does not chat. */
+  readonly hasChatTemplate: boolean;
+};
 
 export class Router {
   readonly #supervisor: Supervisor;
@@ -19,6 +30,37 @@ export class Router {
   defaultsOf(uid: string): DefaultSampling {
     using lease = this.#supervisor.lease(uid);
     return lease.instance.defaultSampling;
+  }
+
+  /**
+   * What a dialect needs to know of a model before it asks.
+   *
+   * @throws PlatformError `model_not_found`, `model_not_ready`
+   */
+  about(uid: string): ModelFacts {
+    using lease = this.#supervisor.lease(uid);
+    const { profile, defaultSampling, engine, pipeline } = lease.instance;
+    return {
+      profile,
+      defaultSampling,
+      contextLength: engine.model.contextLength,
+      hasChatTemplate: pipeline.tokenizer.hasChatTemplate,
+    };
+  }
+
+  /**
+   * Count the tokens of a prompt as the model would be given it; pictures are not read.
+   *
+   * @throws PlatformError `model_not_found`, `model_not_ready`, and what the pipeline says
+   */
+  async countTokens(
+    uid: string,
+    prompt: GenerateRequest["prompt"],
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<number> {
+    using lease = this.#supervisor.lease(uid);
+    const { engine, pipeline } = lease.instance;
+    return await pipeline.countTokens(engine, prompt, { signal });
   }
 
   /**

@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-import { fakeEngine, tinyCheckpoint } from "../../test/support/serve.ts";
+import {
+  builtinRegistry,
+  fakeEngine,
+  findNative,
+  tinyCheckpoint,
+} from "../../test/support/serve.ts";
 import { PlatformError } from "../base/errors.ts";
 import { createLogger } from "../base/logger.ts";
 import type { EngineLoader } from "../engines/engine.ts";
@@ -45,9 +50,11 @@ afterEach(async () => {
 
 function supervise(load: EngineLoader): Supervisor {
   const supervisor = new Supervisor({
-    findEngine: () => ({ kind: "native", load }),
+    findEngine: findNative(load),
     openPipeline: (directory) => Pipeline.open(directory),
     demoDirectory: tinyCheckpoint,
+    registry: builtinRegistry(),
+    locateFiles: async () => undefined,
     log: createLogger("silent"),
   });
   open.push(supervisor);

@@ -7,27 +7,27 @@
 import { PlatformError } from "../base/errors.ts";
 import { type ModelUid, modelUid } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
-import type { EngineKind, EngineLoader, EngineLoadOptions } from "../engines/engine.ts";
+import type { EngineEntry } from "../engines/catalog.ts";
+import type { EngineLoader, EngineLoadOptions } from "../engines/engine.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { ModelInstance, ReadyInstance } from "./instance.ts";
+import { directoryToLaunch, type LaunchPlan, type LaunchWish, planLaunch } from "./launch.ts";
 import { Leases } from "./leases.ts";
 import { loadModel } from "./load-model.ts";
-import { resolveModel } from "./resolve-model.ts";
+import { type MatchWish, type ModelMatch, matchModel } from "./match-model.ts";
+import { findByName } from "./model-names.ts";
+import type { ModelResources } from "./resolve-model.ts";
 
-export type LaunchOptions = Omit<EngineLoadOptions, "directory"> & {
-  /** `demo`, or the absolute path of a checkpoint directory. */
-  readonly model: string;
-  /** The name it will answer to; made from the model's own when absent. */
-  readonly uid: string | undefined;
-  /** As typed by a person, in any case. */
-  readonly engine: string;
-};
+export type LaunchOptions = Omit<EngineLoadOptions, "directory"> &
+  LaunchWish & {
+    /** The name it will answer to; made from the model's own when absent. */
+    readonly uid: string | undefined;
+  };
 
-export type SupervisorParts = {
+export type SupervisorParts = ModelResources & {
   /** @throws PlatformError `engine_unavailable` */
-  readonly findEngine: (name: string) => { readonly kind: EngineKind; readonly load: EngineLoader };
+  readonly findEngine: (name: string | undefined) => Promise<EngineEntry>;
   readonly openPipeline: (directory: string) => Promise<Pipeline>;
-  readonly demoDirectory: string;
   readonly log: Logger;
   readonly now?: () => Date;
 };
@@ -41,6 +41,7 @@ export interface Lease extends Disposable {
 
 type Slot = {
   instance: ModelInstance;
+  readonly options: LaunchOptions;
   readonly leases: Leases;
   /** Aborting it ends the loading. */
   readonly loading: AbortController;
@@ -55,6 +56,7 @@ export const defaultDrainMs = 30_000;
 
 export class Supervisor implements AsyncDisposable {
   readonly #slots = new Map<ModelUid, Slot>();
+  readonly #aliases = new Map<string, string>();
   readonly #parts: SupervisorParts;
   #isClosing = false;
 
@@ -63,19 +65,39 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /**
+   * What a launch would do; nothing is started.
+   *
+   * @throws PlatformError whatever speaks against it, files that are not here aside
+   */
+  async plan(wish: LaunchWish): Promise<LaunchPlan> {
+    return await planLaunch(wish, this.#parts);
+  }
+
+  /** @throws PlatformError `model_not_found`, `invalid_request`, `engine_unavailable` */
+  async matchModel(wish: MatchWish): Promise<readonly ModelMatch[]> {
+    return await matchModel(this.#parts.registry, wish);
+  }
+
+  /**
    * Start loading a model; `whenSettled` tells how it went.
    *
-   * @throws PlatformError `model_not_found`, `model_already_launched`, `engine_unavailable`
+   * @throws PlatformError `model_not_found`, `model_already_launched`, `engine_unavailable`,
+   *   `out_of_memory`, `invalid_request`
    */
   async launch(options: LaunchOptions): Promise<ModelInstance> {
     this.#refuseWhenClosing();
-    const { kind, load } = this.#parts.findEngine(options.engine);
-    const { modelName, directory } = await resolveModel(options.model, this.#parts);
+    const plan = await this.plan(options);
+    const directory = directoryToLaunch(plan);
+    const { load, kind } = plan.engine;
+    const { modelName, size } = plan.model;
+    // A launch may have begun to close meanwhile.
+    this.#refuseWhenClosing();
     const uid = this.#claimUid(options.uid, modelName);
     const slot: Slot = {
       instance: {
         uid,
         modelName,
+        size,
         directory,
         engineKind: kind,
         profile: options.profile,
@@ -83,6 +105,7 @@ export class Supervisor implements AsyncDisposable {
         state: "starting",
         progress: { stage: "starting", fraction: undefined },
       },
+      options,
       leases: new Leases(),
       loading: new AbortController(),
       settled: Promise.resolve(),
@@ -104,15 +127,57 @@ export class Supervisor implements AsyncDisposable {
     return [...this.#slots.values()].map(({ instance }) => instance);
   }
 
+  /**
+   * @param name the uid, an alias, or another name that clients know the model by
+   * @throws PlatformError `model_not_found`
+   */
+  get(name: string): ModelInstance {
+    return this.#slotNamed(name).instance;
+  }
+
+  /** As `get`, for whoever can do without. */
+  find(name: string): ModelInstance | undefined {
+    return findByName(this.nameBehind(name), this.list());
+  }
+
+  /** The uid that an alias stands for, whether it runs or not; another name as it is. */
+  nameBehind(name: string): string {
+    return this.#aliases.get(name.replace(/:latest$/, "")) ?? name;
+  }
+
   /** @throws PlatformError `model_not_found` */
-  get(uid: string): ModelInstance {
-    return this.#slotOf(uid).instance;
+  launchOptionsOf(uid: string): LaunchOptions {
+    return this.#slotOf(uid).options;
+  }
+
+  /**
+   * Whether nobody is waiting for an answer of this model.
+   *
+   * @throws PlatformError `model_not_found`
+   */
+  isIdle(uid: string): boolean {
+    return this.#slotOf(uid).leases.numHeld === 0;
+  }
+
+  /** Let a model answer to one more name, until that is taken back or the server ends. */
+  addAlias(alias: string, uid: string): void {
+    this.#aliases.set(alias, uid);
+  }
+
+  /** @returns whether there was such an alias */
+  removeAlias(alias: string): boolean {
+    return this.#aliases.delete(alias);
+  }
+
+  /** Alias → uid. */
+  aliases(): ReadonlyMap<string, string> {
+    return this.#aliases;
   }
 
   /** @throws PlatformError `model_not_found`, `model_not_ready`, or the engine's own problem */
   lease(uid: string): Lease {
     this.#refuseWhenClosing();
-    const { instance, leases } = this.#slotOf(uid);
+    const { instance, leases } = this.#slotNamed(uid);
     if (instance.state !== "ready") throw notReady(instance);
     const problem = instance.engine.problem();
     if (problem !== undefined) throw problem;
@@ -180,6 +245,10 @@ export class Supervisor implements AsyncDisposable {
     }
     if (this.#slots.get(instance.uid) === slot) this.#slots.delete(instance.uid);
     this.#parts.log.info({ modelUid: instance.uid }, "model-terminated");
+  }
+
+  #slotNamed(name: string): Slot {
+    return this.#slotOf(this.find(name)?.uid ?? name);
   }
 
   #slotOf(uid: string): Slot {

@@ -1,46 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { ChatMessage, ContentPart } from "../generation/request.ts";
-import { foldSystemIntoUser, toTemplateMessages } from "./template-messages.ts";
+import { toTemplateMessages } from "./template-messages.ts";
 
 const text = (value: string): ContentPart => ({ type: "text", text: value });
 const image: ContentPart = { type: "image", image: { bytes: new Uint8Array(0) } };
 const message = (role: ChatMessage["role"], ...content: ContentPart[]): ChatMessage => ({
   role,
   content,
-});
-
-describe("foldSystemIntoUser", () => {
-  test("without a picture, messages stay as they are", () => {
-    const messages = [message("system", text("Be brief.")), message("user", text("Hi"))];
-    expect(foldSystemIntoUser(messages)).toBe(messages);
-  });
-
-  test("with a picture anywhere, system text goes in front of the first user text", () => {
-    expect(
-      foldSystemIntoUser([
-        message("system", text("Be "), text("brief.\n")),
-        message("user", image, text("What is it?")),
-        message("assistant", text("A cube.")),
-        message("user", text("And now?")),
-      ]),
-    ).toEqual([
-      message("user", image, text("Be brief.\n\nWhat is it?")),
-      message("assistant", text("A cube.")),
-      message("user", text("And now?")),
-    ]);
-  });
-
-  test("a user message with a picture alone gets the text behind it", () => {
-    expect(foldSystemIntoUser([message("system", text("S")), message("user", image)])).toEqual([
-      message("user", image, text("S")),
-    ]);
-  });
-
-  test("empty system text leaves nothing behind", () => {
-    expect(foldSystemIntoUser([message("system", text(" ")), message("user", image)])).toEqual([
-      message("user", image),
-    ]);
-  });
 });
 
 describe("toTemplateMessages", () => {

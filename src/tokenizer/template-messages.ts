@@ -45,47 +45,10 @@ function toParts(content: readonly ContentPart[], shield: Shield): TemplatePart[
   );
 }
 
-/**
- * Where there is a picture, put system text in front of the first user text.
- *
- * The released template refuses system text beside a picture; people and clients send both. This is
- * our policy for every template: with a picture there is no system message.
- */
-export function foldSystemIntoUser(messages: readonly ChatMessage[]): readonly ChatMessage[] {
-  const hasPicture = messages.some(({ content }) => content.some(isImage));
-  const systemText = messages
-    .filter(({ role }) => role === "system")
-    .map(({ content }) => textOf(content).trim())
-    .filter((text) => text !== "")
-    .join("\n\n");
-  const others = messages.filter(({ role }) => role !== "system");
-  if (!hasPicture || others.length === messages.length) return messages;
-  if (systemText === "") return others;
-  const userIndex = others.findIndex(({ role }) => role === "user");
-  if (userIndex < 0) return [{ role: "user", content: [text(systemText)] }, ...others];
-  return others.map((message, index) =>
-    index === userIndex
-      ? { ...message, content: withTextInFront(message.content, systemText) }
-      : message,
-  );
-}
-
-function withTextInFront(content: readonly ContentPart[], systemText: string): ContentPart[] {
-  const textIndex = content.findIndex((part) => part.type === "text");
-  if (textIndex < 0) return [...content, text(systemText)];
-  return content.map((part, index) =>
-    index === textIndex && part.type === "text" ? text(`${systemText}\n\n${part.text}`) : part,
-  );
-}
-
 function textOf(content: readonly ContentPart[]): string {
   return content.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
 function isImage(part: ContentPart): boolean {
   return part.type === "image";
-}
-
-function text(value: string): ContentPart {
-  return { type: "text", text: value };
 }

@@ -12,7 +12,7 @@ import { ThreadFailure, WorkerThread } from "../base/worker-thread.ts";
 import type { ChatMessage } from "../generation/request.ts";
 import { readChatTemplate } from "./chat-template.ts";
 import { chooseShield, lowerShield } from "./special-text.ts";
-import { type ContentForm, foldSystemIntoUser, toTemplateMessages } from "./template-messages.ts";
+import { type ContentForm, toTemplateMessages } from "./template-messages.ts";
 import type { RenderQuestion, TemplateData } from "./template-thread.ts";
 import type { EncodeQuestion, TokenizerData } from "./tokenizer-thread.ts";
 import { readVocabulary, type Vocabulary, type VocabularyTable } from "./vocabulary.ts";
@@ -195,7 +195,7 @@ class ThreadedTokenizer implements Tokenizer {
     const shield = chooseShield(specials, [...texts, template.source]);
     const rendered = await this.#render(template.renderer, {
       question: {
-        messages: toTemplateMessages(foldSystemIntoUser(messages), { form: template.form, shield }),
+        messages: toTemplateMessages(messages, { form: template.form, shield }),
         addGenerationPrompt: options.addGenerationPrompt,
         dateString: options.dateString,
       },

@@ -105,6 +105,41 @@ describe("the official client", () => {
     expect([...(picture?.pixels.subarray(0, 3) ?? [])]).toEqual([255, 0, 0]);
   });
 
+  test("learns what was put in order, and which pictures the last turn looks at", async () => {
+    const picture = { type: "image_url" as const, image_url: { url: await redPicture() } };
+    const text = { type: "text" as const, text: "What is it?" };
+    const body = {
+      model: "fake",
+      messages: [
+        { role: "user" as const, content: [text, picture] },
+        { role: "assistant" as const, content: "Red." },
+        { role: "user" as const, content: [picture, text] },
+      ],
+      colour: "red",
+    };
+    const whole = await client.chat.completions.create(body).withResponse();
+    expect(whole.data).toMatchObject({
+      atalaya: {
+        images: [
+          { seen: true, seen_by_last_turn: false },
+          { seen: true, seen_by_last_turn: true },
+        ],
+        profile: "ref",
+        prompt_changes: ["pictures-hoisted"],
+        ignored_fields: ["colour"],
+      },
+    });
+    const streamed = await client.chat.completions.create({ ...body, stream: true }).withResponse();
+    for (const { headers } of [whole.response, streamed.response]) {
+      expect(headers.get("x-ignored-fields")).toBe("colour");
+      expect(headers.get("x-atalaya-profile")).toBe("ref");
+      expect(headers.get("x-atalaya-prompt-changes")).toBe("pictures-hoisted");
+      expect(headers.get("x-atalaya-pictures-in-view")).toBe("1 of 2");
+    }
+    const chunks = await collect(streamed.data);
+    expect(chunks.at(-1)).toMatchObject({ atalaya: { profile: "ref" } });
+  });
+
   test("gets log-probabilities with the token's text and bytes", async () => {
     const answer = await client.chat.completions.create({
       model: "fake",

@@ -1,67 +1,18 @@
 /** The shipped program, as built, over a real engine and a checkpoint of random weights. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { AtalayaClient } from "@atalaya/client";
 import sharp from "sharp";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { demoCheckpoint, packageRoot } from "../../src/config/package.ts";
+import { atalaya, killAll, Program, requireBuild } from "../support/program.ts";
 import { tinyCheckpoint } from "../support/serve.ts";
 
-const program = join(packageRoot(), "dist/src/cli/main.js");
-const running = new Set<ChildProcess>();
-
-beforeAll(() => {
-  if (!existsSync(program)) throw new Error("Build first: npm run build");
-});
-
-afterEach(() => {
-  for (const child of running) child.kill("SIGKILL");
-  running.clear();
-});
-
-type Ended = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
-
-class Program {
-  stdout = "";
-  stderr = "";
-  readonly child: ChildProcess;
-  readonly ended: Promise<Ended>;
-
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    const child = spawn(process.execPath, [program, ...args], {
-      cwd: packageRoot(),
-      env: { ...process.env, NO_COLOR: "1", ...env },
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-    running.add(child);
-    this.child = child;
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
-    this.ended = new Promise((resolve) => {
-      child.once("close", (exitCode) => {
-        running.delete(child);
-        resolve({ exitCode, stdout: this.stdout, stderr: this.stderr });
-      });
-    });
-  }
-
-  /** Wait until the program has written something. */
-  async says(pattern: RegExp): Promise<string> {
-    for (let wait = 0; wait < 600; wait++) {
-      const found = pattern.exec(this.stdout + this.stderr);
-      if (found !== null) return found[1] ?? found[0];
-      if (this.child.exitCode !== null) break;
-      await sleep(50);
-    }
-    throw new Error(`never said ${pattern}:\n${this.stdout}\n${this.stderr}`);
-  }
-}
-
-const atalaya = (...args: readonly string[]): Promise<Ended> => new Program(args).ended;
+beforeAll(requireBuild);
+afterEach(killAll);
 
 async function serveTiny(): Promise<{ program: Program; url: string }> {
   const server = new Program(["serve", tinyCheckpoint, "--port", "0"]);
@@ -93,7 +44,9 @@ describe("without a model", () => {
   test("help shows every command, with examples", async () => {
     const { exitCode, stdout } = await atalaya("--help");
     expect(exitCode).toBe(0);
-    for (const command of ["serve", "launch", "list", "terminate", "run", "chat", "demo"]) {
+    const commands =
+      "serve launch list terminate run chat demo model-card engine register unregister registrations";
+    for (const command of commands.split(" ")) {
       expect(stdout).toContain(`  ${command} `);
       const help = await atalaya(command, "--help");
       expect(help.exitCode).toBe(0);
@@ -115,7 +68,26 @@ describe("without a model", () => {
       exitCode: 66,
       says: /There is no directory/,
     },
-    { args: ["serve", "--port", "0", "llama-3.2-vision"], exitCode: 66, says: /does not download/ },
+    {
+      args: ["serve", "--port", "0", "llama-3.2-vision"],
+      exitCode: 66,
+      says: /The files of llama-3\.2-vision .* are not on this machine/,
+    },
+    {
+      args: ["run", "lama-3.2-vision", "x"],
+      exitCode: 66,
+      says: /Did you mean llama-3\.2-vision\?/,
+    },
+    { args: ["model-card", "llama"], exitCode: 66, says: /there are demo, llama-3\.2-vision/ },
+    { args: ["engine"], exitCode: 2, says: /Say which model/ },
+    {
+      args: ["engine", "llama-3.2-vision", "-en", "vlm"],
+      exitCode: 69,
+      says: /Did you mean vLLM\?/,
+    },
+    { args: ["register"], exitCode: 2, says: /Say what to register/ },
+    { args: ["register", "--file", "none.json"], exitCode: 2, says: /There is no file/ },
+    { args: ["unregister", "llama-3.2-vision"], exitCode: 77, says: /comes with Atalaya/ },
     { args: ["run", "./no-such-dir", "hello"], exitCode: 66, says: /There is no directory/ },
     { args: ["run", "./docs", "hello"], exitCode: 66, says: /holds no model/ },
     {
@@ -182,7 +154,7 @@ describe("with a checkpoint", () => {
     const launched = await atalaya("launch", tinyCheckpoint, "--model-uid", "second", ...at);
     expect(launched).toMatchObject({ exitCode: 0, stdout: "Model uid: second\n" });
     const again = await atalaya("launch", tinyCheckpoint, "--model-uid", "second", ...at);
-    expect(again).toMatchObject({ exitCode: 73, stdout: "" });
+    expect(again).toMatchObject({ exitCode: 1, stdout: "" });
 
     const answer = await atalaya("run", "second", "hello", "--max-tokens", "4", ...at);
     expect(answer.exitCode).toBe(0);

@@ -3,9 +3,14 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { tokenId } from "../../src/base/ids.ts";
-import { createLogger } from "../../src/base/logger.ts";
-import type { EngineModelInfo } from "../../src/engines/engine.ts";
+import { createLogger, type Logger } from "../../src/base/logger.ts";
+import { builtinModels } from "../../src/config/package.ts";
+import { findEngine } from "../../src/engines/catalog.ts";
+import type { EngineLoader, EngineModelInfo } from "../../src/engines/engine.ts";
+import type { FetchMedia } from "../../src/media/media-fetcher.ts";
+import { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { Platform } from "../../src/platform.ts";
+import { Registry } from "../../src/registry/registry.ts";
 import { type FakeAnswer, FakeEngine } from "./fake-engine.ts";
 
 /** A checkpoint with a tokenizer of single characters and a plain chat template. */
@@ -37,12 +42,38 @@ export async function fakeEngine(answer: FakeAnswer | string): Promise<FakeEngin
   });
 }
 
-/** The model answers to `fake`. */
-export async function serveFakeEngine(answer: FakeAnswer | string): Promise<FakeServer> {
+/** The native engine's entry in the catalogue, with another way to load. */
+export function findNative(load: EngineLoader): typeof findEngine {
+  return async (name) => ({ ...(await findEngine(name)), load });
+}
+
+/** Knows the families that we ship, and no registration. */
+export function builtinRegistry(): Registry {
+  return new Registry({
+    builtinDirectory: builtinModels(),
+    registrationsDirectory: undefined,
+    modelRoots: [],
+  });
+}
+
+/**
+ * The model answers to `fake`.
+ *
+ * @param fetchMedia reads pictures that come as an address; the real thing when absent
+ */
+export async function serveFakeEngine(
+  answer: FakeAnswer | string,
+  { fetchMedia, log = createLogger("silent") }: { fetchMedia?: FetchMedia; log?: Logger } = {},
+): Promise<FakeServer> {
   const engine = await fakeEngine(answer);
   const platform = new Platform({
-    log: createLogger("silent"),
-    parts: { findEngine: () => ({ kind: "native", load: async () => engine }) },
+    log,
+    parts: {
+      findEngine: findNative(async () => engine),
+      ...(fetchMedia === undefined
+        ? {}
+        : { openPipeline: (directory) => Pipeline.open(directory, { fetchMedia }) }),
+    },
   });
   await platform.supervisor.launch({
     model: tinyCheckpoint,

@@ -1,21 +1,13 @@
 /** `POST /v1/chat/completions`: OpenAI's words, with our `atalaya` object beside the usage. */
 import { z } from "zod";
 import { requestLimits } from "./limits.ts";
+import { pictureParts } from "./pictures.ts";
 import type { AnswerReceipt, Usage } from "./receipt.ts";
 import { samplingFields } from "./sampling.ts";
 
-export const TextPart = z.looseObject({ type: z.literal("text"), text: z.string() });
+const TextPart = z.looseObject({ type: z.enum(["text", "input_text"]), text: z.string() });
 
-/** A picture. The bare string is what several clients send in place of the object. */
-export const ImageUrlPart = z.looseObject({
-  type: z.literal("image_url"),
-  image_url: z.union([
-    z.string(),
-    z.looseObject({ url: z.string(), detail: z.enum(["auto", "low", "high"]).nullish() }),
-  ]),
-});
-
-export const ChatContentPart = z.discriminatedUnion("type", [TextPart, ImageUrlPart]);
+export const ChatContentPart = z.discriminatedUnion("type", [TextPart, ...pictureParts]);
 export type ChatContentPart = z.infer<typeof ChatContentPart>;
 
 export const ChatMessage = z.looseObject({
@@ -26,6 +18,9 @@ export const ChatMessage = z.looseObject({
 });
 export type ChatMessage = z.infer<typeof ChatMessage>;
 
+/** Ours: `keep` leaves the pictures of a turn where they stand between its texts. */
+export const imageOrder = z.enum(["hoist", "keep"]).nullish();
+
 /** Fields that are not here reach the server too: it refuses the known ones and lists the others. */
 export const ChatCompletionRequest = z.looseObject({
   model: z.string().min(1),
@@ -34,6 +29,7 @@ export const ChatCompletionRequest = z.looseObject({
   max_completion_tokens: z.int().min(1).nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(requestLimits.maxTopLogprobs).nullish(),
+  image_order: imageOrder,
 });
 export type ChatCompletionRequest = z.infer<typeof ChatCompletionRequest>;
 

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { WireFinishReason } from "./chat.ts";
 import { requestLimits } from "./limits.ts";
+import { PictureData } from "./pictures.ts";
 import type { AnswerReceipt, Usage } from "./receipt.ts";
 import { samplingFields } from "./sampling.ts";
 
@@ -9,10 +10,10 @@ export const CompletionRequest = z.looseObject({
   model: z.string().min(1),
   prompt: z.union([z.string(), z.array(z.string()).length(1)]),
   /**
-   * `data:` URLs or bare base64. They stand for the `<|image|>` markers of the prompt in order; with
+   * `data:` URLs, addresses or bytes. They stand for the `<|image|>` markers of the prompt in order; with
    * no marker they are put in front.
    */
-  images: z.array(z.string()).max(requestLimits.maxImages).nullish(),
+  images: z.array(PictureData).max(requestLimits.maxImages).nullish(),
   ...samplingFields,
   /** Number of alternatives with each token. */
   logprobs: z.int().min(0).max(requestLimits.maxTopLogprobs).nullish(),

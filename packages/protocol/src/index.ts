@@ -1,7 +1,10 @@
 /** The words on the wire between a server and its clients. The contract between engines is `./engine`. */
+export * from "./anthropic.ts";
 export * from "./chat.ts";
 export * from "./completions.ts";
 export * from "./error.ts";
 export * from "./limits.ts";
 export * from "./models.ts";
+export * from "./ollama.ts";
+export * from "./pictures.ts";
 export * from "./receipt.ts";

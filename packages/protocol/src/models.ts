@@ -4,10 +4,14 @@ import { requestLimits } from "./limits.ts";
 
 /** Body of `POST /v1/models`. Xinference's clients send `null` for what is not set. */
 export const LaunchRequest = z.looseObject({
-  /** A model this version knows by name: `demo`. */
+  /** `demo`, or a model of the registry, as `llama-3.2-vision:11b` too; beside a path, the family it is of. */
   model_name: z.string().min(1).nullish(),
   /** A checkpoint directory in Hugging Face layout, absolute, on the server's machine. */
   model_path: z.string().min(1).nullish(),
+  /** A number, or a fraction spelt with an underscore: "1_8" is 1.8. */
+  model_size_in_billions: z.union([z.number().positive(), z.string()]).nullish(),
+  model_format: z.string().nullish(),
+  quantization: z.string().nullish(),
   /** The name it will answer to; the directory's own when absent. */
   model_uid: z
     .string()
@@ -57,6 +61,20 @@ export type ModelRecord = {
 };
 
 export type ModelList = { readonly object: "list"; readonly data: readonly ModelRecord[] };
+
+/**
+ * Of `GET /v1/engines/{name}`: for each engine what it runs here, or a text that says why it runs
+ * nothing and what would help.
+ */
+export type EnginesReply = Readonly<Record<string, readonly EngineOffer[] | string>>;
+
+export type EngineOffer = {
+  readonly model_name: string;
+  readonly model_format: string;
+  readonly model_size_in_billions: number;
+  readonly quantizations: readonly string[];
+  readonly support_draft_model: false;
+};
 
 /** `GET /v1/models` lists the models that can answer; `?state=all` lists every one. */
 export const ListModelsQuery = z.object({ state: z.enum(["ready", "all"]).default("ready") });

@@ -15,6 +15,8 @@ export type ImageReceipt =
   | {
       /** The model was given this picture. */
       readonly seen: true;
+      /** The text of the last turn, and so the answer, looks at it; a later group hides an earlier. */
+      readonly seen_by_last_turn: boolean;
       readonly width: number;
       readonly height: number;
       readonly grid: { readonly rows: number; readonly columns: number };
@@ -24,6 +26,19 @@ export type ImageReceipt =
       readonly cached: boolean;
       readonly encode_ms: number;
     }
-  | { readonly seen: false };
+  | { readonly seen: false; readonly seen_by_last_turn: boolean };
 
-export type AnswerReceipt = { readonly images: readonly ImageReceipt[] };
+export type AnswerReceipt = {
+  readonly images: readonly ImageReceipt[];
+  /** Whose semantics the model runs with: Meta's (`ref`) or those of Transformers (`hf`). */
+  readonly profile: "ref" | "hf";
+  /** What the rules of the chat changed before the template was rendered. */
+  readonly prompt_changes: readonly (
+    | "empty-text-dropped"
+    | "system-text-moved"
+    | "turns-merged"
+    | "pictures-hoisted"
+  )[];
+  /** Fields of the request that nothing read. */
+  readonly ignored_fields: readonly string[];
+};

@@ -28,7 +28,7 @@ export function chat(program: Command, terminal: Terminal): void {
   const command = program
     .command("chat")
     .description("Talk with a model. Picture files named in a line are shown to it.")
-    .argument("<model>", "uid of a running model, a checkpoint directory, or demo")
+    .argument("<model>", "uid of a running model, name of a model, checkpoint directory, or demo")
     .option("--system <text>", "instructions that stand before the conversation")
     .addHelpText("after", "\nExample:\n  $ atalaya chat demo")
     .action((model: string, flags: ChatFlags) => runChat(model, flags, terminal));

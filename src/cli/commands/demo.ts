@@ -44,7 +44,7 @@ async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<void> {
     note(terminal, "\nStopping. Ctrl-C again stops at once."),
   );
   const { signal } = interrupt;
-  const platform = new Platform({ log: createLogger(settings.logLevel) });
+  const platform = new Platform({ log: createLogger(settings.logLevel), settings });
   try {
     const url = await platform.listen(settings);
     const options = { model: "demo", uid: "demo", flags };

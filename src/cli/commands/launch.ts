@@ -1,74 +1,112 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { AtalayaClient } from "@atalaya/client";
+import { ApiError, AtalayaClient } from "@atalaya/client";
 import type { LaunchRequest, ModelRecord } from "@atalaya/protocol";
-import { type Command, Option } from "commander";
-import { PlatformError } from "../../base/errors.ts";
-import { readSettings, type SettingFlags } from "../../config/settings.ts";
-import { remoteError } from "../exit-code.ts";
-import { toLaunchable } from "../find-model.ts";
-import { addEndpointOption, addLoadOptions, type LoadFlags } from "../options.ts";
+import type { Command } from "commander";
+import { readSettings } from "../../config/settings.ts";
+import { directoryToLaunch } from "../../platform.ts";
+import { CommandFailure, remoteError } from "../exit-code.ts";
+import {
+  addXinferenceOptions,
+  type LaunchFlags,
+  splitArguments,
+  toLaunchRequest,
+} from "../launch-request.ts";
+import { addEndpointOption, addLoadOptions } from "../options.ts";
 import { showLoading } from "../render/progress.ts";
+import { type PlanContext, planLocally, showPlan } from "../show-plan.ts";
 import { listenForInterrupt } from "../signals.ts";
-import type { Terminal } from "../terminal.ts";
-
-type LaunchFlags = SettingFlags &
-  LoadFlags & {
-    readonly modelUid?: string;
-    readonly modelName?: string;
-    readonly modelPath?: string;
-    readonly modelType?: string;
-    readonly modelFormat?: string;
-    readonly quantization?: string;
-    readonly sizeInBillions?: string;
-    readonly replica?: string;
-  };
+import { note, type Terminal } from "../terminal.ts";
 
 /** Between two looks at how loading goes. */
 const pollMs = 200;
+/** Of a launch that ends without a model, whatever the reason: scripts of Xinference's test for it. */
+const failureCode = 1;
 
 export function launch(program: Command, terminal: Terminal): void {
   const command = program
     .command("launch")
-    .description("Launch a model on a running server.")
-    .argument("[directory]", "checkpoint directory in Hugging Face layout, or demo")
-    .option("-u, --model-uid <uid>", "name it answers to; the directory's own when left out")
-    .option("-n, --model-name <name>", "demo, or a directory")
+    .description("Launch a model on a running server, and wait until it answers.")
+    .usage("[options] [model]")
+    .argument("[model]", "name of a model as NAME or NAME:SIZE, checkpoint directory, or demo")
+    .option("-u, --model-uid <uid>", "name it answers to; the model's own when left out")
+    .option("-n, --model-name <name>", "the model, as an option")
     .option("--model-path <directory>", "checkpoint directory")
-    // Words of Xinference's commands that need no choice here.
-    .addOption(new Option("-t, --model-type <type>", "only LLM").hideHelp())
-    .addOption(new Option("-f, --model-format <format>", "only pytorch").hideHelp())
-    .addOption(new Option("-q, --quantization <name>", "only none").hideHelp())
-    .addOption(new Option("-s, --size-in-billions <size>", "not used").hideHelp())
-    .addOption(new Option("-r, --replica <count>", "only 1").hideHelp())
+    .option("-s, --size-in-billions <size>", "which size of the model, such as 11 or 1_8")
+    .option("-f, --model-format <format>", "form of its files: pytorch")
+    .option("-q, --quantization [name]", "what the engine makes of the weights: none")
+    .option("--estimate", "print how much memory it would take, and start nothing")
+    .option("--dry-run", "print what would be done, and start nothing")
+    .allowUnknownOption()
+    .allowExcessArguments()
     .addHelpText(
       "after",
-      "\nExamples:\n  $ atalaya launch ./Llama-3.2-11B-Vision-Instruct --model-uid vision\n  $ atalaya launch demo",
+      `
+Options that are not listed go to the engine: --name value, --name=value, or --name alone for true.
+Xinference's own options are taken too; what this version cannot do is refused by name.
+
+Examples:
+  $ atalaya launch ./Llama-3.2-11B-Vision-Instruct --model-uid vision
+  $ atalaya launch llama-3.2-vision:11b --max-model-len 8192
+  $ atalaya launch llama-3.2-vision:90b --estimate
+  $ atalaya launch demo`,
     )
-    .action((directory: string | undefined, flags: LaunchFlags) =>
-      runLaunch(directory, flags, terminal),
-    );
-  addLoadOptions(addEndpointOption(command));
+    .action(async (_model: string | undefined, flags: LaunchFlags, { args }: Command) => {
+      try {
+        await runLaunch(args, flags, terminal);
+      } catch (error) {
+        throw new CommandFailure(failureCode, error);
+      }
+    });
+  addXinferenceOptions(addLoadOptions(addEndpointOption(command)));
 }
 
 async function runLaunch(
-  directory: string | undefined,
+  args: readonly string[],
   flags: LaunchFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const client = new AtalayaClient(readSettings(flags, terminal.env));
+  const { model, extra } = splitArguments(args);
+  const settings = readSettings(flags, terminal.env);
+  const body = toLaunchRequest(model, flags, { extra, cwd: terminal.cwd });
+  if (flags.estimate === true || flags.dryRun === true) {
+    await showPlan(body, { flags, settings, extra }, terminal.stdout);
+    return;
+  }
+  if (flags.apiKey !== undefined) {
+    note(terminal, "--api-key is not sent: servers of this version ask for none.");
+  }
+  const client = new AtalayaClient(settings);
   using interrupt = listenForInterrupt();
   const { signal } = interrupt;
-  const body = toRequest(directory, flags, terminal.cwd);
-  const { model_uid: uid } = await client.launch(body, { waitReady: false, signal });
+  const uid = await start(client, body, { flags, settings, extra, signal });
   try {
     const record = await waitUntilSettled(client, uid, terminal, signal);
     if (record.error !== undefined) throw remoteError(record.error);
+    if (flags.modelEngine === undefined) {
+      note(terminal, `Engine: ${record.model_engine}, the best that runs there.`);
+    }
   } catch (error) {
     // What failed or was given up is not left behind.
     await client.terminate(uid).catch(() => undefined);
     throw error;
   }
   terminal.stdout.write(`Model uid: ${uid}\n`);
+}
+
+/** Without a server, what speaks against the launch itself comes first: a server would say it next. */
+async function start(
+  client: AtalayaClient,
+  body: LaunchRequest,
+  { signal, ...context }: PlanContext & { readonly signal: AbortSignal },
+): Promise<string> {
+  try {
+    return (await client.launch(body, { waitReady: false, signal })).model_uid;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === "unreachable") {
+      directoryToLaunch(await planLocally(body, context));
+    }
+    throw error;
+  }
 }
 
 async function waitUntilSettled(
@@ -89,33 +127,4 @@ async function waitUntilSettled(
     record = await client.getModel(uid, { signal });
   }
   return record;
-}
-
-function toRequest(directory: string | undefined, flags: LaunchFlags, cwd: string): LaunchRequest {
-  const given = [directory, flags.modelPath, flags.modelName].filter((name) => name !== undefined);
-  const [name] = given;
-  if (name === undefined) {
-    throw new PlatformError(
-      "invalid_request",
-      "Say what to launch: a checkpoint directory, or demo. Example: atalaya launch ./Llama-3.2-11B-Vision-Instruct",
-    );
-  }
-  const model = toLaunchable(name, cwd);
-  return {
-    ...(model === name && !/^([\\/]|[a-z]:)/i.test(model)
-      ? { model_name: model }
-      : { model_path: model }),
-    model_uid: flags.modelUid,
-    model_engine: flags.modelEngine,
-    profile: flags.profile,
-    max_model_len: flags.maxModelLen,
-    max_num_seqs: flags.maxNumSeqs,
-    kv_cache_dtype: flags.kvCacheDtype,
-    num_threads: flags.numThreads,
-    model_type: flags.modelType,
-    model_format: flags.modelFormat,
-    quantization: flags.quantization,
-    model_size_in_billions: flags.sizeInBillions,
-    replica: flags.replica === undefined ? undefined : Number(flags.replica),
-  };
 }

@@ -28,7 +28,7 @@ export function run(program: Command, terminal: Terminal): void {
     .description(
       "Ask one question. Picture files named in the prompt are shown to the model.\nUses a running server when MODEL is a uid there, else loads the directory for this one answer.",
     )
-    .argument("<model>", "uid of a running model, a checkpoint directory, or demo")
+    .argument("<model>", "uid of a running model, name of a model, checkpoint directory, or demo")
     .argument("[prompt...]", "the question; read from standard input when left out")
     .option("--prompt <text>", "the question, as an option")
     .option("--image <file>", "a picture to ask about; may be repeated", collect)

@@ -4,38 +4,60 @@ import { readSettings, type SettingFlags } from "../../config/settings.ts";
 import { Platform } from "../../platform.ts";
 import { toLaunchable } from "../find-model.ts";
 import { launchAndWait } from "../local-source.ts";
-import { addListenOptions, addLoadOptions, addLogOption, type LoadFlags } from "../options.ts";
+import {
+  addListenOptions,
+  addLoadOptions,
+  addLogOption,
+  addMediaOptions,
+  type LoadFlags,
+} from "../options.ts";
 import { aborted, listenForInterrupt } from "../signals.ts";
 import { note, type Terminal } from "../terminal.ts";
+
+type ServeFlags = SettingFlags & LoadFlags & { readonly ollama?: boolean };
+
+/** Where Ollama's clients look when nobody tells them otherwise. */
+const ollamaPort = 11_434;
 
 export function serve(program: Command, terminal: Terminal): void {
   const command = program
     .command("serve")
     .description("Start a server, and launch the given models on it.")
-    .argument("[directories...]", "checkpoint directories in Hugging Face layout, or demo")
+    .argument(
+      "[models...]",
+      "checkpoint directories in Hugging Face layout, names of models, or demo",
+    )
+    .option("--ollama", "listen on port 11434 too, where Ollama's clients look")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ atalaya serve ./Llama-3.2-11B-Vision-Instruct\n  $ atalaya serve demo --port 8000",
+      "\nExamples:\n  $ atalaya serve ./Llama-3.2-11B-Vision-Instruct\n  $ atalaya serve demo --port 8000\n  $ atalaya serve --ollama ./Llama-3.2-11B-Vision-Instruct",
     )
-    .action((models: string[], flags: SettingFlags & LoadFlags) =>
-      runServe(models, flags, terminal),
-    );
-  addLogOption(addLoadOptions(addListenOptions(command)));
+    .action((models: string[], flags: ServeFlags) => runServe(models, flags, terminal));
+  addLogOption(addMediaOptions(addLoadOptions(addListenOptions(command))));
 }
 
 async function runServe(
   models: readonly string[],
-  flags: SettingFlags & LoadFlags,
+  flags: ServeFlags,
   terminal: Terminal,
 ): Promise<void> {
   const settings = readSettings(flags, terminal.env);
   using interrupt = listenForInterrupt(() =>
     note(terminal, "Stopping: answers under way get 30 seconds. Ctrl-C again ends them at once."),
   );
-  const platform = new Platform({ log: createLogger(settings.logLevel) });
+  const platform = new Platform({
+    log: createLogger(settings.logLevel),
+    media: { fetchRemote: settings.fetchMedia, root: settings.mediaRoot },
+    settings,
+  });
   try {
     const url = await platform.listen(settings);
     note(terminal, `Serving at ${url}/v1. Stop with Ctrl-C.`);
+    if (flags.ollama === true) {
+      const { host } = settings;
+      const second = await platform.listen({ host, port: ollamaPort, isOllamaPort: true });
+      note(terminal, `Serving Ollama's clients at ${second} too.`);
+    }
     for (const model of models) {
       const startedAt = performance.now();
       const options = { model: toLaunchable(model, terminal.cwd), uid: undefined, flags };

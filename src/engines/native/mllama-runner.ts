@@ -22,14 +22,10 @@ import {
 } from "../../models/mllama/processor-config.ts";
 import { type TextPart, textForward } from "../../models/mllama/text-model.ts";
 import type { EngineLoadOptions, EngineModelInfo, LoadProgress } from "../engine.ts";
+import { chooseCacheSize, crossBytesPerTile, defaultStateDtype, KV_BLOCK_SIZE } from "../memory.ts";
+import { shapeOfCheckpoint } from "../model-shape.ts";
 import type { CrossStates, ModelRunner, StepSequence } from "./model-runner.ts";
 
-/** Cells in one KV block: small enough to waste little, large enough to keep tables short. */
-const BLOCK_SIZE = 64;
-/** Sequences of full length that the cache holds, unless memory is short. */
-const FULL_LENGTH_SEQUENCES = 4;
-/** Part of the free memory that the KV cache may take when nobody named a context length. */
-const KV_MEMORY_FRACTION = 0.25;
 /** Below this many weights a second thread costs more than it saves. */
 const SINGLE_THREAD_BYTES = 64e6;
 
@@ -37,7 +33,7 @@ const SINGLE_THREAD_BYTES = 64e6;
 export async function loadMllamaRunner(
   options: EngineLoadOptions,
   { onProgress }: { readonly onProgress: (progress: LoadProgress) => void },
-): Promise<ModelRunner> {
+): Promise<MllamaRunner> {
   onProgress({ stage: "reading the checkpoint", fraction: undefined });
   const checkpoint = await openCheckpoint(options.directory);
   const processor = parseImageProcessorConfig(checkpoint.preprocessor);
@@ -57,9 +53,16 @@ export async function loadMllamaRunner(
   }
 }
 
+export type RunnerMemory = {
+  readonly weightBytes: number;
+  readonly cacheBytes: number;
+  /** By kind of graph: `step` and `encode-image`. */
+  readonly graphBytes: ReadonlyMap<string, number>;
+};
+
 class MllamaRunner implements ModelRunner {
   readonly model: EngineModelInfo;
-  readonly blockSize = BLOCK_SIZE;
+  readonly blockSize = KV_BLOCK_SIZE;
   readonly numBlocks: number;
   readonly maxPictureBytes: number;
   readonly #mllama: MllamaModel;
@@ -77,7 +80,9 @@ class MllamaRunner implements ModelRunner {
   }) {
     const { backend, checkpoint, processor, weights, options } = parts;
     const { config } = checkpoint;
-    const kvDtype = options.kvCacheDtype ?? defaultCacheDtype(checkpoint);
+    const shape = shapeOfCheckpoint(checkpoint);
+    const kvDtype = options.kvCacheDtype ?? defaultStateDtype(shape);
+    refuseLongContext(checkpoint, options);
     this.#mllama = {
       backend,
       config,
@@ -89,11 +94,14 @@ class MllamaRunner implements ModelRunner {
     this.#processor = processor;
     this.#weights = weights;
 
-    this.maxPictureBytes = pictureBytes(checkpoint, kvDtype);
-    const bytesPerCell = kvBytesPerCell(checkpoint, kvDtype);
-    const contextLength = chooseContextLength(checkpoint, options, bytesPerCell);
-    this.numBlocks = chooseNumBlocks(contextLength, options, bytesPerCell);
-    this.#cacheSet = allocateCache(backend, checkpoint, kvDtype, this.numBlocks * BLOCK_SIZE);
+    const { contextLength, numBlocks } = chooseCacheSize(shape, {
+      ...options,
+      dtype: kvDtype,
+      freeBytes: freemem(),
+    });
+    this.numBlocks = numBlocks;
+    this.#cacheSet = allocateCache(backend, checkpoint, kvDtype, this.numBlocks * KV_BLOCK_SIZE);
+    this.maxPictureBytes = config.vision.maxTiles * crossBytesPerTile(shape, kvDtype);
     this.#kvCache = Array.from({ length: config.text.numLayers }, (_, index) =>
       config.text.crossLayers.includes(index)
         ? undefined
@@ -134,6 +142,15 @@ class MllamaRunner implements ModelRunner {
       const start = row++ * vocabSize;
       return rows.subarray(start, start + vocabSize);
     });
+  }
+
+  /** What is allocated now, pictures' states aside. */
+  memory(): RunnerMemory {
+    return {
+      weightBytes: this.#weights.sizeBytes,
+      cacheBytes: this.#cacheSet.sizeBytes,
+      graphBytes: this.#mllama.backend.graphBytes(),
+    };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -183,68 +200,23 @@ function toTextPart(sequence: StepSequence): TextPart {
 
 /** The cell of each of the first `numCells` positions. */
 function cellsOf(blockIds: readonly BlockId[], numCells: number): number[] {
-  if (blockIds.length * BLOCK_SIZE < numCells) {
+  if (blockIds.length * KV_BLOCK_SIZE < numCells) {
     throw new Error(`${blockIds.length} blocks do not hold ${numCells} cells`);
   }
   return Array.from({ length: numCells }, (_, position) => {
-    const block = blockIds[Math.floor(position / BLOCK_SIZE)] ?? 0;
-    return block * BLOCK_SIZE + (position % BLOCK_SIZE);
+    const block = blockIds[Math.floor(position / KV_BLOCK_SIZE)] ?? 0;
+    return block * KV_BLOCK_SIZE + (position % KV_BLOCK_SIZE);
   });
 }
 
-/** No coarser than the weights: keys and values in f16 move log-probabilities by up to 1e-3. */
-function defaultCacheDtype({ tensors }: Checkpoint): "f32" | "f16" {
-  return [...tensors.values()].some(({ dtype, shape }) => dtype === "F32" && shape.length > 1)
-    ? "f32"
-    : "f16";
-}
-
-function kvBytesPerCell({ config }: Checkpoint, dtype: "f32" | "f16"): number {
-  const { numLayers, crossLayers, numKvHeads, headSize } = config.text;
-  const bytesPerElement = dtype === "f32" ? 4 : 2;
-  return (numLayers - crossLayers.length) * 2 * numKvHeads * headSize * bytesPerElement;
-}
-
-/** Keys and values of a picture that fills every tile. */
-function pictureBytes({ config }: Checkpoint, dtype: "f32" | "f16"): number {
-  const { crossLayers, numKvHeads, headSize } = config.text;
-  const { maxTiles, tokensPerTile } = config.vision;
-  const bytesPerElement = dtype === "f32" ? 4 : 2;
-  return (
-    maxTiles * tokensPerTile * crossLayers.length * 2 * numKvHeads * headSize * bytesPerElement
-  );
-}
-
-/** As asked for; otherwise what the model can, or a quarter of the free memory holds. */
-function chooseContextLength(
-  { config }: Checkpoint,
-  { maxModelLen }: EngineLoadOptions,
-  bytesPerCell: number,
-): number {
+function refuseLongContext({ config }: Checkpoint, { maxModelLen }: EngineLoadOptions): void {
   const { maxPositions } = config.text;
-  if (maxModelLen !== undefined) {
-    if (maxModelLen > maxPositions) {
-      throw new PlatformError(
-        "invalid_request",
-        `--max-model-len ${maxModelLen} is more than the ${maxPositions} positions of this model. Leave it out or lower it.`,
-      );
-    }
-    return maxModelLen;
+  if (maxModelLen !== undefined && maxModelLen > maxPositions) {
+    throw new PlatformError(
+      "invalid_request",
+      `--max-model-len ${maxModelLen} is more than the ${maxPositions} positions of this model. Leave it out or lower it.`,
+    );
   }
-  const affordable = Math.floor((freemem() * KV_MEMORY_FRACTION) / bytesPerCell);
-  return Math.min(maxPositions, Math.max(affordable, BLOCK_SIZE));
-}
-
-function chooseNumBlocks(
-  contextLength: number,
-  { maxNumSeqs }: EngineLoadOptions,
-  bytesPerCell: number,
-): number {
-  const blocksPerSequence = Math.ceil(contextLength / BLOCK_SIZE);
-  const wanted =
-    blocksPerSequence * Math.min(maxNumSeqs ?? FULL_LENGTH_SEQUENCES, FULL_LENGTH_SEQUENCES);
-  const affordable = Math.floor((freemem() * KV_MEMORY_FRACTION) / (bytesPerCell * BLOCK_SIZE));
-  return Math.max(blocksPerSequence, Math.min(wanted, affordable));
 }
 
 function allocateCache(

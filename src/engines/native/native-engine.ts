@@ -15,6 +15,7 @@ import type {
   Picture,
 } from "../../generation/engine-prompt.ts";
 import type { EngineModelInfo, EngineStats } from "../engine.ts";
+import { MAX_BATCHED_TOKENS, pictureBudgetBytes } from "../memory.ts";
 import { BlockPool } from "./block-pool.ts";
 import type { CrossStates, ModelRunner, StepSequence } from "./model-runner.ts";
 import { planStep, type ScheduledSequence } from "./plan-step.ts";
@@ -31,11 +32,7 @@ export type NativeEngineOptions = {
 };
 
 const DEFAULT_MAX_NUM_SEQS = 16;
-const DEFAULT_MAX_BATCHED_TOKENS = 512;
 const DEFAULT_MAX_WAITING = 256;
-/** Part of the machine's memory that pictures' states may take, and the most they take by default. */
-const PICTURE_MEMORY_FRACTION = 1 / 16;
-const MAX_PICTURE_BYTES = 2 ** 30;
 
 export class NativeEngine implements AsyncDisposable {
   readonly #runner: ModelRunner;
@@ -53,13 +50,12 @@ export class NativeEngine implements AsyncDisposable {
   constructor(runner: ModelRunner, options: NativeEngineOptions = {}) {
     this.#runner = runner;
     this.#maxNumSeqs = options.maxNumSeqs ?? DEFAULT_MAX_NUM_SEQS;
-    this.#maxBatchedTokens = options.maxBatchedTokens ?? DEFAULT_MAX_BATCHED_TOKENS;
+    this.#maxBatchedTokens = options.maxBatchedTokens ?? MAX_BATCHED_TOKENS;
     this.#maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
     this.#blocks = new BlockPool(runner.numBlocks);
     this.#pictures = new VisionCache(
       (picture) => runner.encodeImage(picture),
-      options.pictureBudgetBytes ??
-        Math.min(MAX_PICTURE_BYTES, totalmem() * PICTURE_MEMORY_FRACTION),
+      options.pictureBudgetBytes ?? pictureBudgetBytes(totalmem()),
       runner.maxPictureBytes,
     );
   }

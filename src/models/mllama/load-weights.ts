@@ -22,6 +22,7 @@ import type {
   VisionLayerWeights,
   VisionWeights,
 } from "./model-weights.ts";
+import { isGate, isMatrix, isTileEmbedding } from "./weight-kinds.ts";
 
 /** Loaded weights and the memory behind them. */
 export type LoadedWeights = MllamaWeights & Disposable & { readonly sizeBytes: number };
@@ -186,7 +187,7 @@ class WeightSource implements Disposable {
       if (isGate(name)) {
         const [value = 0] = await readTensorF32(entry);
         gates.set(name, Math.tanh(value));
-      } else if (isMatrix(name, entry)) {
+      } else if (isMatrix(name, entry.shape)) {
         matrices.set(name, matrixSpec(checkpoint, name, entry));
       } else {
         vectors.set(name, { dtype: "f32", shape: vectorShape(checkpoint, name, entry) });
@@ -245,15 +246,6 @@ class WeightSource implements Disposable {
     this.#vectors.write(this.#vectors.get(name), scaled);
   }
 }
-
-const isGate = (name: string): boolean => /(^|[._])gate(_attn|_ffn)?$/.test(name);
-
-/** The small tables of one vector per tile slot, before and after the local encoder. */
-const isTileEmbedding = (name: string): boolean =>
-  name.endsWith("_tile_positional_embedding.embedding.weight");
-
-const isMatrix = (name: string, { shape }: TensorEntry): boolean =>
-  shape.length > 1 && !isTileEmbedding(name);
 
 function matrixSpec(
   { config }: Checkpoint,

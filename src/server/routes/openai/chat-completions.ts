@@ -1,8 +1,9 @@
 import { ChatCompletionRequest } from "@atalaya/protocol";
+import type { GeneratingServices } from "../../answer.ts";
 import type { App } from "../../http.ts";
 import { unsupportedByChat } from "../../known-fields.ts";
 import { httpLimits } from "../../limits.ts";
-import { answer, type Dialect, type GeneratingServices } from "./generate.ts";
+import { answer, type Dialect } from "./generate.ts";
 import { toChatChunks, toChatCompletion } from "./to-chat.ts";
 import { fromChatRequest, ignoredInMessages } from "./to-generate-request.ts";
 

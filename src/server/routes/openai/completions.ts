@@ -1,8 +1,9 @@
 import { CompletionRequest } from "@atalaya/protocol";
+import type { GeneratingServices } from "../../answer.ts";
 import type { App } from "../../http.ts";
 import { unsupportedByCompletions } from "../../known-fields.ts";
 import { httpLimits } from "../../limits.ts";
-import { answer, type Dialect, type GeneratingServices } from "./generate.ts";
+import { answer, type Dialect } from "./generate.ts";
 import { toCompletion, toCompletionChunks } from "./to-completion.ts";
 import { fromCompletionRequest } from "./to-generate-request.ts";
 

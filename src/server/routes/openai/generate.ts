@@ -2,17 +2,21 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod";
-import type { Logger } from "../../../base/logger.ts";
 import type { GenerateEvent } from "../../../generation/event.ts";
 import type { GenerateRequest } from "../../../generation/request.ts";
 import type { DefaultSampling } from "../../../supervisor/default-sampling.ts";
-import type { Router } from "../../../supervisor/router.ts";
-import { abortedByClient } from "../../abort.ts";
-import { checkFields, ignoredFieldsHeader, type UnsupportedFields } from "../../known-fields.ts";
+import {
+  type Answer,
+  collectAnswer,
+  type GeneratingServices,
+  settled,
+  startAnswer,
+} from "../../answer.ts";
+import { checkFields, type UnsupportedFields } from "../../known-fields.ts";
 import { parse } from "../../parse.ts";
+import type { Receipt } from "../../receipt.ts";
 import { sendEventStream } from "../../sse.ts";
-import { type Answer, type AnswerHead, collectAnswer } from "./answer.ts";
-import { settle } from "./settle.ts";
+import type { AnswerHead } from "./answer.ts";
 
 type GeneratingBody = {
   readonly [field: string]: unknown;
@@ -22,6 +26,13 @@ type GeneratingBody = {
     | { readonly include_usage?: boolean | null | undefined }
     | null
     | undefined;
+};
+
+export type ChunkOptions = {
+  readonly request: GenerateRequest;
+  /** Complete once the events have ended. */
+  readonly receipt: Receipt;
+  readonly includeUsage: boolean;
 };
 
 /** One dialect's words for one route. */
@@ -36,43 +47,40 @@ export type Dialect<Body extends GeneratingBody> = {
   readonly toChunks: (
     events: AsyncIterable<GenerateEvent>,
     head: AnswerHead,
-    options: { readonly request: GenerateRequest; readonly includeUsage: boolean },
+    options: ChunkOptions,
   ) => AsyncIterable<object>;
 };
-
-/** What a generating route needs. */
-export type GeneratingServices = { readonly router: Router; readonly log: Logger };
 
 /** Answer one request, whole or as a stream. */
 export async function answer<Body extends GeneratingBody>(
   http: { readonly request: FastifyRequest; readonly reply: FastifyReply },
-  { router, log }: GeneratingServices,
+  services: GeneratingServices,
   dialect: Dialect<Body>,
 ): Promise<object> {
   const { request: httpRequest, reply } = http;
   const body = parse(dialect.schema, httpRequest.body);
-  const ignored = checkFields(body, {
+  const ignoredFields = checkFields(body, {
     known: Object.keys(dialect.schema.shape),
     unsupported: dialect.unsupported,
   });
-  ignored.push(...dialect.ignoredInside(body));
-  if (ignored.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(ignored));
+  ignoredFields.push(...dialect.ignoredInside(body));
 
-  const request = dialect.toRequest(body, router.defaultsOf(body.model));
+  const { model } = body;
+  await services.resting.wake(model);
+  const request = dialect.toRequest(body, services.router.defaultsOf(model));
   const head = {
     id: `${dialect.idPrefix}${randomUUID()}`,
     created: Math.floor(Date.now() / 1_000),
-    model: body.model,
+    model,
   };
-  const signal = abortedByClient(reply);
-  const events = router.generate(body.model, request, { signal });
+  const started = startAnswer({ model, request, ignoredFields }, reply, services);
   if (body.stream !== true) {
-    return dialect.toReply(await collectAnswer(events, request), head, request);
+    return dialect.toReply(await collectAnswer(started), head, request);
   }
-  const includeUsage = body.stream_options?.include_usage === true;
-  const chunks = dialect.toChunks(await settle(events, { signal }), head, {
+  const chunks = dialect.toChunks(await settled(started), head, {
     request,
-    includeUsage,
+    receipt: started.receipt,
+    includeUsage: body.stream_options?.include_usage === true,
   });
-  return sendEventStream(reply, chunks, log);
+  return sendEventStream(reply, chunks, services.log);
 }

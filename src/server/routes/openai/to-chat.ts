@@ -2,15 +2,10 @@
 import type { ChatCompletion, ChatCompletionChunk, ChatLogprobs } from "@atalaya/protocol";
 import type { GeneratedToken, GenerateEvent } from "../../../generation/event.ts";
 import type { GenerateRequest } from "../../../generation/request.ts";
-import {
-  type Answer,
-  type AnswerHead,
-  Receipt,
-  toFinishReason,
-  tokenText,
-  toLogprob,
-  toUsage,
-} from "./answer.ts";
+import { type Answer, wholeFinishReason } from "../../answer.ts";
+import { tokenText, toLogprob } from "../../token-text.ts";
+import { type AnswerHead, toUsage } from "./answer.ts";
+import type { ChunkOptions } from "./generate.ts";
 
 export function toChatCompletion(
   answer: Answer,
@@ -28,7 +23,7 @@ export function toChatCompletion(
         finish_reason: answer.finishReason,
       },
     ],
-    usage: answer.usage,
+    usage: toUsage(answer.usage),
     atalaya: answer.receipt,
   };
 }
@@ -40,9 +35,8 @@ export function toChatCompletion(
 export async function* toChatChunks(
   events: AsyncIterable<GenerateEvent>,
   head: AnswerHead,
-  { request, includeUsage }: { request: GenerateRequest; includeUsage: boolean },
+  { request, receipt, includeUsage }: ChunkOptions,
 ): AsyncGenerator<ChatCompletionChunk, void> {
-  const receipt = new Receipt(request);
   const wantsLogprobs = request.sampling.logprobs !== undefined;
   const base = {
     ...head,
@@ -54,9 +48,7 @@ export async function* toChatChunks(
   for await (const event of events) {
     switch (event.type) {
       case "started":
-        break;
       case "image":
-        receipt.note(event.report);
         break;
       case "text-delta":
         if (event.text === "" && !wantsLogprobs) break;
@@ -78,7 +70,7 @@ export async function* toChatChunks(
             {
               ...opening,
               delta: { content: "" },
-              finish_reason: toFinishReason(event.reason),
+              finish_reason: wholeFinishReason(event.reason),
             },
           ],
           atalaya: receipt.toWire(),

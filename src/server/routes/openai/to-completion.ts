@@ -2,15 +2,10 @@
 import type { Completion, CompletionLogprobs } from "@atalaya/protocol";
 import type { GeneratedToken, GenerateEvent } from "../../../generation/event.ts";
 import type { GenerateRequest } from "../../../generation/request.ts";
-import {
-  type Answer,
-  type AnswerHead,
-  Receipt,
-  toFinishReason,
-  tokenText,
-  toLogprob,
-  toUsage,
-} from "./answer.ts";
+import { type Answer, wholeFinishReason } from "../../answer.ts";
+import { tokenText, toLogprob } from "../../token-text.ts";
+import { type AnswerHead, toUsage } from "./answer.ts";
+import type { ChunkOptions } from "./generate.ts";
 
 export function toCompletion(
   answer: Answer,
@@ -28,7 +23,7 @@ export function toCompletion(
         finish_reason: answer.finishReason,
       },
     ],
-    usage: answer.usage,
+    usage: toUsage(answer.usage),
     atalaya: answer.receipt,
   };
 }
@@ -37,9 +32,8 @@ export function toCompletion(
 export async function* toCompletionChunks(
   events: AsyncIterable<GenerateEvent>,
   head: AnswerHead,
-  { request, includeUsage }: { request: GenerateRequest; includeUsage: boolean },
+  { request, receipt, includeUsage }: ChunkOptions,
 ): AsyncGenerator<Completion, void> {
-  const receipt = new Receipt(request);
   const wantsLogprobs = request.sampling.logprobs !== undefined;
   const base = {
     ...head,
@@ -50,9 +44,7 @@ export async function* toCompletionChunks(
   for await (const event of events) {
     switch (event.type) {
       case "started":
-        break;
       case "image":
-        receipt.note(event.report);
         break;
       case "text-delta": {
         if (event.text === "" && !wantsLogprobs) break;
@@ -68,7 +60,7 @@ export async function* toCompletionChunks(
         yield {
           ...base,
           choices: [
-            { index: 0, text: "", logprobs: null, finish_reason: toFinishReason(event.reason) },
+            { index: 0, text: "", logprobs: null, finish_reason: wholeFinishReason(event.reason) },
           ],
           atalaya: receipt.toWire(),
         };

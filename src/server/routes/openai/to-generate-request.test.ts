@@ -35,6 +35,11 @@ describe("a chat request", () => {
     });
   });
 
+  test("says whether pictures stay where they stand", () => {
+    expect(chat({ image_order: "keep" }).prompt).toMatchObject({ imageOrder: "keep" });
+    expect(chat({ image_order: null }).prompt).toMatchObject({ imageOrder: undefined });
+  });
+
   test("starts from the model's defaults, field by field", () => {
     expect(chat({ temperature: 0 }).sampling).toMatchObject({ temperature: 0, topP: 0.9 });
     expect(chat({ top_p: null }).sampling).toMatchObject({ temperature: 0.6, topP: 0.9 });

@@ -14,8 +14,8 @@ import type {
   SamplingParams,
 } from "../../../generation/request.ts";
 import type { DefaultSampling } from "../../../supervisor/default-sampling.ts";
-import { imageFromText, imageFromUrl } from "../../data-url.ts";
 import { unsupportedField } from "../../known-fields.ts";
+import { imageFromData, imageFromPart, isTextPart } from "../../picture-part.ts";
 
 /** What plain completions generate when `max_tokens` is left out: OpenAI's documented 16. */
 const defaultCompletionTokens = 16;
@@ -33,7 +33,11 @@ export function fromChatRequest(
     });
   }
   return {
-    prompt: { type: "chat", messages: body.messages.map(toMessage) },
+    prompt: {
+      type: "chat",
+      messages: body.messages.map(toMessage),
+      imageOrder: body.image_order ?? undefined,
+    },
     sampling: {
       ...toSampling(body, defaults),
       maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
@@ -52,7 +56,7 @@ export function fromCompletionRequest(
     prompt: {
       type: "raw",
       text,
-      images: (body.images ?? []).map((image, index) => imageFromText(image, `images[${index}]`)),
+      images: (body.images ?? []).map((image, index) => imageFromData(image, `images[${index}]`)),
       bos: "auto",
     },
     sampling: {
@@ -126,23 +130,25 @@ const readInMessages: ReadonlySet<string> = new Set(["role", "tool_calls", "func
 
 /** Every picture is given in full: `auto` asks for nothing else. */
 function wantsDetail(part: ChatContentPart): boolean {
-  if (part.type !== "image_url" || typeof part.image_url === "string") return false;
-  return part.image_url.detail != null && part.image_url.detail !== "auto";
+  if (part.type !== "image_url" && part.type !== "input_image") return false;
+  const { detail, image_url: image } = part;
+  const wanted = detail ?? (typeof image === "object" ? image?.detail : undefined);
+  return wanted != null && wanted !== "auto";
 }
 
 function toParts(content: string | readonly ChatContentPart[], field: string): ContentPart[] {
   if (typeof content === "string") return [{ type: "text", text: content }];
-  return content.map((part, index) => {
-    if (part.type === "text") return { type: "text", text: part.text };
-    const url = typeof part.image_url === "string" ? part.image_url : part.image_url.url;
-    return { type: "image", image: imageFromUrl(url, `${field}[${index}].image_url`) };
-  });
+  return content.map((part, index) =>
+    isTextPart(part)
+      ? { type: "text", text: part.text }
+      : { type: "image", image: imageFromPart(part, `${field}[${index}]`) },
+  );
 }
 
 function refuseTooManyImages(messages: readonly WireMessage[]): void {
   const numImages = messages
     .flatMap(({ content }) => (Array.isArray(content) ? content : []))
-    .filter(({ type }) => type === "image_url").length;
+    .filter((part) => !isTextPart(part)).length;
   if (numImages > requestLimits.maxImages) {
     throw new PlatformError(
       "invalid_request",

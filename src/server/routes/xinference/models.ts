@@ -11,7 +11,7 @@ export function launchAndTerminate(app: App, supervisor: Supervisor): void {
     const body = parse(LaunchRequest, request.body);
     const { wait_ready: waitReady } = parse(LaunchQuery, request.query);
     const unknown = checkFields(body, {
-      known: [...Object.keys(LaunchRequest.shape), "model_size_in_billions"],
+      known: Object.keys(LaunchRequest.shape),
       unsupported: unsupportedByLaunch,
     });
     const { uid } = await supervisor.launch(toLaunchOptions(body, unknown));

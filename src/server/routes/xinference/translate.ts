@@ -3,20 +3,22 @@ import { isAbsolute } from "node:path";
 import type { LaunchRequest } from "@atalaya/protocol";
 import { PlatformError } from "../../../base/errors.ts";
 import type { LaunchOptions } from "../../../supervisor/supervisor.ts";
-import { unsupportedField } from "../../known-fields.ts";
 
 /**
- * @param unknown names of the body's fields that nothing reads: a launch with a mistyped option
- *   would run otherwise than its owner believes, so it is refused
- * @throws PlatformError `invalid_request`, `unsupported_parameter`
+ * @param unknown names of the body's fields that are no words of a launch: options of the engine, or
+ *   mistyped, which the engine tells
+ * @throws PlatformError `invalid_request`
  */
 export function toLaunchOptions(body: LaunchRequest, unknown: readonly string[]): LaunchOptions {
-  const [firstUnknown] = unknown;
-  if (firstUnknown !== undefined) throw unsupportedField(firstUnknown);
   return {
     model: modelOf(body),
     uid: body.model_uid ?? undefined,
-    engine: body.model_engine ?? "native",
+    familyName: body.model_name ?? undefined,
+    size: body.model_size_in_billions ?? undefined,
+    format: body.model_format ?? undefined,
+    quantization: body.quantization ?? undefined,
+    engineOptions: unknown,
+    engine: body.model_engine ?? undefined,
     profile: body.profile ?? "ref",
     maxModelLen: body.max_model_len ?? undefined,
     maxNumSeqs: body.max_num_seqs ?? undefined,
@@ -29,7 +31,7 @@ function modelOf({ model_path: path, model_name: name }: LaunchRequest): string 
   if (path == null) {
     if (name != null) return name;
     throw invalid(
-      'Say what to launch: "model_path" with a directory, or "model_name" with demo.',
+      'Say what to launch: "model_path" with a directory, or "model_name" with demo or a name of the registry.',
       "model_name",
     );
   }

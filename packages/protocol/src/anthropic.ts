@@ -1,0 +1,109 @@
+/** Anthropic's `POST /v1/messages` and `/v1/messages/count_tokens`: blocks in, blocks and events out. */
+import { z } from "zod";
+import { imageOrder } from "./chat.ts";
+import { requestLimits } from "./limits.ts";
+import { ImagePart } from "./pictures.ts";
+import type { AnswerReceipt } from "./receipt.ts";
+
+const TextBlock = z.looseObject({ type: z.literal("text"), text: z.string() });
+
+const ContentBlock = z.discriminatedUnion("type", [TextBlock, ImagePart]);
+export type AnthropicBlock = z.infer<typeof ContentBlock>;
+
+export const AnthropicMessage = z.looseObject({
+  role: z.enum(["user", "assistant", "system"]),
+  content: z.union([z.string(), z.array(ContentBlock).max(requestLimits.maxPartsPerMessage)]),
+});
+export type AnthropicMessage = z.infer<typeof AnthropicMessage>;
+
+const prompt = {
+  model: z.string().min(1),
+  messages: z.array(AnthropicMessage).min(1).max(requestLimits.maxMessages),
+  system: z.union([z.string(), z.array(TextBlock).max(requestLimits.maxPartsPerMessage)]).nullish(),
+  image_order: imageOrder,
+} as const;
+
+export const CountTokensRequest = z.looseObject(prompt);
+export type CountTokensRequest = z.infer<typeof CountTokensRequest>;
+
+export const MessagesRequest = z.looseObject({
+  ...prompt,
+  max_tokens: z.int().min(1),
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().gt(0).max(1).nullish(),
+  top_k: z.int().min(0).nullish(),
+  stop_sequences: z
+    .array(z.string().min(1).max(requestLimits.maxStopLength))
+    .max(requestLimits.maxStops)
+    .nullish(),
+  stream: z.boolean().nullish(),
+});
+export type MessagesRequest = z.infer<typeof MessagesRequest>;
+
+export type AnthropicUsage = {
+  /** Image tokens are in it as one each; what cross-attention reads is in the receipt. */
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+  readonly cache_creation_input_tokens: 0;
+  readonly cache_read_input_tokens: 0;
+};
+
+export type AnthropicStopReason =
+  | "end_turn"
+  | "max_tokens"
+  | "stop_sequence"
+  | "model_context_window_exceeded";
+
+export type AnthropicAnswer = {
+  readonly id: string;
+  readonly type: "message";
+  readonly role: "assistant";
+  readonly model: string;
+  readonly content: readonly { readonly type: "text"; readonly text: string }[];
+  readonly stop_reason: AnthropicStopReason | null;
+  readonly stop_sequence: string | null;
+  readonly usage: AnthropicUsage;
+  readonly atalaya?: AnswerReceipt;
+};
+
+/** In this order: start, block start, deltas, block stop, delta, stop. */
+export type AnthropicEvent =
+  | { readonly type: "message_start"; readonly message: AnthropicAnswer }
+  | {
+      readonly type: "content_block_start";
+      readonly index: 0;
+      readonly content_block: { readonly type: "text"; readonly text: "" };
+    }
+  | {
+      readonly type: "content_block_delta";
+      readonly index: 0;
+      readonly delta: { readonly type: "text_delta"; readonly text: string };
+    }
+  | { readonly type: "content_block_stop"; readonly index: 0 }
+  | {
+      readonly type: "message_delta";
+      readonly delta: Pick<AnthropicAnswer, "stop_reason" | "stop_sequence">;
+      readonly usage: AnthropicUsage;
+      readonly atalaya: AnswerReceipt;
+    }
+  | { readonly type: "message_stop" };
+
+export type AnthropicError = {
+  readonly type: "error";
+  readonly error: {
+    readonly type:
+      | "invalid_request_error"
+      | "authentication_error"
+      | "permission_error"
+      | "not_found_error"
+      | "request_too_large"
+      | "rate_limit_error"
+      | "api_error"
+      | "overloaded_error"
+      | "timeout_error";
+    readonly message: string;
+    /** Ours, and stable. */
+    readonly code: string;
+  };
+  readonly request_id: string;
+};

@@ -1,0 +1,73 @@
+/** What a model would take, as `launch --estimate` prints it. */
+import type { LaunchPlan } from "../../platform.ts";
+import { renderTable } from "./table.ts";
+
+/** @returns lines that end in a line feed */
+export function renderMemory(plan: LaunchPlan): string {
+  const { memory } = plan;
+  if (memory === undefined) {
+    return `How much memory ${plan.model.modelName} takes is not known before its files are here.\n`;
+  }
+  const { contextLength, numSequences, kvBytesPerToken: perToken, parts } = memory;
+  const sequences = numSequences === 1 ? "1 sequence" : `${numSequences} sequences`;
+  const notes: Readonly<Record<string, string>> = {
+    "KV cache": `${sequences} of ${grouped(contextLength)} tokens, ${showBytes(perToken)} a token, ${memory.dtype}`,
+  };
+  const rows = parts.map(({ what, bytes }) => [what, showBytes(bytes), notes[what] ?? ""]);
+  const free = `of ${showBytes(memory.availableBytes)} that are free`;
+  const table = renderTable(
+    ["What", "Memory", ""],
+    [...rows, ["all together", showBytes(memory.totalBytes), free]],
+  );
+  return `${describeModel(plan)}\n\n${table}\n${[...verdictLines(plan), ...cardLines(plan)].join("\n")}\n`;
+}
+
+/** `llama-3.2-vision, 11 billion parameters, pytorch, none`. */
+export function describeModel({ model, quantization, shape }: LaunchPlan): string {
+  const { modelName, size, format } = model;
+  const billions = size ?? (shape === undefined ? undefined : shape.numParameters / 1e9);
+  const parameters = billions === undefined ? [] : [`${showBillions(billions)} parameters`];
+  return [modelName, ...parameters, format, `quantization ${quantization}`].join(", ");
+}
+
+function showBillions(billions: number): string {
+  const [count, unit] = billions < 0.1 ? [billions * 1_000, "million"] : [billions, "billion"];
+  return `${Number(count.toPrecision(2))} ${unit}`;
+}
+
+/** Decimal, as memory and disks are sold: `21.3 GB`. */
+export function showBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1_000;
+    unit++;
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1;
+  return `${value.toFixed(digits)} ${units[unit]}`;
+}
+
+function verdictLines({ memory }: LaunchPlan): string[] {
+  if (memory === undefined) return [];
+  const { verdict, largestContext, nearest } = memory;
+  const what = {
+    fits: `It fits. The largest context for one sequence is ${grouped(largestContext)} tokens.`,
+    "from-disk":
+      "It would run, but very slowly: the weights do not stay in memory, and are read from disk again for every token.",
+    "too-large": "It does not fit.",
+  }[verdict];
+  return nearest === undefined ? [what] : [what, `What would fit: ${nearest}`];
+}
+
+function cardLines({ cards }: LaunchPlan): string[] {
+  if (cards.length === 0) return [];
+  const layouts = cards.map(
+    ({ numCards, cardBytes }) => `${numCards} × ${Math.round(cardBytes / 1e9)} GB`,
+  );
+  return [
+    `On graphics cards, which no engine of this version uses yet, it would need ${layouts.join(" or ")}.`,
+  ];
+}
+
+const grouped = (count: number): string => count.toLocaleString("en-US");

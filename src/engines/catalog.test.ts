@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { enginesOfFormat, findEngine, matchEngines } from "./catalog.ts";
+
+describe("an engine", () => {
+  test("is found in any case, and the best one when none is named", async () => {
+    expect((await findEngine("Native")).kind).toBe("native");
+    expect((await findEngine(undefined)).kind).toBe("native");
+  });
+
+  test.each([
+    { name: "vLLM", says: /The engine vLLM is not in this version .* --model-engine native/ },
+    { name: "TRANSFORMERS", says: /The engine Transformers is not in this version/ },
+    {
+      name: "vlm",
+      says: /no engine "vlm"; there are native, transformers, vllm\. Did you mean vllm\?/,
+    },
+    { name: "a\u001b[0m", says: /no engine of that name; there are native/ },
+  ])("that is $name is refused with what would help", async ({ name, says }) => {
+    await expect(findEngine(name)).rejects.toThrow(
+      expect.objectContaining({ code: "engine_unavailable", message: expect.stringMatching(says) }),
+    );
+  });
+
+  test("runs here, or says why not and what would help", async () => {
+    const matches = await matchEngines("pytorch");
+    expect(matches.map(({ title, obstacle }) => [title, obstacle === undefined])).toEqual([
+      ["native", true],
+      ["Transformers", false],
+      ["vLLM", false],
+    ]);
+    for (const { obstacle } of matches) {
+      if (obstacle === undefined) continue;
+      expect(obstacle.reason).toMatch(/\.$/);
+      expect(obstacle.remedy).toMatch(/\.$/);
+    }
+    const [native] = await matchEngines("ggufv2");
+    expect(native?.obstacle).toEqual({
+      reason: "The engine native does not read the format ggufv2.",
+      remedy: "Take the model in one that it reads: pytorch.",
+    });
+  });
+
+  test("stands on a card only when this version has it", () => {
+    expect(enginesOfFormat("pytorch")).toEqual([{ title: "native", quantizations: ["none"] }]);
+    expect(enginesOfFormat("ggufv2")).toEqual([]);
+  });
+});

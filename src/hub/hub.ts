@@ -1,0 +1,238 @@
+/** The hubs and their caches, as one thing: pull, find, list, remove. */
+import { homedir } from "node:os";
+import { PlatformError } from "../base/errors.ts";
+import {
+  type CachedModel,
+  findCached,
+  listCached,
+  planRemoval,
+  type Removal,
+} from "./cached-models.ts";
+import { HuggingFaceCache } from "./caches/hugging-face-cache.ts";
+import { ModelScopeCache } from "./caches/model-scope-cache.ts";
+import type { Listing, RepoCache, Snapshot } from "./caches/repo-cache.ts";
+import { HubHttp } from "./http.ts";
+import { defaultLimits, type HubLimits } from "./limits.ts";
+import { checkRepoId, checkRevision, parseRepoId, type RepoId, showRepo } from "./names.ts";
+import { type Pulled, type PullOptions, pull } from "./pull.ts";
+import { type HubName, type HubSettings, hubNames, readHubSettings } from "./settings.ts";
+import { HuggingFaceSource } from "./sources/hugging-face.ts";
+import { ModelScopeSource } from "./sources/model-scope.ts";
+import type { HubSource } from "./sources/source.ts";
+
+/** What one model is called on each hub that has it. */
+export type RepoOnHubs = Partial<Record<HubName, RepoOnHub>>;
+
+export type RepoOnHub = {
+  /** `owner/name` */
+  readonly repo: string;
+  /** The hub's own default branch when absent. */
+  readonly revision: string | undefined;
+};
+
+export type HubPullOptions = Omit<PullOptions, "repo"> & {
+  /** `owner/name`, the same on every hub, or its names where they differ. */
+  readonly repo: string | RepoOnHubs;
+  /** Which hub to ask. Without one: the environment's choice, else the first that can be reached. */
+  readonly hub?: HubName | undefined;
+};
+
+/** A hub at one of its addresses. */
+type Place = { readonly hub: HubName; readonly endpoint: string };
+
+export class Hub {
+  readonly #settings: HubSettings;
+  readonly #limits: HubLimits;
+  readonly #userAgent: string;
+
+  constructor(
+    settings: HubSettings,
+    { version, limits = defaultLimits }: { readonly version: string; readonly limits?: HubLimits },
+  ) {
+    this.#settings = settings;
+    this.#limits = limits;
+    this.#userAgent = `atalaya/${version}`;
+  }
+
+  /** @throws PlatformError `invalid_request`, naming the variable that cannot be used */
+  static async fromEnvironment(
+    env: NodeJS.ProcessEnv,
+    options: { readonly version: string; readonly limits?: HubLimits },
+  ): Promise<Hub> {
+    return new Hub(await readHubSettings(env, homedir()), options);
+  }
+
+  /**
+   * Download a revision of a repository; what is there is not fetched again.
+   *
+   * A hub that cannot be reached is passed over for the next one, unless one was named. One that
+   * answers, whatever it says, is believed.
+   *
+   * @throws PlatformError, any of docs/reference/errors.md
+   */
+  async pull(options: HubPullOptions): Promise<Pulled> {
+    const { revision } = options;
+    if (revision !== undefined) checkRevision(revision);
+    const wanted = checkRepos(options.repo);
+    const sources = this.#sourcesFor(options.hub).flatMap((place) => {
+      const there = wanted[place.hub];
+      return there === undefined ? [] : [{ place, there }];
+    });
+    const [firstSource] = sources;
+    if (firstSource === undefined) throw notOnHub(wanted, options.hub ?? this.#settings.preferred);
+    this.#refuseOffline(firstSource.there.repo);
+    const failures: PlatformError[] = [];
+    for (const [index, { place, there }] of sources.entries()) {
+      const next = sources[index + 1]?.place;
+      try {
+        const chosen = { ...options, repo: there.repo, revision: revision ?? there.revision };
+        return await this.#pullFrom(place, chosen, next !== undefined);
+      } catch (error) {
+        if (!(error instanceof PassedOn)) throw error;
+        failures.push(error.cause);
+        if (next === undefined) break;
+        options.onEvent({ type: "hub-skipped", reason: error.cause.message, next: next.endpoint });
+      }
+    }
+    throw joinFailures(failures);
+  }
+
+  /**
+   * What is on this machine of a repository, or `undefined`.
+   *
+   * @param repo `owner/name`; what is no such name is not there
+   */
+  async find(repo: string, revision?: string): Promise<Snapshot | undefined> {
+    const id = parseRepoId(repo);
+    return id === undefined ? undefined : await findCached(this.#settings, id, revision);
+  }
+
+  async list(): Promise<CachedModel[]> {
+    return await listCached(this.#settings);
+  }
+
+  /** @throws PlatformError `invalid_request`, `model_not_found`, `model_not_ready` */
+  async planRemoval(
+    repo: string,
+    options: { readonly hub: HubName | undefined; readonly revision: string | undefined },
+  ): Promise<Removal> {
+    return await planRemoval(this.#settings, checkRepoId(repo), options);
+  }
+
+  #refuseOffline(repo: RepoId): void {
+    if (!this.#settings.isOffline) return;
+    throw new PlatformError(
+      "hub_unavailable",
+      `HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) is set, so nothing is downloaded. Unset it to pull ${showRepo(repo)}.`,
+    );
+  }
+
+  #sourcesFor(hub: HubName | undefined): Place[] {
+    const named = hub ?? this.#settings.preferred;
+    const hubs = named === undefined ? hubNames : [named];
+    return hubs.flatMap((name) =>
+      this.#settings[name].endpoints.map((endpoint) => ({ hub: name, endpoint })),
+    );
+  }
+
+  /** @throws PassedOn when the next place may be asked instead */
+  async #pullFrom(place: Place, options: PullOptions, hasNext: boolean): Promise<Pulled> {
+    let hasStarted = false;
+    await using source = this.#openSource(place);
+    try {
+      return await pull(source, {
+        openCache: (listing) => this.#openCache(place.hub, listing),
+        limits: this.#limits,
+        ...(hasNext ? { maxListAttempts: Math.min(2, this.#limits.maxAttempts) } : {}),
+        options: {
+          ...options,
+          onEvent: (event) => {
+            hasStarted ||= event.type === "plan";
+            options.onEvent(event);
+          },
+        },
+      });
+    } catch (error) {
+      const isAbsent =
+        error instanceof PlatformError &&
+        (error.code === "hub_unavailable" ||
+          // ModelScope has two sites with different models, and may stand in for a hub that is away.
+          (error.code === "model_not_found" && place.hub === "modelscope"));
+      if (isAbsent && !hasStarted) throw new PassedOn(error);
+      throw error;
+    }
+  }
+
+  #openSource({ hub, endpoint }: Place): HubSource {
+    const { token } = this.#settings[hub];
+    const http = new HubHttp({
+      endpoint,
+      credentials: credentialsOf(hub, token?.value),
+      proxies: this.#settings.proxies,
+      userAgent: this.#userAgent,
+      limits: this.#limits,
+    });
+    return hub === "huggingface"
+      ? new HuggingFaceSource(http, { endpoint, token })
+      : new ModelScopeSource(http, { endpoint, token });
+  }
+
+  #openCache(hub: HubName, listing: Listing): RepoCache {
+    const { cacheDirectory } = this.#settings[hub];
+    return hub === "huggingface"
+      ? new HuggingFaceCache(cacheDirectory, listing)
+      : new ModelScopeCache(cacheDirectory, listing);
+  }
+}
+
+type CheckedRepos = Partial<Record<HubName, { repo: RepoId; revision: string | undefined }>>;
+
+/** @throws PlatformError `invalid_request` */
+function checkRepos(repo: string | RepoOnHubs): CheckedRepos {
+  if (typeof repo === "string") {
+    const everywhere = { repo: checkRepoId(repo), revision: undefined };
+    return Object.fromEntries(hubNames.map((hub) => [hub, everywhere]));
+  }
+  return Object.fromEntries(
+    hubNames.flatMap((hub) => {
+      const there = repo[hub];
+      if (there === undefined) return [];
+      const { revision } = there;
+      if (revision !== undefined) checkRevision(revision);
+      return [[hub, { repo: checkRepoId(there.repo), revision }]];
+    }),
+  );
+}
+
+function notOnHub(wanted: CheckedRepos, hub: HubName | undefined): PlatformError {
+  const other = hubNames.find((name) => wanted[name] !== undefined);
+  return new PlatformError(
+    "model_not_found",
+    `It is not known by which name ${hub ?? "any hub"} has this model.${other === undefined ? " Pull it by its owner/name." : ` Use --hub ${other}.`}`,
+  );
+}
+
+function credentialsOf(hub: HubName, token: string | undefined): Record<string, string> {
+  if (token === undefined) return {};
+  const authorization = { authorization: `Bearer ${token}` };
+  return hub === "huggingface"
+    ? authorization
+    : { ...authorization, cookie: `m_session_id=${token}` };
+}
+
+class PassedOn extends Error {
+  override readonly name = "PassedOn";
+  override readonly cause: PlatformError;
+
+  constructor(cause: PlatformError) {
+    super(cause.message);
+    this.cause = cause;
+  }
+}
+
+function joinFailures(failures: readonly PlatformError[]): PlatformError {
+  const [first, ...others] = failures;
+  if (first === undefined) throw new Error("no hub was asked");
+  const message = [first, ...others].map((failure) => failure.message).join(" ");
+  return new PlatformError(first.code, message, { cause: first });
+}

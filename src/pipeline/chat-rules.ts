@@ -1,0 +1,158 @@
+/**
+ * The conversation as this model can use it, whichever dialect it came in. Pure.
+ *
+ * A row of text sees, through cross-attention, only the latest group of pictures in front of it, so
+ * a picture that stands behind its question is not looked at, and pictures with text between them are
+ * not looked at together. Clients send all of these. The rules here mend what can be mended, and tell
+ * what they changed.
+ *
+ * @see Transformers `processing_mllama.py`, `get_cross_attention_token_mask`
+ */
+import type { PromptChange } from "../generation/event.ts";
+import type { ChatMessage, ContentPart, ImageOrder } from "../generation/request.ts";
+
+export type RuledChat = {
+  readonly messages: readonly ChatMessage[];
+  /** What is no longer as it was sent, in the order of the rules. */
+  readonly changes: readonly PromptChange[];
+};
+
+/**
+ * Apply the rules, in order:
+ *
+ * 1. Empty text is dropped, and with it a system or assistant turn that held nothing else.
+ * 2. Where there is a picture anywhere, system text goes in front of the first user text: the
+ *    released template refuses both together.
+ * 3. Adjacent turns of one role become one, their texts two line breaks apart.
+ * 4. The pictures of a turn go in front of its text, unless `imageOrder` is `keep`.
+ */
+export function applyChatRules(
+  messages: readonly ChatMessage[],
+  imageOrder: ImageOrder = "hoist",
+): RuledChat {
+  const rules: readonly (readonly [PromptChange, (turns: Turns) => Turns])[] = [
+    ["empty-text-dropped", dropEmptyText],
+    ["system-text-moved", foldSystemIntoUser],
+    ["turns-merged", mergeAdjacentTurns],
+    ["pictures-hoisted", imageOrder === "hoist" ? hoistPictures : (turns) => turns],
+  ];
+  const changes: PromptChange[] = [];
+  let ruled = messages;
+  for (const [change, rule] of rules) {
+    const next = rule(ruled);
+    if (next !== ruled) changes.push(change);
+    ruled = next;
+  }
+  return { messages: ruled, changes };
+}
+
+/** Each rule returns its argument itself when it has nothing to change. */
+type Turns = readonly ChatMessage[];
+
+function dropEmptyText(turns: Turns): Turns {
+  if (!turns.some(({ content }) => content.some(isEmptyText) || content.length === 0)) return turns;
+  const dropped = turns.map((turn) => ({
+    ...turn,
+    content: turn.content.filter((part) => !isEmptyText(part)),
+  }));
+  // An empty user turn is still a turn; the others are placeholders.
+  const kept = dropped.filter(({ role, content }) => role === "user" || content.length > 0);
+  const isUnchanged =
+    kept.length === turns.length &&
+    kept.every(({ content }, index) => content.length === turns[index]?.content.length);
+  return isUnchanged ? turns : kept;
+}
+
+function foldSystemIntoUser(turns: Turns): Turns {
+  const others = turns.filter(({ role }) => role !== "system");
+  if (others.length === turns.length || !turns.some(hasPicture)) return turns;
+  const systemTurns = turns.filter(({ role }) => role === "system");
+  const pictures = systemTurns.flatMap(({ content }) => content.filter(isPicture));
+  const systemText = systemTurns
+    .map(({ content }) => textOf(content).trim())
+    .filter((systemTurn) => systemTurn !== "")
+    .join("\n\n");
+  const moved = [...pictures, ...(systemText === "" ? [] : [text(systemText)])];
+  const userIndex = others.findIndex(({ role }) => role === "user");
+  if (moved.length === 0) return others;
+  if (userIndex < 0) return [{ role: "user", content: moved }, ...others];
+  return others.map((turn, index) =>
+    index === userIndex
+      ? { ...turn, content: [...pictures, ...withTextInFront(turn.content, systemText)] }
+      : turn,
+  );
+}
+
+function withTextInFront(content: readonly ContentPart[], systemText: string): ContentPart[] {
+  if (systemText === "") return [...content];
+  const textIndex = content.findIndex(isText);
+  if (textIndex < 0) return [...content, text(systemText)];
+  return content.map((part, index) =>
+    index === textIndex && part.type === "text" ? text(`${systemText}\n\n${part.text}`) : part,
+  );
+}
+
+function mergeAdjacentTurns(turns: Turns): Turns {
+  const merged: ChatMessage[] = [];
+  for (const turn of turns) {
+    const last = merged.at(-1);
+    if (last?.role !== turn.role) {
+      merged.push(turn);
+      continue;
+    }
+    const needsBreak = [last, turn].every(({ content }) => content.some(isText));
+    merged[merged.length - 1] = {
+      role: turn.role,
+      content: [...last.content, ...(needsBreak ? withBreakInFront(turn.content) : turn.content)],
+    };
+  }
+  return merged.length === turns.length ? turns : merged;
+}
+
+function withBreakInFront(content: readonly ContentPart[]): ContentPart[] {
+  const textIndex = content.findIndex(isText);
+  return content.map((part, index) =>
+    index === textIndex && part.type === "text" ? text(`\n\n${part.text}`) : part,
+  );
+}
+
+function hoistPictures(turns: Turns): Turns {
+  if (turns.every(({ content }) => picturesComeFirst(content))) return turns;
+  return turns.map((turn) =>
+    picturesComeFirst(turn.content)
+      ? turn
+      : {
+          ...turn,
+          content: [...turn.content.filter(isPicture), ...turn.content.filter(isText)],
+        },
+  );
+}
+
+function picturesComeFirst(content: readonly ContentPart[]): boolean {
+  const firstText = content.findIndex(isText);
+  return firstText < 0 || !content.slice(firstText).some(isPicture);
+}
+
+function hasPicture({ content }: ChatMessage): boolean {
+  return content.some(isPicture);
+}
+
+function isPicture({ type }: ContentPart): boolean {
+  return type === "image";
+}
+
+function isText({ type }: ContentPart): boolean {
+  return type === "text";
+}
+
+function isEmptyText(part: ContentPart): boolean {
+  return part.type === "text" && part.text === "";
+}
+
+function textOf(content: readonly ContentPart[]): string {
+  return content.map((part) => (part.type === "text" ? part.text : "")).join("");
+}
+
+function text(value: string): ContentPart {
+  return { type: "text", text: value };
+}

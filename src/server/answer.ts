@@ -1,0 +1,106 @@
+/** The part of answering that every dialect shares: ask the router, keep the receipt, read to the end. */
+import type { AnswerReceipt } from "@atalaya/protocol";
+import type { FastifyReply } from "fastify";
+import { PlatformError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import type { FinishReason, GeneratedToken, GenerateEvent, Usage } from "../generation/event.ts";
+import type { GenerateRequest } from "../generation/request.ts";
+import type { RestingModels } from "../supervisor/resting-models.ts";
+import type { Router } from "../supervisor/router.ts";
+import { abortedByClient } from "./abort.ts";
+import { Receipt, withReceipt } from "./receipt.ts";
+import { settle } from "./settle.ts";
+
+/** What a generating route needs. */
+export type GeneratingServices = {
+  readonly router: Router;
+  /** Models that come back when they are named. */
+  readonly resting: RestingModels;
+  readonly log: Logger;
+};
+
+/** How a whole answer ends; one that was cut is thrown. */
+export type WholeFinishReason = Exclude<FinishReason, "cancelled">;
+
+export type StartedAnswer = {
+  readonly events: AsyncIterable<GenerateEvent>;
+  readonly receipt: Receipt;
+  /** Aborts when the client hangs up. */
+  readonly signal: AbortSignal;
+};
+
+export type Answer = {
+  readonly text: string;
+  readonly tokens: readonly GeneratedToken[];
+  readonly finishReason: WholeFinishReason;
+  readonly stopString: string | undefined;
+  readonly usage: Usage;
+  readonly receipt: AnswerReceipt;
+};
+
+/**
+ * Put a request to a model. Nothing runs until the events are read.
+ *
+ * @throws PlatformError `model_not_found`, `model_not_ready`
+ */
+export function startAnswer(
+  question: {
+    readonly model: string;
+    readonly request: GenerateRequest;
+    /** Fields that nothing read. */
+    readonly ignoredFields: readonly string[];
+  },
+  reply: FastifyReply,
+  { router }: GeneratingServices,
+): StartedAnswer {
+  const { model, request, ignoredFields } = question;
+  const receipt = new Receipt({ profile: router.about(model).profile, ignoredFields });
+  const signal = abortedByClient(reply);
+  const events = withReceipt(router.generate(model, request, { signal }), receipt, reply);
+  return { events, receipt, signal };
+}
+
+/** Wait until a stream has begun, so that what is wrong with its request still gets a status. */
+export async function settled({
+  events,
+  signal,
+}: StartedAnswer): Promise<AsyncIterable<GenerateEvent>> {
+  return await settle(events, { signal });
+}
+
+/** Read a stream of events to its end. */
+export async function collectAnswer({ events, receipt }: StartedAnswer): Promise<Answer> {
+  const tokens: GeneratedToken[] = [];
+  let text = "";
+  for await (const event of events) {
+    switch (event.type) {
+      case "started":
+      case "image":
+        break;
+      case "text-delta":
+        text += event.text;
+        tokens.push(...event.tokens);
+        break;
+      case "finish":
+        return {
+          text,
+          tokens,
+          finishReason: wholeFinishReason(event.reason),
+          stopString: event.stopString,
+          usage: event.usage,
+          receipt: receipt.toWire(),
+        };
+      default:
+        event satisfies never;
+    }
+  }
+  throw new Error("the events ended without a finish");
+}
+
+/** @throws PlatformError `cancelled`: a cut answer must not look like a whole one */
+export function wholeFinishReason(reason: FinishReason): WholeFinishReason {
+  if (reason === "cancelled") {
+    throw new PlatformError("cancelled", "The answer was cancelled before it was complete.");
+  }
+  return reason;
+}

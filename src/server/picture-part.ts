@@ -1,0 +1,82 @@
+/** A part of a message that is a picture, in any of the forms that clients send → ours. Pure. */
+import type { ChatContentPart, ImagePart, PictureData, PicturePart } from "@atalaya/protocol";
+import { PlatformError } from "../base/errors.ts";
+import type { ImageSource } from "../generation/request.ts";
+import { imageFromBytes, imageFromText, imageFromUrl } from "./data-url.ts";
+
+/**
+ * @param field where the part stands, such as `messages[0].content[1]`
+ * @throws PlatformError `invalid_image`, `unsupported_url_scheme`, `unsupported_parameter` for a file
+ *   that is no picture
+ */
+export function imageFromPart(part: PicturePart, field: string): ImageSource {
+  switch (part.type) {
+    case "image_url":
+    case "input_image": {
+      const { image_url: image } = part;
+      if (image == null) throw noPicture(field, '"image_url"');
+      return imageFromUrl(typeof image === "string" ? image : image.url, `${field}.image_url`);
+    }
+    case "image":
+      return imageFromImagePart(part, field);
+    case "file":
+      return imageFromFilePart(part, field);
+    default:
+      return part satisfies never;
+  }
+}
+
+export function isTextPart(part: ChatContentPart): part is Exclude<ChatContentPart, PicturePart> {
+  return part.type === "text" || part.type === "input_text";
+}
+
+/**
+ * A picture's bytes as text or numbers, or its address.
+ *
+ * @throws PlatformError `invalid_image`, `unsupported_url_scheme`
+ */
+export function imageFromData(data: PictureData, field: string): ImageSource {
+  if (typeof data === "string") return imageFromText(data, field);
+  return imageFromBytes("data" in data ? data.data : data, field);
+}
+
+/** @throws PlatformError `invalid_image`, `unsupported_url_scheme` */
+export function imageFromImagePart(part: ImagePart, field: string): ImageSource {
+  const { source, base64, data, url, image } = part;
+  if (source != null) {
+    return source.type === "url"
+      ? imageFromUrl(source.url, `${field}.source.url`)
+      : imageFromText(source.data, `${field}.source.data`);
+  }
+  if (base64 != null) return imageFromText(base64, `${field}.base64`);
+  if (data != null) return imageFromData(data, `${field}.data`);
+  if (url != null) return imageFromUrl(url, `${field}.url`);
+  if (image != null) return imageFromData(image, `${field}.image`);
+  throw noPicture(field, '"source", "base64", "data", "url" or "image"');
+}
+
+function imageFromFilePart(
+  part: Extract<PicturePart, { type: "file" }>,
+  field: string,
+): ImageSource {
+  const mediaType = part.mediaType ?? part.media_type ?? part.mimeType ?? part.mime_type;
+  if (mediaType != null && !/^image\//i.test(mediaType)) {
+    throw new PlatformError(
+      "unsupported_parameter",
+      `"${field}" is a file of the type ${JSON.stringify(mediaType.slice(0, 40))}; files are read only when they are pictures. Send its pages as pictures.`,
+      { details: { param: field } },
+    );
+  }
+  if (part.file?.file_data != null) {
+    return imageFromText(part.file.file_data, `${field}.file.file_data`);
+  }
+  if (part.data != null) return imageFromData(part.data, `${field}.data`);
+  if (part.url != null) return imageFromUrl(part.url, `${field}.url`);
+  throw noPicture(field, '"data", "url" or "file.file_data"');
+}
+
+function noPicture(field: string, wanted: string): PlatformError {
+  return new PlatformError("invalid_image", `"${field}" holds no picture: give it ${wanted}.`, {
+    details: { param: field },
+  });
+}

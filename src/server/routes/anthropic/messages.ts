@@ -1,0 +1,57 @@
+/** `POST /v1/messages` and `POST /v1/messages/count_tokens`, as Anthropic's clients ask. */
+import { randomUUID } from "node:crypto";
+import { CountTokensRequest, MessagesRequest } from "@atalaya/protocol";
+import { abortedByClient } from "../../abort.ts";
+import { collectAnswer, type GeneratingServices, settled, startAnswer } from "../../answer.ts";
+import { toHttpError } from "../../error-reply.ts";
+import type { App } from "../../http.ts";
+import { checkFields, ignoredFieldsHeader } from "../../known-fields.ts";
+import { httpLimits } from "../../limits.ts";
+import { parse } from "../../parse.ts";
+import { sendNamedEvents } from "../../sse.ts";
+import { anthropicErrors, requestId, toAnthropicError } from "./errors.ts";
+import { unsupportedByMessages } from "./fields.ts";
+import { fromMessages, ignoredInMessages, toPrompt } from "./to-generate-request.ts";
+import { toMessage, toMessageEvents } from "./to-message.ts";
+
+export function anthropic(app: App, services: GeneratingServices): void {
+  const { router, resting, log } = services;
+  const options = { bodyLimit: httpLimits.pictureBodyBytes, errorHandler: anthropicErrors(log) };
+
+  app.post("/v1/messages", options, async (request, reply) => {
+    const body = parse(MessagesRequest, request.body);
+    const known = Object.keys(MessagesRequest.shape);
+    const ignoredFields = [
+      ...checkFields(body, { known, unsupported: unsupportedByMessages }),
+      ...ignoredInMessages(body),
+    ];
+    const { model, max_tokens: maxTokens } = body;
+    await resting.wake(model);
+    const question = {
+      model,
+      request: fromMessages(body, router.defaultsOf(model)),
+      ignoredFields,
+    };
+    const id = requestId(request);
+    const head = { id: `msg_${randomUUID()}`, model, maxTokens };
+    reply.header("request-id", id);
+    const started = startAnswer(question, reply, services);
+    if (body.stream !== true) return toMessage(await collectAnswer(started), head);
+    const events = toMessageEvents(await settled(started), head, started.receipt);
+    return sendNamedEvents(reply, events, (error) => toAnthropicError(toHttpError(error, log), id));
+  });
+
+  app.post("/v1/messages/count_tokens", options, async (request, reply) => {
+    const body = parse(CountTokensRequest, request.body);
+    const known = Object.keys(CountTokensRequest.shape);
+    const ignored = [
+      ...checkFields(body, { known, unsupported: unsupportedByMessages }),
+      ...ignoredInMessages(body),
+    ];
+    if (ignored.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(ignored));
+    await resting.wake(body.model);
+    const signal = abortedByClient(reply);
+    reply.header("request-id", requestId(request));
+    return { input_tokens: await router.countTokens(body.model, toPrompt(body), { signal }) };
+  });
+}

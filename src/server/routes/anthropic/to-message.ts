@@ -1,0 +1,114 @@
+/** Our events → Anthropic's message, whole or as events. */
+import type {
+  AnthropicAnswer,
+  AnthropicEvent,
+  AnthropicStopReason,
+  AnthropicUsage,
+} from "@atalaya/protocol";
+import type { GenerateEvent, Usage } from "../../../generation/event.ts";
+import { type Answer, type WholeFinishReason, wholeFinishReason } from "../../answer.ts";
+import type { Receipt } from "../../receipt.ts";
+
+export type MessageHead = {
+  readonly id: string;
+  readonly model: string;
+  /** Tokens that the caller allowed. */
+  readonly maxTokens: number;
+};
+
+export function toMessage(answer: Answer, head: MessageHead): AnthropicAnswer {
+  return {
+    ...opening(head, toUsage(answer.usage)),
+    content: [{ type: "text", text: answer.text }],
+    ...ending(answer, head),
+    atalaya: answer.receipt,
+  };
+}
+
+/** The receipt comes with `message_delta`. */
+export async function* toMessageEvents(
+  events: AsyncIterable<GenerateEvent>,
+  head: MessageHead,
+  receipt: Receipt,
+): AsyncGenerator<AnthropicEvent, void> {
+  for await (const event of events) {
+    switch (event.type) {
+      case "started": {
+        const usage = toUsage({ promptTokens: event.promptTokenIds.length, completionTokens: 0 });
+        yield { type: "message_start", message: opening(head, usage) };
+        yield { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } };
+        break;
+      }
+      case "image":
+        break;
+      case "text-delta":
+        if (event.text === "") break;
+        yield {
+          type: "content_block_delta",
+          index: 0,
+          delta: { type: "text_delta", text: event.text },
+        };
+        break;
+      case "finish": {
+        const finishReason = wholeFinishReason(event.reason);
+        yield { type: "content_block_stop", index: 0 };
+        yield {
+          type: "message_delta",
+          delta: ending({ ...event, finishReason }, head),
+          usage: toUsage(event.usage),
+          atalaya: receipt.toWire(),
+        };
+        yield { type: "message_stop" };
+        return;
+      }
+      default:
+        event satisfies never;
+    }
+  }
+  throw new Error("the events ended without a finish");
+}
+
+function opening({ id, model }: MessageHead, usage: AnthropicUsage): AnthropicAnswer {
+  return {
+    id,
+    type: "message",
+    role: "assistant",
+    model,
+    content: [],
+    stop_reason: null,
+    stop_sequence: null,
+    usage,
+  };
+}
+
+function ending(
+  end: {
+    readonly finishReason: WholeFinishReason;
+    readonly stopString: string | undefined;
+    readonly usage: Usage;
+  },
+  { maxTokens }: MessageHead,
+): { readonly stop_reason: AnthropicStopReason; readonly stop_sequence: string | null } {
+  if (end.stopString !== undefined) {
+    return { stop_reason: "stop_sequence", stop_sequence: end.stopString };
+  }
+  if (end.finishReason === "stop") return { stop_reason: "end_turn", stop_sequence: null };
+  // Cut short of what was allowed: the context was full.
+  const isAllowance = end.usage.completionTokens >= maxTokens;
+  return {
+    stop_reason: isAllowance ? "max_tokens" : "model_context_window_exceeded",
+    stop_sequence: null,
+  };
+}
+
+function toUsage({
+  promptTokens,
+  completionTokens,
+}: Pick<Usage, "promptTokens" | "completionTokens">): AnthropicUsage {
+  return {
+    input_tokens: promptTokens,
+    output_tokens: completionTokens,
+    cache_creation_input_tokens: 0,
+    cache_read_input_tokens: 0,
+  };
+}

@@ -1,0 +1,27 @@
+/** Ollama's API, for the apps that speak it: `OLLAMA_HOST` pointed here is all they need. */
+import { PlatformError } from "../../../base/errors.ts";
+import type { App } from "../../http.ts";
+import { ollamaErrors } from "./errors.ts";
+import { generateAndChat } from "./generate.ts";
+import { listAndManage } from "./models.ts";
+import type { OllamaServices } from "./names.ts";
+
+/**
+ * The version of Ollama whose API this is: clients compare it with what they need, digits only. The
+ * last one that ran this model.
+ */
+const ollamaVersion = "0.24.0";
+
+export function ollama(app: App, services: OllamaServices & { readonly version: string }): void {
+  generateAndChat(app, services);
+  listAndManage(app, services);
+  app.get("/api/version", () => ({ version: ollamaVersion, atalaya: services.version }));
+  for (const path of ["/api/embed", "/api/embeddings"]) {
+    app.post(path, { errorHandler: ollamaErrors(services.log) }, async () => {
+      throw new PlatformError(
+        "unsupported_parameter",
+        "Llama 3.2 Vision writes answers and makes no embeddings. Ask an embedding model for them, on another server.",
+      );
+    });
+  }
+}

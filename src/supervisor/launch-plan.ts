@@ -1,0 +1,217 @@
+/**
+ * What a model would take on this machine, before anything is downloaded or started. Pure: a model's
+ * numbers, the machine's memory and the options of a launch → a table, a verdict, and what would fit.
+ */
+import { PlatformError } from "../base/errors.ts";
+import {
+  chooseCacheSize,
+  crossBytesPerTile,
+  defaultStateDtype,
+  KV_BLOCK_SIZE,
+  kvBytesPerToken,
+  type StateDtype,
+  stepBytes,
+  towerBytes,
+  WORKER_BASE_BYTES,
+} from "../engines/memory.ts";
+import type { ModelShape } from "../engines/model-shape.ts";
+
+export type HostMemory = {
+  readonly totalBytes: number;
+  /** What a program could get now, caches that would make room included. */
+  readonly availableBytes: number;
+};
+
+export type MemoryWish = {
+  readonly maxModelLen: number | undefined;
+  readonly maxNumSeqs: number | undefined;
+  readonly kvCacheDtype: StateDtype | undefined;
+};
+
+export type MemoryPart = { readonly what: string; readonly bytes: number };
+
+export type MemoryPlan = {
+  readonly dtype: StateDtype;
+  /** Tokens of prompt and answer together. */
+  readonly contextLength: number;
+  /** Sequences of that length that the cache holds at once. */
+  readonly numSequences: number;
+  readonly kvBytesPerToken: number;
+  /** Cross-attention's keys and values of a picture that fills every tile. */
+  readonly crossBytesPerPicture: number;
+  /** Largest last: what they sum up to is `totalBytes`. */
+  readonly parts: readonly MemoryPart[];
+  readonly totalBytes: number;
+  readonly availableBytes: number;
+  /**
+   * `from-disk`: all but the weights fits, so they are read from disk again and again; it runs, and
+   * is slow.
+   */
+  readonly verdict: "fits" | "from-disk" | "too-large";
+  /** For one sequence; 0 when no context fits. */
+  readonly largestContext: number;
+  /** Options, or another model, that would fit; `undefined` when it fits, or nothing does. */
+  readonly nearest: string | undefined;
+};
+
+/** Another size or quantization of the model, to offer when this one does not fit. */
+export type Alternative = { readonly name: string; readonly shape: ModelShape };
+
+/**
+ * @param alternatives best first
+ * @throws PlatformError `invalid_request` for a context longer than the model's
+ */
+export function planMemory(
+  shape: ModelShape,
+  {
+    wish,
+    host,
+    alternatives = [],
+  }: {
+    readonly wish: MemoryWish;
+    readonly host: HostMemory;
+    readonly alternatives?: readonly Alternative[];
+  },
+): MemoryPlan {
+  const { maxPositions } = shape.text;
+  if (wish.maxModelLen !== undefined && wish.maxModelLen > maxPositions) {
+    throw new PlatformError(
+      "invalid_request",
+      `--max-model-len ${wish.maxModelLen} is more than the ${maxPositions} positions of this model. Leave it out or lower it.`,
+      { details: { param: "max_model_len" } },
+    );
+  }
+  const dtype = wish.kvCacheDtype ?? defaultStateDtype(shape);
+  const perToken = kvBytesPerToken(shape, dtype);
+  const { contextLength, numBlocks } = chooseCacheSize(shape, {
+    dtype,
+    freeBytes: host.availableBytes,
+    maxModelLen: wish.maxModelLen,
+    maxNumSeqs: wish.maxNumSeqs,
+  });
+  const crossBytesPerPicture = shape.vision.maxTiles * crossBytesPerTile(shape, dtype);
+  const cacheBytes = numBlocks * KV_BLOCK_SIZE * perToken;
+  const fixed: MemoryPart[] = [
+    { what: "weights, read where they lie", bytes: shape.matrixBytes },
+    { what: "weights, widened to float32", bytes: shape.vectorBytes },
+    { what: "one picture of every tile", bytes: crossBytesPerPicture },
+    { what: "buffers of the vision tower", bytes: towerBytes(shape, dtype) },
+    { what: "the worker process itself", bytes: WORKER_BASE_BYTES },
+  ];
+  const parts = [
+    ...fixed,
+    { what: "KV cache", bytes: cacheBytes },
+    { what: "buffers of a step", bytes: stepBytes(shape, contextLength) },
+  ];
+  const totalBytes = sum(parts);
+  const { availableBytes } = host;
+  const verdict =
+    totalBytes <= availableBytes
+      ? "fits"
+      : totalBytes - shape.matrixBytes <= availableBytes
+        ? "from-disk"
+        : "too-large";
+  const largestContext = findLargestContext(shape, { perToken, fixedBytes: sum(fixed), host });
+  return {
+    dtype,
+    contextLength,
+    numSequences: Math.floor((numBlocks * KV_BLOCK_SIZE) / contextLength),
+    kvBytesPerToken: perToken,
+    crossBytesPerPicture,
+    parts,
+    totalBytes,
+    availableBytes,
+    verdict,
+    largestContext,
+    nearest:
+      verdict === "fits" ? undefined : nearestFit(largestContext, { wish, host, alternatives }),
+  };
+}
+
+export type CardLayout = { readonly numCards: number; readonly cardBytes: number };
+
+/** What vLLM may use of a card, and what it leaves to the tower's peak. */
+const VLLM_MEMORY_FRACTION = 0.9;
+const VLLM_TOWER_BYTES = 2e9;
+/** A context to do something useful with. */
+const USEFUL_CONTEXT = 8_192;
+const cardSizes = [24e9, 48e9, 80e9, 141e9] as const;
+/** Numbers of cards that divide eight key-value heads. */
+const cardCounts = [1, 2, 4, 8] as const;
+
+/**
+ * How many graphics cards of each usual size would hold the model in vLLM with 8,192 tokens and one
+ * picture; the layouts that up to eight cards make.
+ *
+ * @see engines.md §2.6
+ */
+export function cardsThatHold(shape: ModelShape): readonly CardLayout[] {
+  const shared =
+    shape.fileBytes + USEFUL_CONTEXT * kvBytesPerToken(shape, "f16") + vllmPictureBytes(shape);
+  const layouts = cardSizes.flatMap((cardBytes) => {
+    const numCards = cardCounts.find(
+      (count) => shared / count + VLLM_TOWER_BYTES <= cardBytes * VLLM_MEMORY_FRACTION,
+    );
+    return numCards === undefined ? [] : [{ numCards, cardBytes }];
+  });
+  // Beyond the smallest single card, larger ones say nothing new.
+  const firstSingle = layouts.findIndex(({ numCards }) => numCards === 1);
+  return firstSingle < 0 ? layouts : layouts.slice(0, firstSingle + 1);
+}
+
+/** vLLM 0.10.2 pages a picture for all layers, five times what its cross-attention layers read. */
+export function vllmPictureBytes(shape: ModelShape): number {
+  const { numSelfLayers, numCrossLayers } = shape.text;
+  const needed = shape.vision.maxTiles * crossBytesPerTile(shape, "f16");
+  return (needed * (numSelfLayers + numCrossLayers)) / numCrossLayers;
+}
+
+function findLargestContext(
+  shape: ModelShape,
+  {
+    perToken,
+    fixedBytes,
+    host,
+  }: { readonly perToken: number; readonly fixedBytes: number; readonly host: HostMemory },
+): number {
+  const fits = (numBlocks: number): boolean => {
+    const context = numBlocks * KV_BLOCK_SIZE;
+    return fixedBytes + context * perToken + stepBytes(shape, context) <= host.availableBytes;
+  };
+  let low = 0;
+  let high = Math.floor(shape.text.maxPositions / KV_BLOCK_SIZE);
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (fits(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low * KV_BLOCK_SIZE;
+}
+
+/** Below this a context is no use to anybody, and another model is the better offer. */
+const SMALLEST_OFFER = 1_024;
+
+function nearestFit(
+  largestContext: number,
+  {
+    wish,
+    host,
+    alternatives,
+  }: {
+    readonly wish: MemoryWish;
+    readonly host: HostMemory;
+    readonly alternatives: readonly Alternative[];
+  },
+): string | undefined {
+  if (largestContext >= SMALLEST_OFFER) {
+    return `--max-model-len ${largestContext} --max-num-seqs 1`;
+  }
+  return alternatives.find(
+    ({ shape }) =>
+      planMemory(shape, { wish: { ...wish, maxModelLen: SMALLEST_OFFER, maxNumSeqs: 1 }, host })
+        .verdict === "fits",
+  )?.name;
+}
+
+const sum = (parts: readonly MemoryPart[]): number =>
+  parts.reduce((total, { bytes }) => total + bytes, 0);

@@ -1,0 +1,144 @@
+/**
+ * Models that were freed because nobody asked them anything, and come back when somebody does.
+ *
+ * Clients of other servers expect that: they send `keep_alive` with a question and name the model again
+ * the next day. Only models that ran here can rest; what was terminated is gone.
+ */
+import type { ModelInstance } from "./instance.ts";
+import { findByName } from "./model-names.ts";
+import type { LaunchOptions, Supervisor } from "./supervisor.ts";
+
+type RestingModel = {
+  readonly uid: string;
+  readonly modelName: string;
+  readonly directory: string;
+  readonly options: LaunchOptions;
+};
+
+type RestTimer = { readonly timer: NodeJS.Timeout; readonly idleMs: number; readonly at: Date };
+
+/** A timer cannot be longer. */
+const longestTimerMs = 2 ** 31 - 1;
+
+export class RestingModels implements Disposable {
+  readonly #supervisor: Supervisor;
+  readonly #resting = new Map<string, RestingModel>();
+  readonly #falling = new Map<string, Promise<void>>();
+  readonly #waking = new Map<string, Promise<void>>();
+  readonly #timers = new Map<string, RestTimer>();
+
+  constructor(supervisor: Supervisor) {
+    this.#supervisor = supervisor;
+  }
+
+  /** Those that would come back, in the order they fell asleep. */
+  list(): readonly RestingModel[] {
+    for (const uid of this.#resting.keys()) {
+      // Launched again by somebody else.
+      if (this.#isRunning(uid)) this.#resting.delete(uid);
+    }
+    return [...this.#resting.values()];
+  }
+
+  /** @param name as for a running model */
+  find(name: string): RestingModel | undefined {
+    return findByName(this.#supervisor.nameBehind(name), this.list());
+  }
+
+  /**
+   * If a resting model has this name, load it and wait until it is ready.
+   *
+   * @throws PlatformError why it cannot be loaded
+   */
+  async wake(name: string): Promise<void> {
+    const running = this.#supervisor.find(name);
+    if (running !== undefined) {
+      const falling = this.#falling.get(running.uid);
+      if (falling === undefined) return;
+      await falling;
+    }
+    const model = this.find(name);
+    if (model === undefined) return;
+    let waking = this.#waking.get(model.uid);
+    if (waking === undefined) {
+      waking = this.#load(model).finally(() => this.#waking.delete(model.uid));
+      this.#waking.set(model.uid, waking);
+    }
+    await waking;
+  }
+
+  /**
+   * Free a running model now, once its answers have ended; it comes back when it is asked for.
+   *
+   * @throws PlatformError `model_not_found`
+   */
+  async rest(uid: string): Promise<void> {
+    let falling = this.#falling.get(uid);
+    if (falling === undefined) {
+      falling = this.#free(uid).finally(() => this.#falling.delete(uid));
+      this.#falling.set(uid, falling);
+    }
+    await falling;
+  }
+
+  /** Free a running model when nobody has asked it anything for `idleMs`; replaces an earlier wish. */
+  restAfter(uid: string, idleMs: number): void {
+    this.stayAwake(uid);
+    const waitMs = Math.min(idleMs, longestTimerMs);
+    const timer = setTimeout(() => void this.#restIfIdle(uid, waitMs), waitMs).unref();
+    this.#timers.set(uid, { timer, idleMs, at: new Date(Date.now() + waitMs) });
+  }
+
+  /** The time of an earlier `restAfter` counts from now. */
+  askedAgain(uid: string): void {
+    const idleMs = this.#timers.get(uid)?.idleMs;
+    if (idleMs !== undefined) this.restAfter(uid, idleMs);
+  }
+
+  /** Forget an earlier `restAfter`. */
+  stayAwake(uid: string): void {
+    clearTimeout(this.#timers.get(uid)?.timer);
+    this.#timers.delete(uid);
+  }
+
+  /** When a running model will be freed if nobody asks; `undefined`: it stays. */
+  restsAt(uid: string): Date | undefined {
+    return this.#timers.get(uid)?.at;
+  }
+
+  [Symbol.dispose](): void {
+    for (const uid of this.#timers.keys()) this.stayAwake(uid);
+  }
+
+  async #free(uid: string): Promise<void> {
+    this.stayAwake(uid);
+    const { modelName, directory } = this.#supervisor.get(uid);
+    const options = { ...this.#supervisor.launchOptionsOf(uid), uid };
+    await this.#supervisor.terminate(uid);
+    this.#resting.set(uid, { uid, modelName, directory, options });
+  }
+
+  async #load({ uid, options }: RestingModel): Promise<void> {
+    await this.#supervisor.launch(options);
+    this.#resting.delete(uid);
+    const instance = await this.#supervisor.whenSettled(uid);
+    if (instance.state === "failed") throw instance.error;
+  }
+
+  async #restIfIdle(uid: string, idleMs: number): Promise<void> {
+    const instance = this.#running(uid);
+    this.#timers.delete(uid);
+    if (instance?.state !== "ready") return;
+    if (this.#supervisor.isIdle(uid)) await this.rest(uid).catch(() => undefined);
+    else this.restAfter(uid, idleMs);
+  }
+
+  #running(uid: string): ModelInstance | undefined {
+    return this.#supervisor.list().find((instance) => instance.uid === uid);
+  }
+
+  #isRunning(uid: string): boolean {
+    const state = this.#running(uid)?.state;
+    return state !== undefined && state !== "failed";
+  }
+}

@@ -1,0 +1,242 @@
+/** Anthropic's own client against everything of its API that we speak. */
+import Anthropic, { APIError, NotFoundError, RateLimitError } from "@anthropic-ai/sdk";
+import sharp from "sharp";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { PlatformError } from "../../src/base/errors.ts";
+import { type FakeServer, serveFakeEngine } from "../support/serve.ts";
+
+let server: FakeServer;
+let client: Anthropic;
+let picture: string;
+
+beforeAll(async () => {
+  server = await serveFakeEngine("");
+  client = new Anthropic({ baseURL: server.url, apiKey: "unused", maxRetries: 0 });
+  const bytes = await sharp({ create: { width: 30, height: 20, channels: 3, background: "red" } })
+    .png()
+    .toBuffer();
+  picture = bytes.toString("base64");
+});
+beforeEach(() => {
+  server.engine.answer = { text: "A red circle." };
+  server.engine.requests.length = 0;
+});
+afterAll(async () => await server[Symbol.asyncDispose]());
+
+const question: Anthropic.MessageCreateParamsNonStreaming = {
+  model: "fake",
+  max_tokens: 100,
+  messages: [{ role: "user", content: "What is it?" }],
+};
+
+const post = async (body: object, headers: Record<string, string> = {}): Promise<Response> =>
+  await fetch(`${server.url}/v1/messages`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+
+describe("an answer", () => {
+  test("comes whole, with its usage, its receipt and the request's id", async () => {
+    const answer = await client.messages.create(question);
+    expect(answer).toMatchObject({
+      type: "message",
+      role: "assistant",
+      model: "fake",
+      content: [{ type: "text", text: "A red circle." }],
+      stop_reason: "end_turn",
+      stop_sequence: null,
+      usage: { output_tokens: 13 },
+      atalaya: { profile: "ref", images: [] },
+    });
+    expect(answer.id).toMatch(/^msg_/);
+    expect(answer._request_id).toMatch(/^req_/);
+  });
+
+  test("comes as events, in their order, and adds up to the same message", async () => {
+    const stream = client.messages.stream(question);
+    const types: string[] = [];
+    for await (const { type } of stream) if (types.at(-1) !== type) types.push(type);
+    expect(types).toEqual([
+      "message_start",
+      "content_block_start",
+      "content_block_delta",
+      "content_block_stop",
+      "message_delta",
+      "message_stop",
+    ]);
+    const { id: _, ...streamed } = await stream.finalMessage();
+    const { id: __, ...whole } = await client.messages.create(question);
+    expect({ ...streamed, atalaya: undefined }).toMatchObject({ ...whole, atalaya: undefined });
+    expect(streamed).not.toHaveProperty("atalaya");
+  });
+
+  test.each([
+    { fields: { max_tokens: 5 }, stop_reason: "max_tokens", stop_sequence: null },
+    {
+      fields: { stop_sequences: ["?", " circle"] },
+      stop_reason: "stop_sequence",
+      stop_sequence: " circle",
+    },
+    { fields: { max_tokens: 8_192 }, stop_reason: "end_turn", stop_sequence: null },
+  ])("to $fields ends with $stop_reason", async ({ fields, ...expected }) => {
+    expect(await client.messages.create({ ...question, ...fields })).toMatchObject(expected);
+    const stream = client.messages.stream({ ...question, ...fields });
+    expect(await stream.finalMessage()).toMatchObject(expected);
+  });
+});
+
+describe("pictures and turns", () => {
+  test("a picture behind its question goes in front, system text with it", async () => {
+    const source = { type: "base64" as const, media_type: "image/gif" as const, data: picture };
+    const answer = await client.messages.create({
+      ...question,
+      system: [{ type: "text", text: "Be brief." }],
+      messages: [
+        { role: "user", content: "Hello" },
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "What is it?" },
+            { type: "image", source },
+          ],
+        },
+      ],
+    });
+    expect(answer).toMatchObject({
+      atalaya: {
+        images: [{ seen: true, seen_by_last_turn: true, width: 30 }],
+        prompt_changes: ["system-text-moved", "turns-merged", "pictures-hoisted"],
+      },
+    });
+    const [request] = server.engine.requests;
+    expect(request?.prompt.pictures).toHaveLength(1);
+  });
+
+  test("tokens are counted as they are charged", async () => {
+    const messages: Anthropic.MessageParam[] = [
+      {
+        role: "user",
+        content: [
+          { type: "image", source: { type: "base64", media_type: "image/png", data: picture } },
+          { type: "text", text: "What is it?" },
+        ],
+      },
+    ];
+    const counted = await client.messages.countTokens({ model: "fake", messages });
+    const answer = await client.messages.create({ ...question, messages });
+    expect(counted.input_tokens).toBe(answer.usage.input_tokens);
+    const empty = client.messages.countTokens({ model: "fake", messages: [] });
+    await expect(empty).rejects.toMatchObject({ status: 400 });
+  });
+
+  test("either key will do, and any version", async () => {
+    for (const headers of [
+      { "x-api-key": "k", "anthropic-version": "2023-06-01" },
+      { authorization: "Bearer k", "anthropic-version": "2026-10-21" },
+      {},
+    ]) {
+      expect((await post(question, headers)).status).toBe(200);
+    }
+  });
+
+  test("fields that nothing reads are listed", async () => {
+    const block = { type: "text", text: "Hi", cache_control: { type: "ephemeral" } };
+    const reply = await post({
+      ...question,
+      metadata: { user_id: "u" },
+      system: [block],
+      messages: [{ role: "user", content: [block] }],
+    });
+    expect(reply.headers.get("x-ignored-fields")).toBe(
+      "metadata, messages[].content[].cache_control, system[].cache_control",
+    );
+  });
+});
+
+describe("is refused in Anthropic's form", () => {
+  test.each([
+    {
+      why: "a tool",
+      fields: { tools: [{ name: "f", input_schema: { type: "object" } }] },
+      says: /"tools"/,
+    },
+    { why: "a forced tool", fields: { tool_choice: { type: "any" } }, says: /"tool_choice"/ },
+    {
+      why: "thinking",
+      fields: { thinking: { type: "enabled", budget_tokens: 1_024 } },
+      says: /"thinking"/,
+    },
+    { why: "a schema", fields: { output_config: { format: {} } }, says: /"output_config"/ },
+    { why: "no bound", fields: { max_tokens: undefined }, says: /"max_tokens" is missing/ },
+    {
+      why: "a high temperature",
+      fields: { temperature: 3 },
+      says: /"temperature" must be at most 2/,
+    },
+    {
+      why: "an answer that was begun",
+      fields: { messages: [...question.messages, { role: "assistant", content: "It" }] },
+      says: /does not continue an answer/,
+    },
+    {
+      why: "a tool's result",
+      fields: {
+        messages: [{ role: "user", content: [{ type: "tool_result", tool_use_id: "x" }] }],
+      },
+      says: /must be "text" or "image", but is "tool_result"/,
+    },
+    {
+      why: "a picture that is none",
+      fields: {
+        messages: [
+          { role: "user", content: [{ type: "image", source: { type: "base64", data: "?" } }] },
+        ],
+      },
+      says: /"messages\[0\]\.content\[0\]\.source\.data" is not valid base64/,
+    },
+  ])("$why", async ({ fields, says }) => {
+    const reply = await post({ ...question, ...fields });
+    expect(reply.status).toBe(400);
+    expect(await reply.json()).toMatchObject({
+      type: "error",
+      error: { type: "invalid_request_error", message: expect.stringMatching(says) },
+      request_id: reply.headers.get("request-id"),
+    });
+    expect(server.engine.requests).toEqual([]);
+  });
+
+  test("tools that are none, and what asks for nothing, are no fault", async () => {
+    const off = { tools: [], tool_choice: { type: "auto" }, thinking: { type: "disabled" } };
+    expect((await post({ ...question, ...off })).status).toBe(200);
+  });
+
+  test("an unknown model, a full queue and a failure, each as its own kind", async () => {
+    const nobody = client.messages.create({ ...question, model: "nobody" });
+    await expect(nobody).rejects.toBeInstanceOf(NotFoundError);
+    server.engine.answer = {
+      text: "",
+      failAfter: 0,
+      failure: new PlatformError("queue_full", "256 requests are waiting already."),
+    };
+    for (const stream of [false, true]) {
+      const full = client.messages.create({ ...question, stream });
+      await expect(full).rejects.toBeInstanceOf(RateLimitError);
+    }
+  });
+
+  test("what fails in mid-answer, by a last event", async () => {
+    server.engine.answer = { text: "A red circle.", failAfter: 5, tokenDelayMs: 5 };
+    let text = "";
+    const reading = (async () => {
+      for await (const event of client.messages.stream(question)) {
+        if (event.type === "content_block_delta" && event.delta.type === "text_delta") {
+          text += event.delta.text;
+        }
+      }
+    })();
+    await expect(reading).rejects.toBeInstanceOf(APIError);
+    await expect(reading).rejects.toThrow(/The engine's process ended/);
+    expect(text).toBe("A red");
+  });
+});

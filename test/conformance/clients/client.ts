@@ -1,0 +1,24 @@
+/** What every client under test is asked to do. */
+export type Question = {
+  readonly model: string;
+  readonly system?: string;
+  readonly text: string;
+  /** The bytes of a PNG file. */
+  readonly picture?: Buffer;
+};
+
+/** Somebody else's client, unmodified, behind two verbs. */
+export type ClientUnderTest = {
+  /** The npm packages that take part; their versions go into the table. */
+  readonly packages: readonly string[];
+  /** Whose API it speaks. */
+  readonly dialect: "OpenAI" | "Ollama" | "Anthropic";
+  /** @param url of the server, without a path */
+  ask(url: string, question: Question): Promise<string>;
+  /** Leaving the loop hangs up, in the client's own way. */
+  stream(url: string, question: Question): AsyncGenerator<string, void>;
+};
+
+export function dataUrl(picture: Buffer): string {
+  return `data:image/png;base64,${picture.toString("base64")}`;
+}
