@@ -32,12 +32,21 @@ export class Child {
   readonly pid: number;
   /** Settles when the process has ended, for whatever reason. */
   readonly exited: Promise<ChildExit>;
+  /**
+   * Settles when its last line has been heard, which may be after its end. A process of its own that
+   * outlives it can keep this open.
+   */
+  readonly logEnded: Promise<void>;
   readonly #process: ChildProcess;
   #hasExited = false;
 
   private constructor(child: ChildProcess, pid: number) {
     this.#process = child;
     this.pid = pid;
+    this.logEnded = new Promise((resolve) => {
+      if (child.stderr === null) resolve();
+      else child.stderr.once("close", () => resolve());
+    });
     this.exited = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         this.#hasExited = true;

@@ -228,7 +228,10 @@ class LoadedWorker {
       .then(async (exit) => {
         this.#hasEnded = true;
         for (const call of this.#calls) call.abort();
-        if (!this.#isStopping) parts.onUnexpectedEnd(exit);
+        if (!this.#isStopping) {
+          await withinPatience(this.#child.logEnded);
+          parts.onUnexpectedEnd(exit);
+        }
         await this.#close();
       })
       .catch(() => {});
@@ -262,7 +265,10 @@ class LoadedWorker {
       const known = fromConnectError(error);
       // A broken connection is noticed before the exit that broke it, whose reason is worth a moment.
       const ended = known === undefined && child !== undefined ? await endOf(child) : undefined;
-      if (ended !== undefined) onUnexpectedEnd(ended);
+      if (ended !== undefined) {
+        if (child !== undefined) await withinPatience(child.logEnded);
+        onUnexpectedEnd(ended);
+      }
       await child?.stop({ graceMs: 0 });
       await socket.remove();
       throw (
@@ -331,12 +337,17 @@ class LoadedWorker {
 }
 
 /** How a process ended whose connection broke, which is often noticed before the exit that broke it. */
-async function endOf({ exited }: Child): Promise<ChildExit | undefined> {
+function endOf({ exited }: Child): Promise<ChildExit | undefined> {
+  return withinPatience(exited);
+}
+
+/** What is about to come; `undefined` when it does not. */
+async function withinPatience<T>(coming: Promise<T>): Promise<T | undefined> {
   const timer = new AbortController();
   const patience = sleep(EXIT_PATIENCE_MS, undefined, { signal: timer.signal }).catch(() => {});
-  const exit = await Promise.race([exited, patience]);
+  const result = await Promise.race([coming, patience]);
   timer.abort();
-  return exit ?? undefined;
+  return result ?? undefined;
 }
 
 type Socket = { readonly path: string; readonly remove: () => Promise<void> };
