@@ -12,11 +12,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RgbImage } from "../src/base/rgb-image.ts";
 import type { Engine } from "../src/engines/engine.ts";
 import type { GenerateEvent } from "../src/generation/event.ts";
-import type { ContentPart, SamplingParams } from "../src/generation/request.ts";
+import type { ContentPart } from "../src/generation/request.ts";
 import { encodeImage } from "../src/models/mllama/encode-image.ts";
 import { Pipeline } from "../src/pipeline/pipeline.ts";
 import { rewriteSafetensors, temporaryFolder } from "./support/checkpoint-files.ts";
 import { demoCheckpoint, goldenTensor, readFixture } from "./support/golden.ts";
+import { greedy } from "./support/greedy.ts";
 import { startNativeEngine } from "./support/native-engine.ts";
 import { generateGreedily, readText } from "./support/text-probe.ts";
 import { type OpenModel, openModel } from "./support/tiny-model.ts";
@@ -159,7 +160,10 @@ describe.each(["ref", "hf"] as const)("as it is, from file to text, %s", (profil
     const events: GenerateEvent[] = [];
     for await (const event of pipeline.generate(
       engine,
-      { prompt: { type: "chat", messages: [{ role: "user", content }] }, sampling: greedy },
+      {
+        prompt: { type: "chat", messages: [{ role: "user", content }] },
+        sampling: { ...greedy, maxTokens: 64 },
+      },
       { signal: new AbortController().signal },
     )) {
       events.push(event);
@@ -170,17 +174,3 @@ describe.each(["ref", "hf"] as const)("as it is, from file to text, %s", (profil
     expect(events.at(-1)).toMatchObject({ type: "finish", reason: "stop" });
   });
 });
-
-const greedy: SamplingParams = {
-  maxTokens: 64,
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repetitionPenalty: 1,
-  seed: undefined,
-  stop: [],
-  logprobs: undefined,
-};

@@ -1,21 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { greedy as plain } from "../../test/support/greedy.ts";
 import { PlatformError } from "../base/errors.ts";
 import type { SamplingParams } from "../generation/request.ts";
 import { checkSamplingParams } from "./check-sampling.ts";
-
-const plain: SamplingParams = {
-  maxTokens: undefined,
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repetitionPenalty: 1,
-  seed: undefined,
-  stop: [],
-  logprobs: undefined,
-};
 
 function problem(change: Partial<SamplingParams>): string {
   try {

@@ -1,6 +1,7 @@
 import sharp from "sharp";
 import { afterAll, describe, expect, test } from "vitest";
 import { goldenCheckpoint } from "../../test/support/golden.ts";
+import { greedy as plain } from "../../test/support/greedy.ts";
 import { tokenId } from "../base/ids.ts";
 import type { Engine, EngineModelInfo } from "../engines/engine.ts";
 import type { EngineEvent, EnginePrompt, EngineSampling } from "../generation/engine-prompt.ts";
@@ -17,20 +18,6 @@ const model: EngineModelInfo = {
   bosTokenId: tokenId(1),
   stopTokenIds: [tokenId(2), tokenId(6)],
   visionTokensPerTile: 17,
-};
-
-const plain: SamplingParams = {
-  maxTokens: undefined,
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repetitionPenalty: 1,
-  seed: undefined,
-  stop: [],
-  logprobs: undefined,
 };
 
 const pipeline = await Pipeline.open(goldenCheckpoint("tiny-a"));

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
+import { greedy } from "../../test/support/greedy.ts";
 import {
   builtinRegistry,
   fakeEngine,
@@ -28,19 +29,7 @@ const options: LaunchOptions = {
 
 const request: GenerateRequest = {
   prompt: { type: "raw", text: "ab", images: [], bos: "auto" },
-  sampling: {
-    maxTokens: 100,
-    temperature: 0,
-    topK: 0,
-    topP: 1,
-    minP: 0,
-    presencePenalty: 0,
-    frequencyPenalty: 0,
-    repetitionPenalty: 1,
-    seed: undefined,
-    stop: [],
-    logprobs: undefined,
-  },
+  sampling: { ...greedy, maxTokens: 100 },
 };
 
 const open: Supervisor[] = [];
