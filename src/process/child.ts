@@ -9,7 +9,8 @@ import { PlatformError } from "../base/errors.ts";
 import { LogLines } from "./log-lines.ts";
 
 export type ChildOptions = {
-  /** Arguments of `node`. */
+  /** What is started; this `node` when absent. */
+  readonly program?: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** How long until the first line on its standard output, which says that it is ready. */
@@ -23,7 +24,7 @@ export type ChildExit = { readonly code: number | null; readonly signal: NodeJS.
 
 /** Variables that a child may see, beside those that its starter names. */
 const allowedVariables =
-  /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SystemRoot|CUDA_VISIBLE_DEVICES|GGML_.*)$/;
+  /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SystemRoot|(CUDA|HIP|ROCR|NVIDIA)_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|GGML_.*)$/;
 /** A child that floods its log is heard this much each second. */
 const MAX_LINES_PER_SECOND = 200;
 const MAX_LINE_LENGTH = 4096;
@@ -56,13 +57,13 @@ export class Child {
   }
 
   /**
-   * Start a Node process and wait for its first line.
+   * Start a process and wait for its first line.
    *
    * @throws PlatformError `worker_failed` when it ends first, `worker_timed_out` when it says nothing
    */
   static async start(options: ChildOptions): Promise<Child> {
-    const { args, env = {}, onLog, readyTimeoutMs, signal } = options;
-    const process_ = spawn(process.execPath, [...args], {
+    const { program = process.execPath, args, env = {}, onLog, readyTimeoutMs, signal } = options;
+    const process_ = spawn(program, [...args], {
       env: { ...allowedEnvironment(), ...env },
       stdio: ["pipe", "pipe", "pipe"],
       detached: process.platform !== "win32",

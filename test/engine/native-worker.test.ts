@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LoadProgress, WorkerEnd } from "../../src/engines/engine.ts";
-import type { NativeDriver } from "../../src/engines/native/native-driver.ts";
+import type { WorkerDriver } from "../../src/engines/worker/worker-driver.ts";
 import { goldenCheckpoint, goldenPicture } from "../support/golden.ts";
 import { ask, greedily, promptOf, startNativeEngine } from "../support/native-engine.ts";
 
@@ -25,7 +25,7 @@ function isAlive(pid: number): boolean {
 }
 
 describe("a running worker", () => {
-  let engine: NativeDriver;
+  let engine: WorkerDriver;
   beforeAll(async () => {
     engine = await startNativeEngine(tiny);
   });

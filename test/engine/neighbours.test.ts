@@ -1,6 +1,6 @@
 /** A request alone and among fifteen others: the same tokens, and almost the same numbers. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { NativeDriver } from "../../src/engines/native/native-driver.ts";
+import type { WorkerDriver } from "../../src/engines/worker/worker-driver.ts";
 import { goldenCheckpoint, manifest } from "../support/golden.ts";
 import {
   type Answer,
@@ -28,7 +28,7 @@ describe.each([
   ["hf", "f32"],
   ["hf", "f16"],
 ] as const)("sixteen requests at once, profile %s, cells in %s", (profile, kvCacheDtype) => {
-  let engine: NativeDriver;
+  let engine: WorkerDriver;
   beforeAll(async () => {
     engine = await startNativeEngine(goldenCheckpoint("tiny-a"), {
       profile,

@@ -2,7 +2,8 @@
 import { tokenId } from "../../src/base/ids.ts";
 import type { RgbImage } from "../../src/base/rgb-image.ts";
 import type { Engine, EngineLoadOptions } from "../../src/engines/engine.ts";
-import { loadNativeEngine, NativeDriver } from "../../src/engines/native/native-driver.ts";
+import { loadNativeEngine } from "../../src/engines/native/native-driver.ts";
+import { WorkerDriver } from "../../src/engines/worker/worker-driver.ts";
 import type {
   EngineEvent,
   EnginePrompt,
@@ -17,7 +18,7 @@ export async function startNativeEngine(
   directory: string,
   options: Partial<EngineLoadOptions> = {},
   hooks: Partial<Parameters<typeof loadNativeEngine>[1]> = {},
-): Promise<NativeDriver> {
+): Promise<WorkerDriver> {
   const engine: Engine = await loadNativeEngine(
     {
       directory,
@@ -30,7 +31,7 @@ export async function startNativeEngine(
     },
     { signal: never, onProgress: () => {}, onLog: () => {}, ...hooks },
   );
-  if (!(engine instanceof NativeDriver)) throw new Error("another engine was started");
+  if (!(engine instanceof WorkerDriver)) throw new Error("another engine was started");
   return engine;
 }
 

@@ -11,8 +11,6 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { pino } from "pino";
 import { PlatformError } from "../../base/errors.ts";
 import type { EngineLoadOptions, LoadProgress } from "../engine.ts";
-import type { ModelRunner } from "./model-runner.ts";
-import { NativeEngine } from "./native-engine.ts";
 import {
   flatImageReport,
   fromGenerateRequest,
@@ -20,8 +18,10 @@ import {
   fromPicture,
   toGenerateReply,
   toModelInfo,
-} from "./wire.ts";
-import { toConnectError } from "./wire-error.ts";
+} from "../worker/wire.ts";
+import { toConnectError } from "../worker/wire-error.ts";
+import type { ModelRunner } from "./model-runner.ts";
+import { NativeEngine } from "./native-engine.ts";
 
 export type RunnerFactory = (
   options: EngineLoadOptions,
