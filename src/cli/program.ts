@@ -3,10 +3,12 @@ import { Command } from "commander";
 import { packageVersion } from "../config/package.ts";
 import { cached } from "./commands/cached.ts";
 import { chat } from "./commands/chat.ts";
+import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
 import { engine } from "./commands/engine.ts";
 import { launch } from "./commands/launch.ts";
 import { list } from "./commands/list.ts";
+import { mcp } from "./commands/mcp.ts";
 import { modelCard } from "./commands/model-card.ts";
 import { pull } from "./commands/pull.ts";
 import { register } from "./commands/register.ts";
@@ -14,6 +16,7 @@ import { registrations } from "./commands/registrations.ts";
 import { removeCache } from "./commands/remove-cache.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
+import { service } from "./commands/service.ts";
 import { terminate } from "./commands/terminate.ts";
 import { unregister } from "./commands/unregister.ts";
 import type { Terminal } from "./terminal.ts";
@@ -52,6 +55,10 @@ Examples:
     register,
     unregister,
     registrations,
+    mcp,
+    service,
+    // Last of all: it completes those before it.
+    completion,
   ]) {
     add(program, terminal);
   }
