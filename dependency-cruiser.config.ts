@@ -6,6 +6,7 @@ const everything = [
   "pipeline",
   "media",
   "cluster",
+  "observe",
   "registry",
   "hub",
   "engines",
@@ -20,7 +21,8 @@ const everything = [
 const mayImport: Record<string, readonly string[]> = {
   cli: ["platform.ts", "generation", "config", "base"],
   "platform.ts": [...everything, "config", "process", "base"],
-  server: ["supervisor", "registry", "engines", "generation", "image", "config", "base"],
+  server: ["supervisor", "observe", "registry", "engines", "generation", "image", "config", "base"],
+  observe: ["supervisor", "engines", "generation", "config", "base"],
   supervisor: ["engines", "pipeline", "cluster", "registry", "hub", "generation", "config", "base"],
   pipeline: ["tokenizer", "image", "media", "engines", "generation", "base"],
   cluster: ["engines", "process", "generation", "config", "base"],

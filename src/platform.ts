@@ -8,6 +8,8 @@ import { type Settings, urlHost } from "./config/settings.ts";
 import { enginesOfFormat, findEngine } from "./engines/catalog.ts";
 import { Hub, type RepoOnHubs } from "./hub/hub.ts";
 import { type MediaPolicy, mediaFetcher } from "./media/media-fetcher.ts";
+import { Metrics } from "./observe/metrics.ts";
+import { observeAnswer } from "./observe/observe-answer.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { type CardFormat, renderModelCard } from "./registry/model-card.ts";
 import { Registry } from "./registry/registry.ts";
@@ -24,6 +26,7 @@ import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/s
 export type { CachedModel } from "./hub/cached-models.ts";
 export type { Hub } from "./hub/hub.ts";
 export type { PullEvent, PullPlan } from "./hub/pull.ts";
+export { startTracing, wantsTracing } from "./observe/tracing.ts";
 
 export type PlatformOptions = {
   readonly log: Logger;
@@ -46,6 +49,7 @@ export class Platform implements AsyncDisposable {
   readonly registry: Registry;
   readonly supervisor: Supervisor;
   readonly router: Router;
+  readonly metrics: Metrics;
   readonly #log: Logger;
   readonly resting: RestingModels;
   readonly #apps: App[] = [];
@@ -65,7 +69,14 @@ export class Platform implements AsyncDisposable {
       log,
       ...parts,
     });
-    this.router = new Router(this.supervisor);
+    const metrics = new Metrics({
+      list: () => this.supervisor.list(),
+      version: packageVersion(),
+    });
+    this.metrics = metrics;
+    this.router = new Router(this.supervisor, (events, about) =>
+      observeAnswer(events, about, { metrics, log }),
+    );
     this.resting = new RestingModels(this.supervisor);
   }
 
@@ -112,6 +123,7 @@ export class Platform implements AsyncDisposable {
       router: this.router,
       resting: this.resting,
       log: this.#log,
+      metrics: this.metrics,
       version: packageVersion(),
     });
     try {

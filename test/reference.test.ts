@@ -19,7 +19,8 @@ const found = (text: string, pattern: RegExp): string[] =>
 
 const visibleFlags = (): string[] => {
   const { commands } = buildProgram(processTerminal());
-  const options = commands.flatMap((command) => command.options);
+  const all = commands.flatMap((command) => [command, ...command.commands]);
+  const options = all.flatMap((command) => command.options);
   const flags = options.flatMap(({ hidden, long }) => (hidden || long == null ? [] : [long]));
   return [...new Set(flags)].toSorted();
 };
@@ -39,7 +40,9 @@ function flattenRoutes(tree: string): string[] {
 }
 
 test("the command line's page has every command", () => {
-  const commands = buildProgram(processTerminal()).commands.map((command) => command.name());
+  const program = buildProgram(processTerminal());
+  const visible = program.createHelp().visibleCommands(program);
+  const commands = visible.map((command) => command.name()).filter((name) => name !== "help");
   const [table = ""] = pageOf("cli.md").split("## Options");
   expect(found(table, /^\| `([a-z-]+)[ `]/gm)).toEqual(commands.toSorted());
 });
@@ -70,9 +73,9 @@ test("the hubs' page has every variable that is read for them", async () => {
 
 test("the HTTP API's page has every route", async () => {
   await using platform = new Platform({ log: createLogger("silent") });
-  const { supervisor, router, resting } = platform;
+  const { supervisor, router, resting, metrics } = platform;
   const log = createLogger("silent");
-  const app = buildApp({ supervisor, router, resting, log, version: "0.0.0" });
+  const app = buildApp({ supervisor, router, resting, log, metrics, version: "0.0.0" });
   await app.ready();
   const routes = flattenRoutes(app.printRoutes({ commonPrefix: false }));
   await app.close();

@@ -56,7 +56,9 @@ export function startAnswer(
   const { model, request, ignoredFields } = question;
   const receipt = new Receipt({ profile: router.about(model).profile, ignoredFields });
   const signal = abortedByClient(reply);
-  const events = withReceipt(router.generate(model, request, { signal }), receipt, reply);
+  const { id: requestId, traceContext } = reply.request;
+  const answer = router.generate(model, request, { signal, requestId, traceContext });
+  const events = withReceipt(answer, receipt, reply);
   return { events, receipt, signal };
 }
 

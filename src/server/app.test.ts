@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { builtinRegistry, findNative, tinyCheckpoint } from "../../test/support/serve.ts";
 import { createLogger } from "../base/logger.ts";
+import { Metrics } from "../observe/metrics.ts";
 import { RestingModels } from "../supervisor/resting-models.ts";
 import { Router } from "../supervisor/router.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
@@ -22,7 +23,8 @@ beforeAll(async () => {
     log,
   });
   const [router, resting] = [new Router(supervisor), new RestingModels(supervisor)];
-  app = buildApp({ supervisor, router, resting, log, version: "1.2.3" });
+  const metrics = new Metrics({ list: () => [], version: "1.2.3" });
+  app = buildApp({ supervisor, router, resting, log, metrics, version: "1.2.3" });
   await app.listen({ host: "127.0.0.1", port: 0 });
   const address = app.server.address();
   port = typeof address === "object" ? (address?.port ?? 0) : 0;

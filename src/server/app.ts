@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { HealthReply } from "@atalaya/protocol";
 import { type FastifyRequest, fastify } from "fastify";
 import type { Logger } from "../base/logger.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { Router } from "../supervisor/router.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
@@ -14,12 +15,14 @@ import type { App } from "./http.ts";
 import { HttpRefusal } from "./http-refusal.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { httpLimits } from "./limits.ts";
+import { observeRequests, requestIdOf } from "./observe-requests.ts";
 import { anthropic } from "./routes/anthropic/messages.ts";
 import { sendOllamaError } from "./routes/ollama/errors.ts";
 import { ollama } from "./routes/ollama/ollama.ts";
 import { chatCompletions } from "./routes/openai/chat-completions.ts";
 import { completions } from "./routes/openai/completions.ts";
 import { models } from "./routes/openai/models.ts";
+import { metricsRoute } from "./routes/operations/metrics.ts";
 import { engines } from "./routes/xinference/engines.ts";
 import { launchAndTerminate } from "./routes/xinference/models.ts";
 
@@ -28,6 +31,7 @@ export type AppServices = {
   readonly router: Router;
   readonly resting: RestingModels;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly version: string;
   /** Further names, without port, that requests may be addressed to. */
   readonly ownNames?: readonly string[];
@@ -36,9 +40,10 @@ export type AppServices = {
 };
 
 export function buildApp(services: AppServices): App {
-  const { supervisor, router, resting, log, version } = services;
+  const { supervisor, router, resting, log, metrics, version } = services;
   const app: App = fastify({
     logger: false,
+    genReqId: requestIdOf,
     bodyLimit: httpLimits.bodyBytes,
     requestTimeout: httpLimits.bodyTimeMs,
     keepAliveTimeout: httpLimits.keepAliveMs,
@@ -67,10 +72,11 @@ export function buildApp(services: AppServices): App {
       log,
     ),
   );
+  // First, so that what the guard refuses is counted too.
+  observeRequests(app, { log, metrics });
   guardEveryRequest(app, services.ownNames);
   limitBodiesInFlight(app);
   closeWhenAnswered(app);
-  logEveryRequest(app, log);
 
   app.get("/health", { config: { isPublicProbe: true } }, (): HealthReply => {
     return { status: "ok", version };
@@ -83,16 +89,8 @@ export function buildApp(services: AppServices): App {
   models(app, supervisor);
   launchAndTerminate(app, supervisor);
   engines(app, supervisor);
+  metricsRoute(app, metrics);
   return app;
-}
-
-/** One line a request: which route, how it went, how long it took; never what was in it. */
-function logEveryRequest(app: App, log: Logger): void {
-  app.addHook("onResponse", async ({ id, method, routeOptions }, reply) => {
-    const durationMs = Math.round(reply.elapsedTime);
-    const route = routeOptions.url ?? "none";
-    log.info({ requestId: id, method, route, status: reply.statusCode, durationMs }, "request");
-  });
 }
 
 function notFound(app: App, { method, raw }: FastifyRequest): Error {

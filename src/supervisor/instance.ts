@@ -17,7 +17,7 @@ export type ModelInstance = {
   readonly launchedAt: Date;
 } & (
   | { readonly state: "starting"; readonly progress: LoadProgress }
-  | ({ readonly state: "ready" } & LoadedModel)
+  | ({ readonly state: "ready"; readonly loadMs: number } & LoadedModel)
   | { readonly state: "failed"; readonly error: PlatformError }
   | { readonly state: "stopping" }
 );

@@ -1,8 +1,10 @@
 /** Picks the instance that answers a request, and holds it while the answer lasts. */
+import type { Context } from "@opentelemetry/api";
 import type { ModelProfile } from "../engines/engine.ts";
 import type { GenerateEvent } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
 import type { DefaultSampling } from "./default-sampling.ts";
+import type { ReadyInstance } from "./instance.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export type ModelFacts = {
@@ -15,11 +17,26 @@ export type ModelFacts = {
   readonly hasChatTemplate: boolean;
 };
 
+/** Which request an answer belongs to, for logs and traces alone. */
+export type RequestOrigin = {
+  readonly requestId?: string | undefined;
+  /** The span that it is part of. */
+  readonly traceContext?: Context | undefined;
+};
+
+/** Sees every answer go by. */
+export type WatchAnswer = (
+  events: AsyncIterable<GenerateEvent>,
+  about: { readonly instance: ReadyInstance } & RequestOrigin,
+) => AsyncIterable<GenerateEvent>;
+
 export class Router {
   readonly #supervisor: Supervisor;
+  readonly #watch: WatchAnswer;
 
-  constructor(supervisor: Supervisor) {
+  constructor(supervisor: Supervisor, watch: WatchAnswer = (events) => events) {
     this.#supervisor = supervisor;
+    this.#watch = watch;
   }
 
   /**
@@ -72,13 +89,15 @@ export class Router {
   async *generate(
     uid: string,
     request: GenerateRequest,
-    { signal }: { readonly signal: AbortSignal },
+    { signal, ...origin }: { readonly signal: AbortSignal } & RequestOrigin,
   ): AsyncGenerator<GenerateEvent, void> {
     using lease = this.#supervisor.lease(uid);
-    const { engine, pipeline } = lease.instance;
+    const { instance } = lease;
+    const { engine, pipeline } = instance;
     const stop = AbortSignal.any([signal, lease.signal]);
     try {
-      yield* pipeline.generate(engine, request, { signal: stop });
+      const events = pipeline.generate(engine, request, { signal: stop });
+      yield* this.#watch(events, { instance, ...origin });
     } catch (error) {
       // What a cut answer throws on its way out is noise; why it was cut is not.
       throw stop.aborted ? stop.reason : error;

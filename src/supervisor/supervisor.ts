@@ -225,8 +225,8 @@ export class Supervisor implements AsyncDisposable {
             log.warn({ modelUid: uid, ...end }, "worker ended unexpectedly"),
         },
       );
-      slot.instance = { ...slot.instance, ...loaded, state: "ready" };
       const loadMs = Math.round(performance.now() - startedAt);
+      slot.instance = { ...slot.instance, ...loaded, loadMs, state: "ready" };
       log.info({ modelUid: uid, loadMs }, "model-loaded");
     } catch (error) {
       slot.instance = { ...slot.instance, state: "failed", error: this.#shown(error) };

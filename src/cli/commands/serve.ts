@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { createLogger } from "../../base/logger.ts";
 import { readSettings, type SettingFlags } from "../../config/settings.ts";
-import { Platform } from "../../platform.ts";
+import { Platform, startTracing, wantsTracing } from "../../platform.ts";
 import { toLaunchable } from "../find-model.ts";
 import { launchAndWait } from "../local-source.ts";
 import {
@@ -45,6 +45,7 @@ async function runServe(
   using interrupt = listenForInterrupt(() =>
     note(terminal, "Stopping: answers under way get 30 seconds. Ctrl-C again ends them at once."),
   );
+  await using _tracing = wantsTracing(terminal.env) ? await startTracing(terminal.env) : undefined;
   const platform = new Platform({
     log: createLogger(settings.logLevel),
     media: { fetchRemote: settings.fetchMedia, root: settings.mediaRoot },

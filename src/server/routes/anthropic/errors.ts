@@ -23,9 +23,9 @@ export function anthropicErrors(log: Logger) {
     if (httpError.retryAfter !== undefined) reply.header("retry-after", httpError.retryAfter);
     void reply
       .code(httpError.status)
-      .header("request-id", requestId(request))
+      .header("request-id", request.id)
       .type("application/json; charset=utf-8")
-      .send(toAnthropicError(httpError, requestId(request)));
+      .send(toAnthropicError(httpError, request.id));
   };
 }
 
@@ -33,8 +33,4 @@ export function toAnthropicError({ status, body }: HttpError, id: string): Anthr
   const { message, code } = body.error;
   const type = typeOfStatus[status] ?? (status >= 500 ? "api_error" : "invalid_request_error");
   return { type: "error", error: { type, message, code }, request_id: id };
-}
-
-export function requestId({ id }: FastifyRequest): string {
-  return `req_${id.replace(/^req-/, "")}`;
 }

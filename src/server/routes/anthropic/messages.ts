@@ -9,7 +9,7 @@ import { checkFields, ignoredFieldsHeader } from "../../known-fields.ts";
 import { httpLimits } from "../../limits.ts";
 import { parse } from "../../parse.ts";
 import { sendNamedEvents } from "../../sse.ts";
-import { anthropicErrors, requestId, toAnthropicError } from "./errors.ts";
+import { anthropicErrors, toAnthropicError } from "./errors.ts";
 import { unsupportedByMessages } from "./fields.ts";
 import { fromMessages, ignoredInMessages, toPrompt } from "./to-generate-request.ts";
 import { toMessage, toMessageEvents } from "./to-message.ts";
@@ -32,7 +32,7 @@ export function anthropic(app: App, services: GeneratingServices): void {
       request: fromMessages(body, router.defaultsOf(model)),
       ignoredFields,
     };
-    const id = requestId(request);
+    const id = request.id;
     const head = { id: `msg_${randomUUID()}`, model, maxTokens };
     reply.header("request-id", id);
     const started = startAnswer(question, reply, services);
@@ -51,7 +51,7 @@ export function anthropic(app: App, services: GeneratingServices): void {
     if (ignored.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(ignored));
     await resting.wake(body.model);
     const signal = abortedByClient(reply);
-    reply.header("request-id", requestId(request));
+    reply.header("request-id", request.id);
     return { input_tokens: await router.countTokens(body.model, toPrompt(body), { signal }) };
   });
 }
