@@ -47,6 +47,10 @@ export type EngineStats = {
   readonly kvBlocksTotal: number;
   readonly cachedPictures: number;
   readonly residentBytes: number;
+  /** By kind, where the engine knows it. */
+  readonly weightBytes?: number | undefined;
+  readonly kvCacheBytes?: number | undefined;
+  readonly pictureBytes?: number | undefined;
 };
 
 /** A loaded model that can answer. Disposing it frees the model and ends its processes. */

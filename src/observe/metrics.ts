@@ -227,7 +227,15 @@ export class Metrics {
     this.#kvUsed.set(labels, stats.kvBlocksUsed);
     this.#kvTotal.set(labels, stats.kvBlocksTotal);
     this.#cachedPictures.set(labels, stats.cachedPictures);
-    this.#memory.set({ kind: "worker", model_uid: labels.model_uid }, stats.residentBytes);
+    const kinds = {
+      worker: stats.residentBytes,
+      weights: stats.weightBytes,
+      kv_cache: stats.kvCacheBytes,
+      pictures: stats.pictureBytes,
+    };
+    for (const [kind, bytes] of Object.entries(kinds)) {
+      if (bytes !== undefined) this.#memory.set({ kind, model_uid: labels.model_uid }, bytes);
+    }
   }
 
   #counter(name: string, help: string, ...more: readonly string[]): Counter {

@@ -57,7 +57,12 @@ describe("a running worker", () => {
       grid: { rows: 2, columns: 2 },
     });
     expect(second).toMatchObject({ type: "image", cached: true, encodeMs: 0 });
-    expect((await engine.stats()).cachedPictures).toBe(1);
+    const stats = await engine.stats();
+    expect(stats.cachedPictures).toBe(1);
+    // All of it lies in the worker's own memory, whatever else does.
+    const known = [stats.weightBytes, stats.kvCacheBytes, stats.pictureBytes].map(Number);
+    expect(Math.min(...known)).toBeGreaterThan(0);
+    expect(known.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(stats.residentBytes);
   });
 
   test("stops working when nobody listens any more", async () => {

@@ -38,6 +38,8 @@ export interface ModelRunner extends AsyncDisposable {
   readonly numBlocks: number;
   /** What one picture's states take, at most. */
   readonly maxPictureBytes: number;
+  /** What it holds; absent in a stand-in. */
+  memory?(): { readonly weightBytes: number; readonly cacheBytes: number };
   /** Run a picture through tower, projector and the cross layers' key and value products. */
   encodeImage(picture: Picture): Promise<CrossStates>;
   /**

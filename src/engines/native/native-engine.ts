@@ -65,6 +65,7 @@ export class NativeEngine implements AsyncDisposable {
   }
 
   stats(): EngineStats {
+    const memory = this.#runner.memory?.();
     return {
       numRunning: this.#running.length,
       numWaiting: this.#waiting.length,
@@ -72,6 +73,9 @@ export class NativeEngine implements AsyncDisposable {
       kvBlocksTotal: this.#blocks.numBlocks,
       cachedPictures: this.#pictures.numPictures,
       residentBytes: process.memoryUsage.rss(),
+      weightBytes: memory?.weightBytes,
+      kvCacheBytes: memory?.cacheBytes,
+      pictureBytes: this.#pictures.usedBytes,
     };
   }
 

@@ -115,8 +115,15 @@ class Worker {
         }
       },
       stats: () => {
-        const { residentBytes, ...numbers } = loaded().stats();
-        return { ...numbers, residentBytes: BigInt(residentBytes) };
+        const { residentBytes, weightBytes, kvCacheBytes, pictureBytes, ...numbers } =
+          loaded().stats();
+        return {
+          ...numbers,
+          residentBytes: BigInt(residentBytes),
+          ...(weightBytes !== undefined && { weightBytes: BigInt(weightBytes) }),
+          ...(kvCacheBytes !== undefined && { kvCacheBytes: BigInt(kvCacheBytes) }),
+          ...(pictureBytes !== undefined && { pictureBytes: BigInt(pictureBytes) }),
+        };
       },
       health: () => ({ state: this.#state, version: process.version }),
     });

@@ -46,6 +46,11 @@ export class VisionCache implements Disposable {
     return this.#entries.size;
   }
 
+  /** Of all states, those in use included. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
   /** Whether a picture can be held within the budget, beside those that are held already. */
   hasRoomFor({ contentHash }: Picture): boolean {
     let bytes = this.#entries.get(contentHash)?.numUsers === 0 ? 0 : this.#maxPictureBytes;

@@ -330,8 +330,17 @@ class LoadedWorker {
   }
 
   async stats(): Promise<EngineStats> {
-    const { residentBytes, ...stats } = await this.#client.stats({});
-    return { ...stats, residentBytes: Number(residentBytes) };
+    const { residentBytes, weightBytes, kvCacheBytes, pictureBytes, ...stats } =
+      await this.#client.stats({});
+    const known = (bytes: bigint | undefined): number | undefined =>
+      bytes === undefined ? undefined : Number(bytes);
+    return {
+      ...stats,
+      residentBytes: Number(residentBytes),
+      weightBytes: known(weightBytes),
+      kvCacheBytes: known(kvCacheBytes),
+      pictureBytes: known(pictureBytes),
+    };
   }
 
   async stop(): Promise<void> {

@@ -513,6 +513,23 @@ export declare type StatsReply = Message<"atalaya.engine.v1.StatsReply"> & {
    * @generated from field: uint64 resident_bytes = 6;
    */
   residentBytes: bigint;
+
+  /**
+   * What the engine knows of its memory by kind; absent what it does not know.
+   *
+   * @generated from field: optional uint64 weight_bytes = 7;
+   */
+  weightBytes?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 kv_cache_bytes = 8;
+   */
+  kvCacheBytes?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 picture_bytes = 9;
+   */
+  pictureBytes?: bigint | undefined;
 };
 
 /**
