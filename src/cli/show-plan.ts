@@ -28,7 +28,7 @@ export async function planLocally(
     format: flags.modelFormat,
     quantization: body.quantization ?? undefined,
     engine: flags.modelEngine,
-    engineOptions: Object.keys(extra),
+    engineOptions: extra,
     maxModelLen: flags.maxModelLen,
     maxNumSeqs: flags.maxNumSeqs,
     kvCacheDtype: flags.kvCacheDtype,

@@ -1,18 +1,9 @@
-/** Where this package lies and which version it is; the same from source and from `dist`. */
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+/** Which version this is, and where what it ships lies; the same from source and from `dist`. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot } from "../base/package-root.ts";
 
-/** The directory that holds our `package.json`. */
-export function packageRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, "package.json"))) {
-    const parent = dirname(directory);
-    if (parent === directory) throw new Error("no package.json above this file");
-    directory = parent;
-  }
-  return directory;
-}
+export { packageRoot };
 
 export function packageVersion(): string {
   const text: unknown = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8"));

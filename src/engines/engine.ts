@@ -36,7 +36,14 @@ export type EngineLoadOptions = {
   readonly maxNumSeqs: number | undefined;
   readonly kvCacheDtype: "f32" | "f16" | undefined;
   readonly numThreads: number | undefined;
+  /** What is made of the weights; `none`, or absent, leaves them as they are. */
+  readonly quantization?: string;
+  /** Options that only this engine knows, by the names they have on the wire. */
+  readonly engineOptions?: EngineOptions;
 };
+
+/** JSON values by name. */
+export type EngineOptions = Readonly<Record<string, unknown>>;
 
 export type LoadProgress = { readonly stage: string; readonly fraction: number | undefined };
 

@@ -98,6 +98,20 @@ test("one that does not listen is killed after the grace, with what it started",
   await untilGone(Number(log[0]));
 });
 
+test("one that is killed takes with it what it started", async () => {
+  const { child, log } = start(`
+    const own = require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
+    console.error(own.pid);
+    console.log("ready");
+    setInterval(() => {}, 1000);
+  `);
+  const { pid, exited } = await child;
+  while (log.length === 0) await sleep(20);
+  process.kill(pid, "SIGKILL");
+  await exited;
+  await untilGone(Number(log[0]));
+});
+
 test("a flood of log lines is cut, and long lines too", async () => {
   const { child, log } = start(
     `${polite} console.error("x".repeat(100000) + "\\n" + "y\\n".repeat(50000)); console.log("ready");`,

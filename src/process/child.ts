@@ -51,6 +51,8 @@ export class Child {
     this.exited = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         this.#hasExited = true;
+        // What it started with it does not outlive it; with nothing left, there is no such group.
+        killGroup(pid);
         resolve({ code, signal });
       });
     });
@@ -104,12 +106,8 @@ export class Child {
 
   #kill(): void {
     if (this.#hasExited) return;
-    try {
-      if (process.platform === "win32") this.#process.kill("SIGKILL");
-      else process.kill(-this.pid, "SIGKILL");
-    } catch {
-      // It ended in this very moment.
-    }
+    if (process.platform === "win32") this.#process.kill("SIGKILL");
+    else killGroup(this.pid);
   }
 
   async #waitUntilReady(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
@@ -148,6 +146,15 @@ export class Child {
       if (abort !== undefined) signal?.removeEventListener("abort", abort);
       stdout.resume();
     }
+  }
+}
+
+function killGroup(leader: number): void {
+  if (process.platform === "win32") return;
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch {
+    // Nobody of it is left.
   }
 }
 

@@ -3,6 +3,7 @@ import { freemem, totalmem } from "node:os";
 import { PlatformError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { type EngineEntry, enginesOfFormat } from "../engines/catalog.ts";
+import type { EngineOptions } from "../engines/engine.ts";
 import type { ModelShape } from "../engines/model-shape.ts";
 import { readCheckpointFacts, shapeOfConfig } from "../engines/model-shape.ts";
 import { selectQuantization } from "../registry/select-spec.ts";
@@ -28,8 +29,8 @@ export type LaunchWish = ModelWish &
     /** As typed by a person, in any case; `undefined` takes the best that runs here. */
     readonly engine: string | undefined;
     readonly quantization?: string | undefined;
-    /** Names of further options, which only the engine can know. */
-    readonly engineOptions?: readonly string[];
+    /** Further options, which only the engine can know. */
+    readonly engineOptions?: EngineOptions;
   };
 
 export type LaunchPlan = {
@@ -59,7 +60,7 @@ export async function planLaunch(wish: LaunchWish, parts: Parts): Promise<Launch
     selectQuantization(modelName, wish.quantization, [...new Set(choices)]);
   }
   const engine = await parts.findEngine(wish.engine);
-  refuseUnknownOptions(engine, wish.engineOptions ?? []);
+  refuseUnknownOptions(engine, namesOfOptions(wish));
   const quantization = selectQuantization(modelName, wish.quantization, engine.quantizations);
   const shape = await shapeOfModel(model);
   const host = hostMemory();
@@ -115,6 +116,11 @@ function alternativesTo({ origin }: ResolvedModel): Alternative[] {
       name: `${family.modelName}:${size}b`,
       shape: shapeOfConfig(config),
     }));
+}
+
+/** Of what was asked for and an engine may not have. */
+function namesOfOptions({ engineOptions = {}, kvCacheDtype }: LaunchWish): readonly string[] {
+  return [...Object.keys(engineOptions), ...(kvCacheDtype === undefined ? [] : ["kv_cache_dtype"])];
 }
 
 function refuseUnknownOptions({ kind, options }: EngineEntry, given: readonly string[]): void {

@@ -8,7 +8,7 @@ import { PlatformError } from "../base/errors.ts";
 import { type ModelUid, modelUid } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
 import type { EngineEntry } from "../engines/catalog.ts";
-import type { EngineLoader, EngineLoadOptions } from "../engines/engine.ts";
+import type { EngineLoadOptions } from "../engines/engine.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { ModelInstance, ReadyInstance } from "./instance.ts";
 import { directoryToLaunch, type LaunchPlan, type LaunchWish, planLaunch } from "./launch.ts";
@@ -18,7 +18,10 @@ import { type MatchWish, type ModelMatch, matchModel } from "./match-model.ts";
 import { findByName } from "./model-names.ts";
 import type { ModelResources } from "./resolve-model.ts";
 
-export type LaunchOptions = Omit<EngineLoadOptions, "directory"> &
+export type LaunchOptions = Omit<
+  EngineLoadOptions,
+  "directory" | "quantization" | "engineOptions"
+> &
   LaunchWish & {
     /** The name it will answer to; made from the model's own when absent. */
     readonly uid: string | undefined;
@@ -88,7 +91,7 @@ export class Supervisor implements AsyncDisposable {
     this.#refuseWhenClosing();
     const plan = await this.plan(options);
     const directory = directoryToLaunch(plan);
-    const { load, kind } = plan.engine;
+    const { kind } = plan.engine;
     const { modelName, size } = plan.model;
     // A launch may have begun to close meanwhile.
     this.#refuseWhenClosing();
@@ -111,7 +114,7 @@ export class Supervisor implements AsyncDisposable {
       settled: Promise.resolve(),
     };
     this.#slots.set(uid, slot);
-    slot.settled = this.#load(slot, load, options);
+    slot.settled = this.#load(slot, plan);
     return slot.instance;
   }
 
@@ -206,15 +209,25 @@ export class Supervisor implements AsyncDisposable {
     await this.close({ drainMs: 0 });
   }
 
-  async #load(slot: Slot, load: EngineLoader, options: LaunchOptions): Promise<void> {
+  async #load(slot: Slot, { engine: { load }, quantization }: LaunchPlan): Promise<void> {
     const { uid, directory } = slot.instance;
-    const { profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads } = options;
+    const { profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads } = slot.options;
+    const { engineOptions = {} } = slot.options;
     const { log } = this.#parts;
     const startedAt = performance.now();
     try {
       const loaded = await loadModel(
         { load, openPipeline: this.#parts.openPipeline },
-        { directory, profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads },
+        {
+          directory,
+          profile,
+          maxModelLen,
+          maxNumSeqs,
+          kvCacheDtype,
+          numThreads,
+          quantization,
+          engineOptions,
+        },
         {
           signal: slot.loading.signal,
           onProgress: (progress) => {

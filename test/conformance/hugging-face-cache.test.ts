@@ -2,7 +2,7 @@
  * The real `huggingface_hub` and ours on one cache: it reads what we wrote, offline, and we take what it
  * wrote. It also asks the test hub itself, so that the hub is one that the real client accepts.
  *
- * Python is `.venv/bin/python`, or what ATALAYA_TEST_PYTHON names; see `test/requirements.txt`.
+ * It needs Python with what `test/requirements.txt` names.
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -10,18 +10,14 @@ import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { packageRoot } from "../../src/config/package.ts";
 import { TestClient } from "../support/hub/pull-from.ts";
 import { sha256Of } from "../support/hub/repo-content.ts";
 import { TestHub } from "../support/hub/test-hub.ts";
 import { tinyRepo, tinyRepoId } from "../support/hub/tiny-repo.ts";
+import { lackOfPython, testPython } from "../support/python.ts";
 
 const run = promisify(execFile);
-const python = process.env["ATALAYA_TEST_PYTHON"] ?? join(packageRoot(), ".venv/bin/python");
-const lacks = await run(python, ["-c", "import huggingface_hub"]).then(
-  () => undefined,
-  () => "Python with huggingface_hub",
-);
+const lacks = await lackOfPython(["huggingface_hub"]);
 const title = lacks === undefined ? "" : ` (skipped: there is no ${lacks})`;
 
 // Importing the library takes seconds on a busy machine.
@@ -40,7 +36,7 @@ afterEach(async () => {
 
 /** What a Python program prints as JSON. */
 async function ask(program: string, env: Record<string, string> = {}): Promise<unknown> {
-  const { stdout } = await run(python, ["-c", `import json, sys\n${program}`], {
+  const { stdout } = await run(testPython, ["-c", `import json, sys\n${program}`], {
     env: {
       PATH: process.env["PATH"] ?? "",
       HOME: client.home,

@@ -91,6 +91,8 @@ describe("what goes in comes out, through the bytes", () => {
       maxNumSeqs: 4,
       kvCacheDtype: "f32",
       numThreads: 2,
+      quantization: "4-bit",
+      engineOptions: { dtype: "float32", gpu_memory_utilization: 0.8, enforce_eager: true },
     },
     {
       directory: "/models/llama",
@@ -99,6 +101,8 @@ describe("what goes in comes out, through the bytes", () => {
       maxNumSeqs: undefined,
       kvCacheDtype: undefined,
       numThreads: undefined,
+      quantization: "none",
+      engineOptions: {},
     },
   ])("load options of $profile", (options) => {
     const bytes = toBinary(LoadRequestSchema, toLoadRequest(options));

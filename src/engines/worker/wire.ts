@@ -29,6 +29,7 @@ import type { EngineLoadOptions, EngineModelInfo } from "../engine.ts";
 
 export function toLoadRequest(options: EngineLoadOptions): LoadRequest {
   const { directory, profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads } = options;
+  const { quantization, engineOptions = {} } = options;
   return create(LoadRequestSchema, {
     directory,
     profile,
@@ -36,6 +37,10 @@ export function toLoadRequest(options: EngineLoadOptions): LoadRequest {
     ...(maxNumSeqs !== undefined && { maxNumSeqs }),
     ...(kvCacheDtype !== undefined && { kvCacheDtype }),
     ...(numThreads !== undefined && { numThreads }),
+    ...(quantization !== undefined && { quantization }),
+    engineOptions: Object.fromEntries(
+      Object.entries(engineOptions).map(([name, value]) => [name, JSON.stringify(value)]),
+    ),
   });
 }
 
@@ -48,6 +53,10 @@ export function fromLoadRequest(request: LoadRequest): EngineLoadOptions {
     maxNumSeqs: request.maxNumSeqs,
     kvCacheDtype: kvCacheDtype === "f32" || kvCacheDtype === "f16" ? kvCacheDtype : undefined,
     numThreads: request.numThreads,
+    quantization: request.quantization === "" ? "none" : request.quantization,
+    engineOptions: Object.fromEntries(
+      Object.entries(request.engineOptions).map(([name, json]) => [name, JSON.parse(json)]),
+    ),
   };
 }
 

@@ -54,6 +54,20 @@ export declare type LoadRequest = Message<"atalaya.engine.v1.LoadRequest"> & {
    * @generated from field: optional uint32 num_threads = 6;
    */
   numThreads?: number | undefined;
+
+  /**
+   * What is made of the weights; "none" or empty leaves them as they are.
+   *
+   * @generated from field: string quantization = 9;
+   */
+  quantization: string;
+
+  /**
+   * Further options of the engine, by the names they have in a launch; values as JSON.
+   *
+   * @generated from field: map<string, string> engine_options = 10;
+   */
+  engineOptions: { [key: string]: string };
 };
 
 /**

@@ -17,7 +17,7 @@ export function toLaunchOptions(body: LaunchRequest, unknown: readonly string[])
     size: body.model_size_in_billions ?? undefined,
     format: body.model_format ?? undefined,
     quantization: body.quantization ?? undefined,
-    engineOptions: unknown,
+    engineOptions: Object.fromEntries(unknown.map((name) => [name, body[name]])),
     engine: body.model_engine ?? undefined,
     profile: body.profile ?? "ref",
     maxModelLen: body.max_model_len ?? undefined,
