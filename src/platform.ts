@@ -15,6 +15,7 @@ import { type CardFormat, renderModelCard } from "./registry/model-card.ts";
 import { Registry } from "./registry/registry.ts";
 import { buildApp } from "./server/app.ts";
 import type { App } from "./server/http.ts";
+import { RecentResponses } from "./server/routes/openai/responses/stored-responses.ts";
 import { directoryToLaunch, type LaunchPlan } from "./supervisor/launch.ts";
 import { locateIn } from "./supervisor/locate-files.ts";
 import { type Registered, registerDirectory, registerFile } from "./supervisor/registration.ts";
@@ -50,6 +51,7 @@ export class Platform implements AsyncDisposable {
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly metrics: Metrics;
+  readonly responses = new RecentResponses();
   readonly #log: Logger;
   readonly resting: RestingModels;
   readonly #apps: App[] = [];
@@ -122,6 +124,7 @@ export class Platform implements AsyncDisposable {
       supervisor: this.supervisor,
       router: this.router,
       resting: this.resting,
+      responses: this.responses,
       log: this.#log,
       metrics: this.metrics,
       version: packageVersion(),

@@ -73,9 +73,9 @@ test("the hubs' page has every variable that is read for them", async () => {
 
 test("the HTTP API's page has every route", async () => {
   await using platform = new Platform({ log: createLogger("silent") });
-  const { supervisor, router, resting, metrics } = platform;
+  const { supervisor, router, resting, responses, metrics } = platform;
   const log = createLogger("silent");
-  const app = buildApp({ supervisor, router, resting, log, metrics, version: "0.0.0" });
+  const app = buildApp({ supervisor, router, resting, responses, log, metrics, version: "0.0.0" });
   await app.ready();
   const routes = flattenRoutes(app.printRoutes({ commonPrefix: false }));
   await app.close();

@@ -24,6 +24,7 @@ export const errorTraits = {
   unauthenticated: { status: 401, exitCode: 77, retryable: false },
   forbidden: { status: 403, exitCode: 77, retryable: false },
   model_not_found: { status: 404, exitCode: 66, retryable: false },
+  not_found: { status: 404, exitCode: 66, retryable: false },
   gated_repository: { status: 403, exitCode: 77, retryable: false },
   hub_unauthorized: { status: 403, exitCode: 77, retryable: false },
   unsafe_weights_format: { status: 400, exitCode: 65, retryable: false },

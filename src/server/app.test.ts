@@ -8,6 +8,7 @@ import { Router } from "../supervisor/router.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { buildApp } from "./app.ts";
 import type { App } from "./http.ts";
+import { RecentResponses } from "./routes/openai/responses/stored-responses.ts";
 
 const log = createLogger("silent");
 let app: App;
@@ -24,7 +25,15 @@ beforeAll(async () => {
   });
   const [router, resting] = [new Router(supervisor), new RestingModels(supervisor)];
   const metrics = new Metrics({ list: () => [], version: "1.2.3" });
-  app = buildApp({ supervisor, router, resting, log, metrics, version: "1.2.3" });
+  app = buildApp({
+    supervisor,
+    router,
+    resting,
+    responses: new RecentResponses(),
+    log,
+    metrics,
+    version: "1.2.3",
+  });
   await app.listen({ host: "127.0.0.1", port: 0 });
   const address = app.server.address();
   port = typeof address === "object" ? (address?.port ?? 0) : 0;

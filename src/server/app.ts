@@ -22,6 +22,8 @@ import { ollama } from "./routes/ollama/ollama.ts";
 import { chatCompletions } from "./routes/openai/chat-completions.ts";
 import { completions } from "./routes/openai/completions.ts";
 import { models } from "./routes/openai/models.ts";
+import { responses } from "./routes/openai/responses/responses.ts";
+import type { ResponseStore } from "./routes/openai/responses/stored-responses.ts";
 import { metricsRoute } from "./routes/operations/metrics.ts";
 import { engines } from "./routes/xinference/engines.ts";
 import { launchAndTerminate } from "./routes/xinference/models.ts";
@@ -30,6 +32,7 @@ export type AppServices = {
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly resting: RestingModels;
+  readonly responses: ResponseStore;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly version: string;
@@ -83,6 +86,7 @@ export function buildApp(services: AppServices): App {
   });
   chatCompletions(app, { router, resting, log });
   completions(app, { router, resting, log });
+  responses(app, services);
   anthropic(app, services);
   ollama(app, services);
   if (services.isOllamaPort === true) app.get("/", () => "Ollama is running (Atalaya)");

@@ -8,3 +8,4 @@ export * from "./models.ts";
 export * from "./ollama.ts";
 export * from "./pictures.ts";
 export * from "./receipt.ts";
+export * from "./responses.ts";

@@ -1,0 +1,302 @@
+/** `POST /v1/responses`, and what becomes of a response afterwards: asked for, cancelled, deleted. */
+import { randomUUID } from "node:crypto";
+import {
+  ListPageQuery,
+  type ResponseDeleted,
+  type ResponseItemList,
+  type ResponseObject,
+  type ResponseStoredItem,
+  ResponsesRequest,
+} from "@atalaya/protocol";
+import type { FastifyReply } from "fastify";
+import { PlatformError } from "../../../../base/errors.ts";
+import type { GenerateRequest } from "../../../../generation/request.ts";
+import type { Router } from "../../../../supervisor/router.ts";
+import { abortedByClient } from "../../../abort.ts";
+import type { GeneratingServices } from "../../../answer.ts";
+import { toHttpError } from "../../../error-reply.ts";
+import type { App } from "../../../http.ts";
+import { checkFields } from "../../../known-fields.ts";
+import { httpLimits } from "../../../limits.ts";
+import { parse } from "../../../parse.ts";
+import { Receipt, withReceipt } from "../../../receipt.ts";
+import { settle } from "../../../settle.ts";
+import { sendNamedEvents } from "../../../sse.ts";
+import { unsupportedByResponses } from "./fields.ts";
+import { fitTurns } from "./fit-turns.ts";
+import { type Following, lastResponse, withFailure } from "./follow.ts";
+import type { ResponseStore, StoredResponse } from "./stored-responses.ts";
+import {
+  type Conversation,
+  fromResponsesRequest,
+  ignoredInItems,
+  toStoredItems,
+} from "./to-generate-request.ts";
+import { openResponse, type ResponseHead, toResponseEvents } from "./to-response.ts";
+
+export type ResponseServices = GeneratingServices & { readonly responses: ResponseStore };
+
+/** Answers that nobody waits for, at once. */
+const maxInBackground = 64;
+
+/** Responses that one conversation may go through. */
+const maxEarlier = 1_024;
+
+export function responses(app: App, services: ResponseServices): void {
+  const { responses: store } = services;
+  /** Those under way that can be cancelled, by id. */
+  const running = new Map<string, AbortController>();
+
+  app.post("/v1/responses", { bodyLimit: httpLimits.pictureBodyBytes }, async (request, reply) => {
+    const body = parse(ResponsesRequest, request.body);
+    return await respond({ body, reply, running }, services);
+  });
+
+  app.get<{ Params: { id: string } }>("/v1/responses/:id", ({ params }): ResponseObject => {
+    return stored(store, params.id).response;
+  });
+
+  app.delete<{ Params: { id: string } }>("/v1/responses/:id", ({ params }): ResponseDeleted => {
+    const { response } = stored(store, params.id);
+    running.get(response.id)?.abort(cancelled());
+    store.delete(response.id);
+    return { id: response.id, object: "response", deleted: true };
+  });
+
+  app.post<{ Params: { id: string } }>("/v1/responses/:id/cancel", ({ params }): ResponseObject => {
+    const { response } = stored(store, params.id);
+    const controller = running.get(response.id);
+    if (controller === undefined) {
+      throw new PlatformError(
+        "invalid_request",
+        `The response is ${response.status} and can no longer be cancelled.`,
+        { details: { param: "id" } },
+      );
+    }
+    controller.abort(cancelled());
+    const now: ResponseObject = { ...response, status: "cancelled" };
+    store.update(now);
+    return now;
+  });
+
+  app.get<{ Params: { id: string } }>(
+    "/v1/responses/:id/input_items",
+    ({ params, query }): ResponseItemList => {
+      const { after, limit, order } = parse(ListPageQuery, query);
+      const { input } = stored(store, params.id);
+      const items = order === "asc" ? input : input.toReversed();
+      const start = after === undefined ? 0 : items.findIndex(({ id }) => id === after) + 1;
+      const data = items.slice(start, start + limit);
+      return {
+        object: "list",
+        data,
+        first_id: data.at(0)?.id ?? null,
+        last_id: data.at(-1)?.id ?? null,
+        has_more: start + limit < items.length,
+      };
+    },
+  );
+}
+
+async function respond(
+  http: {
+    readonly body: ResponsesRequest;
+    readonly reply: FastifyReply;
+    readonly running: Map<string, AbortController>;
+  },
+  services: ResponseServices,
+): Promise<object> {
+  const { body, reply, running } = http;
+  const { router, resting, responses: store, log } = services;
+  const ignoredFields = [
+    ...checkFields(body, {
+      known: Object.keys(ResponsesRequest.shape),
+      unsupported: unsupportedByResponses,
+    }),
+    ...ignoredInItems(body.input),
+  ];
+  refuseContradictions(body);
+  const { model } = body;
+  await resting.wake(model);
+
+  const input = toStoredItems(body.input);
+  const conversation = continued(body.previous_response_id, input, store);
+  const asked = fromResponsesRequest(body, conversation, router.defaultsOf(model));
+  const controller = new AbortController();
+  const byClient = body.background === true ? [] : [abortedByClient(reply)];
+  const signal = AbortSignal.any([controller.signal, ...byClient]);
+  const { request, numDroppedTurns } =
+    body.truncation === "auto"
+      ? await truncated(asked, { model, signal, router })
+      : { request: asked, numDroppedTurns: 0 };
+
+  const head: ResponseHead = {
+    id: `resp_${randomUUID()}`,
+    messageId: `msg_${randomUUID()}`,
+    createdAt: Math.floor(Date.now() / 1_000),
+    numDroppedTurns,
+  };
+  const receipt = new Receipt({ profile: router.about(model).profile, ignoredFields });
+  const opening = openResponse(body, request, head);
+  const context = {
+    head,
+    opening,
+    receipt,
+    wantsLogprobs: request.sampling.logprobs !== undefined,
+  };
+  const { id: requestId, traceContext } = reply.request;
+  const answer = router.generate(model, request, { signal, requestId, traceContext });
+  const generated = withReceipt(answer, receipt, reply);
+  // What is wrong with a request still gets a status, whichever way it is answered.
+  const begun = await settle(generated, { signal });
+  if (body.background === true && running.size >= maxInBackground) {
+    controller.abort(cancelled());
+    throw new PlatformError(
+      "queue_full",
+      `${maxInBackground} responses are under way already. Try again when one of them has ended.`,
+    );
+  }
+  if (body.store !== false) store.put({ response: opening, input });
+  running.set(head.id, controller);
+  signal.addEventListener("abort", () => running.delete(head.id), { once: true });
+  const events = toResponseEvents(begun, context);
+  const following: Following = {
+    opening,
+    update: (response) => store.update(response),
+    toError: (error) => toHttpError(error, log),
+    onEnd: () => running.delete(head.id),
+  };
+  if (body.background === true) {
+    // The record tells how it went; here is nobody left to tell.
+    void lastResponse(events, following).catch(() => undefined);
+    return opening;
+  }
+  if (body.stream === true) {
+    return sendNamedEvents(reply, withFailure(events, following), (error) => {
+      throw error;
+    });
+  }
+  return await lastResponse(events, following);
+}
+
+/** @throws PlatformError `not_found` */
+function stored(store: ResponseStore, id: string): StoredResponse {
+  const found = store.get(id);
+  if (found !== undefined) return found;
+  throw new PlatformError(
+    "not_found",
+    'There is no such response. It was not stored, was deleted, or is no longer remembered: send "store": true to keep one.',
+    { details: { param: "id" } },
+  );
+}
+
+/**
+ * What earlier responses were told and said, oldest first, then `input` with its references looked up.
+ *
+ * @throws PlatformError `not_found`, `invalid_request`
+ */
+function continued(
+  previousId: string | null | undefined,
+  input: readonly ResponseStoredItem[],
+  store: ResponseStore,
+): Conversation {
+  const earlier: ResponseStoredItem[][] = [];
+  for (let id = previousId; id != null; ) {
+    const found = store.get(id);
+    if (found === undefined) {
+      throw new PlatformError(
+        "not_found",
+        'The response to continue is not there. It was not stored, was deleted, or is no longer remembered: send its conversation as "input".',
+        { details: { param: "previous_response_id" } },
+      );
+    }
+    const { response } = found;
+    if (response.status === "queued" || response.status === "in_progress") {
+      throw new PlatformError(
+        "invalid_request",
+        "The response to continue is still under way. Wait until it has ended.",
+        { details: { param: "previous_response_id" } },
+      );
+    }
+    if (earlier.length === maxEarlier) {
+      throw new PlatformError(
+        "invalid_request",
+        `The conversation has more than ${maxEarlier} responses. Begin another one.`,
+        { details: { param: "previous_response_id" } },
+      );
+    }
+    earlier.unshift([...lookedUp(found.input, store), ...response.output]);
+    id = response.previous_response_id;
+  }
+  const before = earlier.flat();
+  return { items: [...before, ...lookedUp(input, store)], numEarlier: before.length };
+}
+
+/** @throws PlatformError `not_found` */
+function lookedUp(
+  items: readonly ResponseStoredItem[],
+  store: ResponseStore,
+): ResponseStoredItem[] {
+  return items.map((item, index) => {
+    if (item["type"] !== "item_reference") return item;
+    const found = store.findItem(item.id);
+    if (found !== undefined) return found;
+    throw new PlatformError(
+      "not_found",
+      "The item that is referred to is not there: its response was not stored, was deleted, or is no longer remembered. Send the item itself.",
+      { details: { param: `input[${index}].id` } },
+    );
+  });
+}
+
+function refuseContradictions(body: ResponsesRequest): void {
+  if (body.stream_options != null && body.stream !== true) {
+    throw contradiction('"stream_options" needs "stream": true beside it.', "stream_options");
+  }
+  if (body.background !== true) return;
+  if (body.store === false) {
+    throw contradiction(
+      'A response in the background is asked for later, which "store": false forbids.',
+      "background",
+    );
+  }
+  if (body.stream === true) {
+    throw contradiction(
+      'A response is streamed or in the background, not both. Leave out "stream" or "background".',
+      "background",
+    );
+  }
+}
+
+/** @throws PlatformError what counting the tokens says */
+async function truncated(
+  request: GenerateRequest,
+  {
+    model,
+    signal,
+    router,
+  }: { readonly model: string; readonly signal: AbortSignal; readonly router: Router },
+): Promise<{ request: GenerateRequest; numDroppedTurns: number }> {
+  const { prompt, sampling } = request;
+  if (prompt.type !== "chat") return { request, numDroppedTurns: 0 };
+  const { contextLength } = router.about(model);
+  // Without a wish an eighth of the context is left to the answer.
+  const room = contextLength - (sampling.maxTokens ?? Math.ceil(contextLength / 8));
+  const messages = await fitTurns(
+    prompt.messages,
+    async (kept) =>
+      (await router.countTokens(model, { ...prompt, messages: kept }, { signal })) <= room,
+  );
+  return {
+    request: { ...request, prompt: { ...prompt, messages } },
+    numDroppedTurns: prompt.messages.length - messages.length,
+  };
+}
+
+function contradiction(message: string, param: string): PlatformError {
+  return new PlatformError("invalid_request", message, { details: { param } });
+}
+
+function cancelled(): PlatformError {
+  return new PlatformError("cancelled", "The response was cancelled.");
+}
