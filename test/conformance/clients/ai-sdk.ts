@@ -1,4 +1,5 @@
 import { createAnthropic } from "@ai-sdk/anthropic";
+import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, type LanguageModel, type ModelMessage, streamText } from "ai";
 import type { ClientUnderTest, Question } from "./client.ts";
@@ -61,8 +62,19 @@ function aiSdk(
   };
 }
 
-export const aiOpenai = aiSdk(["ai", "@ai-sdk/openai-compatible"], "OpenAI", (url, model) =>
-  createOpenAICompatible({ name: "atalaya", baseURL: `${url}/v1` })(model),
+export const aiOpenaiCompatible = aiSdk(
+  ["ai", "@ai-sdk/openai-compatible"],
+  "OpenAI",
+  (url, model) => createOpenAICompatible({ name: "atalaya", baseURL: `${url}/v1` })(model),
+);
+
+/** Its model without a suffix speaks of responses. */
+export const aiOpenaiResponses = aiSdk(["ai", "@ai-sdk/openai"], "OpenAI responses", (url, model) =>
+  createOpenAI({ baseURL: `${url}/v1`, apiKey: "unused" })(model),
+);
+
+export const aiOpenaiChat = aiSdk(["ai", "@ai-sdk/openai"], "OpenAI", (url, model) =>
+  createOpenAI({ baseURL: `${url}/v1`, apiKey: "unused" }).chat(model),
 );
 
 export const aiAnthropic = aiSdk(["ai", "@ai-sdk/anthropic"], "Anthropic", (url, model) =>

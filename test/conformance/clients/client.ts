@@ -12,7 +12,9 @@ export type ClientUnderTest = {
   /** The npm packages that take part; their versions go into the table. */
   readonly packages: readonly string[];
   /** Whose API it speaks. */
-  readonly dialect: "OpenAI" | "Ollama" | "Anthropic";
+  readonly dialect: "OpenAI" | "OpenAI responses" | "Ollama" | "Anthropic";
+  /** The command that installs it, where it is not. */
+  readonly missing?: string | undefined;
   /** @param url of the server, without a path */
   ask(url: string, question: Question): Promise<string>;
   /** Leaving the loop hangs up, in the client's own way. */
