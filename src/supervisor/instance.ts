@@ -4,6 +4,7 @@ import type { ModelUid } from "../base/ids.ts";
 import type { Engine, EngineKind, LoadProgress, ModelProfile } from "../engines/engine.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { DefaultSampling } from "./default-sampling.ts";
+import type { Replicas } from "./replicas.ts";
 
 export type ModelInstance = {
   readonly uid: ModelUid;
@@ -15,6 +16,8 @@ export type ModelInstance = {
   readonly engineKind: EngineKind;
   readonly profile: ModelProfile;
   readonly launchedAt: Date;
+  /** Those that it answers with, as they are now. */
+  readonly replicas: Pick<Replicas, "list">;
 } & (
   | { readonly state: "starting"; readonly progress: LoadProgress }
   | ({ readonly state: "ready"; readonly loadMs: number } & LoadedModel)

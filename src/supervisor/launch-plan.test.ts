@@ -27,6 +27,19 @@ const host = (gigabytes: number): HostMemory => ({
 const partOf = (plan: ReturnType<typeof planMemory>, what: string): number =>
   plan.parts.find((part) => part.what === what)?.bytes ?? 0;
 
+test("replicas share the weights that are read where they lie, and nothing else", async () => {
+  const shape = await shapeOf("llama-3.2-vision-instruct", 11);
+  const wish = { ...nothing, maxModelLen: 8_192, maxNumSeqs: 1 };
+  const one = planMemory(shape, { wish, host: host(512) });
+  const three = planMemory(shape, { wish: { ...wish, replicas: 3 }, host: host(512) });
+  const shared = partOf(one, "weights, read where they lie");
+  expect(three.totalBytes - shared).toBe(3 * (one.totalBytes - shared));
+  const small = { wish: { ...wish, replicas: 8 }, host: host(28) };
+  expect(planMemory(shape, { ...small, wish }).verdict).toBe("fits");
+  expect(planMemory(shape, small).verdict).not.toBe("fits");
+  expect(planMemory(shape, small).largestContext).toBeLessThan(8_192);
+});
+
 describe("what is known of the models", () => {
   // mllama.md §1.4: made by instantiating the configurations of the reference.
   test.each([

@@ -26,6 +26,8 @@ export type MemoryWish = {
   readonly maxModelLen: number | undefined;
   readonly maxNumSeqs: number | undefined;
   readonly kvCacheDtype: StateDtype | undefined;
+  /** Processes that have the model each; 1 when absent. */
+  readonly replicas?: number | undefined;
 };
 
 export type MemoryPart = { readonly what: string; readonly bytes: number };
@@ -91,17 +93,20 @@ export function planMemory(
   });
   const crossBytesPerPicture = shape.vision.maxTiles * crossBytesPerTile(shape, dtype);
   const cacheBytes = numBlocks * KV_BLOCK_SIZE * perToken;
+  const { replicas = 1 } = wish;
+  const ofEach = (what: string, bytes: number): MemoryPart => ({ what, bytes: bytes * replicas });
   const fixed: MemoryPart[] = [
+    // All replicas read the same pages.
     { what: "weights, read where they lie", bytes: shape.matrixBytes },
-    { what: "weights, widened to float32", bytes: shape.vectorBytes },
-    { what: "one picture of every tile", bytes: crossBytesPerPicture },
-    { what: "buffers of the vision tower", bytes: towerBytes(shape, dtype) },
-    { what: "the worker process itself", bytes: WORKER_BASE_BYTES },
+    ofEach("weights, widened to float32", shape.vectorBytes),
+    ofEach("one picture of every tile", crossBytesPerPicture),
+    ofEach("buffers of the vision tower", towerBytes(shape, dtype)),
+    ofEach("the worker process itself", WORKER_BASE_BYTES),
   ];
   const parts = [
     ...fixed,
-    { what: "KV cache", bytes: cacheBytes },
-    { what: "buffers of a step", bytes: stepBytes(shape, contextLength) },
+    ofEach("KV cache", cacheBytes),
+    ofEach("buffers of a step", stepBytes(shape, contextLength)),
   ];
   const totalBytes = sum(parts);
   const { availableBytes } = host;
@@ -111,7 +116,12 @@ export function planMemory(
       : totalBytes - shape.matrixBytes <= availableBytes
         ? "from-disk"
         : "too-large";
-  const largestContext = findLargestContext(shape, { perToken, fixedBytes: sum(fixed), host });
+  const largestContext = findLargestContext(shape, {
+    perToken,
+    fixedBytes: sum(fixed),
+    replicas,
+    host,
+  });
   return {
     dtype,
     contextLength,
@@ -171,12 +181,20 @@ function findLargestContext(
   {
     perToken,
     fixedBytes,
+    replicas,
     host,
-  }: { readonly perToken: number; readonly fixedBytes: number; readonly host: HostMemory },
+  }: {
+    readonly perToken: number;
+    /** Of all replicas. */
+    readonly fixedBytes: number;
+    readonly replicas: number;
+    readonly host: HostMemory;
+  },
 ): number {
   const fits = (numBlocks: number): boolean => {
     const context = numBlocks * KV_BLOCK_SIZE;
-    return fixedBytes + context * perToken + stepBytes(shape, context) <= host.availableBytes;
+    const ofEach = context * perToken + stepBytes(shape, context);
+    return fixedBytes + replicas * ofEach <= host.availableBytes;
   };
   let low = 0;
   let high = Math.floor(shape.text.maxPositions / KV_BLOCK_SIZE);

@@ -29,16 +29,15 @@ export class Leases {
     return { signal: holder.signal, release };
   }
 
-  /** Wait for the holders: first patiently, then after a signal; resolves in any case. */
-  async drain(patienceMs: number): Promise<void> {
+  /**
+   * Wait for the holders: first patiently, then after a signal; resolves in any case.
+   *
+   * @param why they cannot have it any longer, as the beginning of a sentence
+   */
+  async drain(patienceMs: number, why = "The model was terminated"): Promise<void> {
     await this.#idleWithin(patienceMs);
     for (const holder of this.#holders) {
-      holder.abort(
-        new PlatformError(
-          "model_not_ready",
-          "The model was terminated before the answer was complete.",
-        ),
-      );
+      holder.abort(new PlatformError("model_not_ready", `${why} before the answer was complete.`));
     }
     await this.#idleWithin(abortGraceMs);
   }

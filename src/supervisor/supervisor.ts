@@ -16,6 +16,7 @@ import { Leases } from "./leases.ts";
 import { loadModel } from "./load-model.ts";
 import { type MatchWish, type ModelMatch, matchModel } from "./match-model.ts";
 import { findByName } from "./model-names.ts";
+import { type ReplicaRecord, Replicas } from "./replicas.ts";
 import type { ModelResources } from "./resolve-model.ts";
 
 export type LaunchOptions = Omit<
@@ -25,6 +26,10 @@ export type LaunchOptions = Omit<
   LaunchWish & {
     /** The name it will answer to; made from the model's own when absent. */
     readonly uid: string | undefined;
+    /** What the replicas are called, in order; the first has number 0. */
+    readonly replicaAliases?: readonly (string | undefined)[];
+    /** Answers at the same time, of each replica. */
+    readonly requestLimit?: number | undefined;
   };
 
 export type SupervisorParts = ModelResources & {
@@ -44,6 +49,7 @@ export interface Lease extends Disposable {
 
 type Slot = {
   instance: ModelInstance;
+  readonly replicas: Replicas;
   readonly options: LaunchOptions;
   readonly leases: Leases;
   /** Aborting it ends the loading. */
@@ -96,6 +102,7 @@ export class Supervisor implements AsyncDisposable {
     // A launch may have begun to close meanwhile.
     this.#refuseWhenClosing();
     const uid = this.#claimUid(options.uid, modelName);
+    const replicas = this.#replicasFor(uid, options);
     const slot: Slot = {
       instance: {
         uid,
@@ -105,9 +112,11 @@ export class Supervisor implements AsyncDisposable {
         engineKind: kind,
         profile: options.profile,
         launchedAt: this.#parts.now?.() ?? new Date(),
+        replicas,
         state: "starting",
         progress: { stage: "starting", fraction: undefined },
       },
+      replicas,
       options,
       leases: new Leases(),
       loading: new AbortController(),
@@ -160,6 +169,35 @@ export class Supervisor implements AsyncDisposable {
    */
   isIdle(uid: string): boolean {
     return this.#slotOf(uid).leases.numHeld === 0;
+  }
+
+  /**
+   * Start one more replica of a model that answers, and wait until it does too.
+   *
+   * @throws PlatformError `model_not_found`, `model_not_ready`, `out_of_memory`, and why it could not load
+   */
+  async addReplica(uid: string, alias?: string): Promise<ReplicaRecord> {
+    this.#refuseWhenClosing();
+    const { instance, options, replicas } = this.#slotOf(uid);
+    if (instance.state !== "ready") throw notReady(instance);
+    directoryToLaunch(await this.plan({ ...options, replicas: 1 }));
+    return await replicas.add(alias);
+  }
+
+  /**
+   * Free one replica; its answers under way may end by themselves for `drainMs`. Without its last one a
+   * model is terminated.
+   *
+   * @returns how many are left
+   * @throws PlatformError `model_not_found`, `invalid_request`
+   */
+  async removeReplica(uid: string, id: number, { drainMs = defaultDrainMs } = {}): Promise<number> {
+    const { replicas } = this.#slotOf(uid);
+    const others = replicas.list().filter((one) => one.id !== id && one.state !== "stopping");
+    if (others.length > 0) return await replicas.remove(id, { drainMs });
+    replicas.require(id);
+    await this.terminate(uid, { drainMs });
+    return 0;
   }
 
   /** Let a model answer to one more name, until that is taken back or the server ends. */
@@ -217,7 +255,7 @@ export class Supervisor implements AsyncDisposable {
     const startedAt = performance.now();
     try {
       const loaded = await loadModel(
-        { load, openPipeline: this.#parts.openPipeline },
+        { load: slot.replicas.loader(load), openPipeline: this.#parts.openPipeline },
         {
           directory,
           profile,
@@ -258,6 +296,24 @@ export class Supervisor implements AsyncDisposable {
     }
     if (this.#slots.get(instance.uid) === slot) this.#slots.delete(instance.uid);
     this.#parts.log.info({ modelUid: instance.uid }, "model-terminated");
+  }
+
+  #replicasFor(uid: ModelUid, options: LaunchOptions): Replicas {
+    const { log, now } = this.#parts;
+    return new Replicas(
+      {
+        uid,
+        count: options.replicas ?? 1,
+        aliases: options.replicaAliases ?? [],
+        requestLimit: options.requestLimit,
+      },
+      {
+        onLog: (replica, line) => log.info({ modelUid: uid, replica, line }, "worker-log"),
+        onUnexpectedEnd: (replica, end) =>
+          log.warn({ modelUid: uid, replica, ...end }, "worker ended unexpectedly"),
+        now,
+      },
+    );
   }
 
   #slotNamed(name: string): Slot {
