@@ -31,12 +31,14 @@ export const errorTraits = {
   model_already_launched: { status: 409, exitCode: 73, retryable: false },
   model_already_registered: { status: 409, exitCode: 73, retryable: false },
   address_in_use: { status: 409, exitCode: 73, retryable: false },
+  state_in_use: { status: 409, exitCode: 73, retryable: false },
   // We cannot do it now.
   queue_full: { status: 429, exitCode: 75, retryable: true },
   out_of_memory: { status: 503, exitCode: 75, retryable: true },
   model_not_ready: { status: 503, exitCode: 75, retryable: true },
   disk_full: { status: 507, exitCode: 74, retryable: false },
   cache_unusable: { status: 500, exitCode: 73, retryable: false },
+  state_unusable: { status: 500, exitCode: 73, retryable: false },
   // Something we lean on failed.
   hub_unavailable: { status: 502, exitCode: 69, retryable: true },
   invalid_hub_answer: { status: 502, exitCode: 76, retryable: false },

@@ -1,0 +1,5 @@
+/** Every migration of this program, in order. Add yours at the end. */
+import type { Migration } from "./migration.ts";
+import { eventsMigrations } from "./tables/events.ts";
+
+export const allMigrations: readonly Migration[] = [...eventsMigrations];
