@@ -16,6 +16,7 @@ export const errorTraits = {
   // The caller asked for something that cannot be.
   invalid_request: { status: 400, exitCode: 2, retryable: false },
   unsupported_parameter: { status: 400, exitCode: 2, retryable: false },
+  unsupported_operation: { status: 400, exitCode: 2, retryable: false },
   context_length_exceeded: { status: 400, exitCode: 2, retryable: false },
   invalid_image: { status: 400, exitCode: 2, retryable: false },
   url_not_allowed: { status: 400, exitCode: 2, retryable: false },

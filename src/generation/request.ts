@@ -26,10 +26,16 @@ export type ImageOrder = "hoist" | "keep";
  */
 export type RawPrompt = {
   readonly type: "raw";
-  readonly text: string;
+  /** In pieces, text that is not ours stays text, whatever it looks like, and nothing is added. */
+  readonly text: string | readonly TextPiece[];
   readonly images: readonly ImageSource[];
   readonly bos: "auto" | "never";
 };
+
+/** Text, or one of the special strings. */
+export type TextPiece =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "special"; readonly text: string };
 
 export type ChatMessage = {
   readonly role: "system" | "user" | "assistant";

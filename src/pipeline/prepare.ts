@@ -11,6 +11,7 @@ import type {
   ImageSource,
   RawPrompt,
   SamplingParams,
+  TextPiece,
 } from "../generation/request.ts";
 import { contentHash } from "../image/content-hash.ts";
 import { decodeImage } from "../image/decode.ts";
@@ -145,10 +146,28 @@ async function encodeRaw(
   { tokenizer, model, signal }: EncodeContext,
 ): Promise<readonly TokenId[]> {
   const markers = markersOf(tokenizer, model);
-  const completed = completeRawPrompt(text, { numImages: images.length, bos, markers });
-  const tokenIds = await tokenizer.encode(completed, { specialTokens: true, signal });
+  const tokenIds =
+    typeof text === "string"
+      ? await tokenizer.encode(
+          completeRawPrompt(text, { numImages: images.length, bos, markers }),
+          { specialTokens: true, signal },
+        )
+      : await encodePieces(text, images.length, { tokenizer, model, signal });
   if (tokenIds.length === 0) {
     throw new PlatformError("invalid_request", "The prompt is empty. Give at least one token.");
+  }
+  return tokenIds;
+}
+
+async function encodePieces(
+  pieces: readonly TextPiece[],
+  numImages: number,
+  { tokenizer, model, signal }: Pick<EncodeContext, "tokenizer" | "model" | "signal">,
+): Promise<readonly TokenId[]> {
+  const tokenIds = await tokenizer.encodePieces(pieces, { signal });
+  const numMarkers = tokenIds.filter((id) => id === model.imageTokenId).length;
+  if (numMarkers !== numImages) {
+    throw markerMismatch({ numMarkers, numImages, marker: markersOf(tokenizer, model).image });
   }
   return tokenIds;
 }
@@ -239,7 +258,9 @@ function checkTexts(prompt: ChatPrompt | RawPrompt): void {
   }
   const texts =
     prompt.type === "raw"
-      ? [prompt.text]
+      ? typeof prompt.text === "string"
+        ? [prompt.text]
+        : prompt.text.map(({ text }) => text)
       : prompt.messages.flatMap(({ content }) =>
           content.flatMap((part) => (part.type === "text" ? [part.text] : [])),
         );

@@ -22,6 +22,8 @@ import { ollama } from "./routes/ollama/ollama.ts";
 import { chatCompletions } from "./routes/openai/chat-completions.ts";
 import { completions } from "./routes/openai/completions.ts";
 import { models } from "./routes/openai/models.ts";
+import { moderations } from "./routes/openai/moderations/moderations.ts";
+import { refusals } from "./routes/openai/refusals.ts";
 import { responses } from "./routes/openai/responses/responses.ts";
 import type { ResponseStore } from "./routes/openai/responses/stored-responses.ts";
 import { metricsRoute } from "./routes/operations/metrics.ts";
@@ -87,6 +89,8 @@ export function buildApp(services: AppServices): App {
   chatCompletions(app, { router, resting, log });
   completions(app, { router, resting, log });
   responses(app, services);
+  moderations(app, services);
+  refusals(app);
   anthropic(app, services);
   ollama(app, services);
   if (services.isOllamaPort === true) app.get("/", () => "Ollama is running (Atalaya)");

@@ -10,11 +10,7 @@
  * bodies meet.
  */
 import { PlatformError } from "../base/errors.ts";
-
-/** Text, or one of the special strings. */
-export type TextPiece =
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "special"; readonly text: string };
+import type { TextPiece } from "../generation/request.ts";
 
 /** Exchanged characters: original → stand-in. */
 export type Shield = readonly (readonly [original: string, standIn: string])[];

@@ -9,9 +9,9 @@ import { PlatformError } from "../base/errors.ts";
 import { type TokenId, tokenId } from "../base/ids.ts";
 import { workerEntry } from "../base/worker-entry.ts";
 import { ThreadFailure, WorkerThread } from "../base/worker-thread.ts";
-import type { ChatMessage } from "../generation/request.ts";
+import type { ChatMessage, TextPiece } from "../generation/request.ts";
 import { readChatTemplate } from "./chat-template.ts";
-import { chooseShield, lowerShield } from "./special-text.ts";
+import { chooseShield, lowerShield, raiseShield } from "./special-text.ts";
 import { type ContentForm, toTemplateMessages } from "./template-messages.ts";
 import type { RenderQuestion, TemplateData } from "./template-thread.ts";
 import type { EncodeQuestion, TokenizerData } from "./tokenizer-thread.ts";
@@ -31,6 +31,16 @@ export interface Tokenizer extends AsyncDisposable {
   encode(
     text: string,
     options: { readonly specialTokens: boolean; readonly signal?: AbortSignal | undefined },
+  ): Promise<TokenId[]>;
+  /**
+   * Encode pieces as one text: the special strings of special pieces become their tokens, those in text
+   * pieces stay text.
+   *
+   * @throws PlatformError as `encode`
+   */
+  encodePieces(
+    pieces: readonly TextPiece[],
+    options: { readonly signal?: AbortSignal | undefined },
   ): Promise<TokenId[]>;
   /**
    * Render a conversation with the checkpoint's template and encode it, with exactly one begin-of-text
@@ -171,6 +181,21 @@ class ThreadedTokenizer implements Tokenizer {
   ): Promise<TokenId[]> {
     this.#checkLength(text.length);
     return await this.#encode({ text, specialTokens: options.specialTokens, shield: [] }, options);
+  }
+
+  async encodePieces(
+    pieces: readonly TextPiece[],
+    options: { readonly signal?: AbortSignal | undefined },
+  ): Promise<TokenId[]> {
+    this.#checkLength(pieces.reduce((sum, { text }) => sum + text.length, 0));
+    const shield = chooseShield(
+      this.#parts.specials,
+      pieces.map(({ text }) => text),
+    );
+    const text = pieces
+      .map((piece) => (piece.type === "special" ? piece.text : raiseShield(piece.text, shield)))
+      .join("");
+    return await this.#encode({ text, specialTokens: true, shield }, options);
   }
 
   async renderChat(

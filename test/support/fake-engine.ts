@@ -1,7 +1,7 @@
 /** An engine that says what a test tells it to, one character a token, and remembers what it was asked. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../../src/base/errors.ts";
-import { tokenId } from "../../src/base/ids.ts";
+import { type TokenId, tokenId } from "../../src/base/ids.ts";
 import type { Engine, EngineModelInfo, EngineStats } from "../../src/engines/engine.ts";
 import type {
   EngineEvent,
@@ -9,10 +9,15 @@ import type {
   EngineSampling,
 } from "../../src/generation/engine-prompt.ts";
 
+/** How a vocabulary of byte-level BPE spells white space. */
+const byteLevel: Readonly<Record<string, string>> = { " ": "Ġ", "\n": "Ċ" };
+
 export type FakeAnswer = {
   /** Plain ASCII. */
   readonly text: string;
   readonly tokenDelayMs?: number;
+  /** What else each token might have been, by its place: texts of one character, with log-probabilities. */
+  readonly alternatives?: readonly (readonly (readonly [text: string, logprob: number])[])[];
   /** Fails after this many tokens; 0: before anything is said. */
   readonly failAfter?: number;
   readonly failure?: PlatformError;
@@ -25,6 +30,8 @@ export class FakeEngine implements Engine {
   readonly model: EngineModelInfo;
   readonly requests: FakeRequest[] = [];
   answer: FakeAnswer;
+  /** Taken first, one a request, in place of `answer`. */
+  readonly nextAnswers: FakeAnswer[] = [];
   numRunning = 0;
   isDisposed = false;
   readonly #vocabulary: ReadonlyMap<string, number>;
@@ -44,6 +51,8 @@ export class FakeEngine implements Engine {
     { sampling, signal }: { readonly sampling: EngineSampling; readonly signal: AbortSignal },
   ): AsyncGenerator<EngineEvent, void> {
     this.requests.push({ prompt, sampling });
+    const next = this.nextAnswers.shift();
+    if (next !== undefined) this.answer = next;
     this.numRunning++;
     try {
       this.#failAt(0);
@@ -71,7 +80,7 @@ export class FakeEngine implements Engine {
           yield { type: "finish", reason: "cancelled" };
           return;
         }
-        yield this.#token(character, sampling);
+        yield this.#token(character, sampling, this.answer.alternatives?.[index] ?? []);
         this.#failAt(index + 1);
       }
       yield { type: "finish", reason: "stop" };
@@ -99,16 +108,25 @@ export class FakeEngine implements Engine {
     this.isDisposed = true;
   }
 
-  #token(character: string, { logprobs }: EngineSampling): EngineEvent {
-    const id = this.#vocabulary.get(character === " " ? "Ġ" : character);
-    if (id === undefined) throw new Error(`the tiny vocabulary has no token ${character}`);
-    const chosen = { tokenId: tokenId(id), logprob: -0.25 };
+  #token(
+    character: string,
+    { logprobs }: EngineSampling,
+    alternatives: readonly (readonly [text: string, logprob: number])[],
+  ): EngineEvent {
+    const chosen = { tokenId: this.#idOf(character), logprob: -0.25 };
+    const others = alternatives.map(([text, logprob]) => ({ tokenId: this.#idOf(text), logprob }));
     return {
       type: "token",
       tokenId: chosen.tokenId,
       logprob: logprobs === undefined ? undefined : chosen.logprob,
-      topLogprobs: logprobs === undefined || logprobs === 0 ? [] : [chosen],
+      topLogprobs: logprobs === undefined || logprobs === 0 ? [] : [chosen, ...others],
     };
+  }
+
+  #idOf(character: string): TokenId {
+    const id = this.#vocabulary.get(byteLevel[character] ?? character);
+    if (id === undefined) throw new Error(`the tiny vocabulary has no token ${character}`);
+    return tokenId(id);
   }
 
   #failAt(numTokens: number): void {

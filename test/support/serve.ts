@@ -63,7 +63,16 @@ export function builtinRegistry(): Registry {
  */
 export async function serveFakeEngine(
   answer: FakeAnswer | string,
-  { fetchMedia, log = createLogger("silent") }: { fetchMedia?: FetchMedia; log?: Logger } = {},
+  {
+    fetchMedia,
+    log = createLogger("silent"),
+    familyName,
+  }: {
+    readonly fetchMedia?: FetchMedia;
+    readonly log?: Logger;
+    /** The family that the model is said to be of. */
+    readonly familyName?: string;
+  } = {},
 ): Promise<FakeServer> {
   const engine = await fakeEngine(answer);
   const platform = new Platform({
@@ -77,6 +86,7 @@ export async function serveFakeEngine(
   });
   await platform.supervisor.launch({
     model: tinyCheckpoint,
+    familyName,
     uid: "fake",
     engine: "native",
     profile: "ref",

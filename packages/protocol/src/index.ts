@@ -5,6 +5,7 @@ export * from "./completions.ts";
 export * from "./error.ts";
 export * from "./limits.ts";
 export * from "./models.ts";
+export * from "./moderations.ts";
 export * from "./ollama.ts";
 export * from "./pictures.ts";
 export * from "./receipt.ts";

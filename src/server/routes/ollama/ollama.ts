@@ -1,6 +1,7 @@
 /** Ollama's API, for the apps that speak it: `OLLAMA_HOST` pointed here is all they need. */
 import { PlatformError } from "../../../base/errors.ts";
 import type { App } from "../../http.ts";
+import { noEmbeddings } from "../openai/refusals.ts";
 import { ollamaErrors } from "./errors.ts";
 import { generateAndChat } from "./generate.ts";
 import { listAndManage } from "./models.ts";
@@ -18,10 +19,7 @@ export function ollama(app: App, services: OllamaServices & { readonly version: 
   app.get("/api/version", () => ({ version: ollamaVersion, atalaya: services.version }));
   for (const path of ["/api/embed", "/api/embeddings"]) {
     app.post(path, { errorHandler: ollamaErrors(services.log) }, async () => {
-      throw new PlatformError(
-        "unsupported_parameter",
-        "Llama 3.2 Vision writes answers and makes no embeddings. Ask an embedding model for them, on another server.",
-      );
+      throw new PlatformError("unsupported_operation", noEmbeddings);
     });
   }
 }
