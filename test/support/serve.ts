@@ -1,10 +1,10 @@
 /** A server over a fake engine: everything in front of the engine is the real thing. */
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { z } from "zod";
 import { tokenId } from "../../src/base/ids.ts";
 import { createLogger, type Logger } from "../../src/base/logger.ts";
-import { builtinModels } from "../../src/config/package.ts";
+import { builtinModels, packageRoot } from "../../src/config/package.ts";
 import { findEngine } from "../../src/engines/catalog.ts";
 import type { EngineLoader, EngineModelInfo } from "../../src/engines/engine.ts";
 import type { FetchMedia } from "../../src/media/media-fetcher.ts";
@@ -14,7 +14,7 @@ import { Registry } from "../../src/registry/registry.ts";
 import { type FakeAnswer, FakeEngine } from "./fake-engine.ts";
 
 /** A checkpoint with a tokenizer of single characters and a plain chat template. */
-export const tinyCheckpoint = fileURLToPath(new URL("../golden/mllama/tiny-a", import.meta.url));
+export const tinyCheckpoint = join(packageRoot(), "test/golden/mllama/tiny-a");
 
 /** What the fake engine says about itself; the ids are those of the tiny checkpoint. */
 const fakeModel: EngineModelInfo = {
@@ -35,9 +35,12 @@ export interface FakeServer extends AsyncDisposable {
 }
 
 /** An engine that speaks the tiny checkpoint's tokens. */
-export async function fakeEngine(answer: FakeAnswer | string): Promise<FakeEngine> {
+export async function fakeEngine(
+  answer: FakeAnswer | string,
+  { contextLength = fakeModel.contextLength }: { readonly contextLength?: number } = {},
+): Promise<FakeEngine> {
   return new FakeEngine(typeof answer === "string" ? { text: answer } : answer, {
-    model: fakeModel,
+    model: { ...fakeModel, contextLength },
     vocabulary: await readVocabulary(),
   });
 }
@@ -63,18 +66,16 @@ export function builtinRegistry(): Registry {
  */
 export async function serveFakeEngine(
   answer: FakeAnswer | string,
-  {
-    fetchMedia,
-    log = createLogger("silent"),
-    familyName,
-  }: {
+  options: {
     readonly fetchMedia?: FetchMedia;
     readonly log?: Logger;
     /** The family that the model is said to be of. */
     readonly familyName?: string;
+    readonly contextLength?: number;
   } = {},
 ): Promise<FakeServer> {
-  const engine = await fakeEngine(answer);
+  const { fetchMedia, log = createLogger("silent"), familyName, contextLength } = options;
+  const engine = await fakeEngine(answer, contextLength === undefined ? {} : { contextLength });
   const platform = new Platform({
     log,
     parts: {

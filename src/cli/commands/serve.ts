@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { createLogger } from "../../base/logger.ts";
+import { preferSmallHeap } from "../../base/small-heap.ts";
 import { readSettings, type SettingFlags } from "../../config/settings.ts";
 import { Platform, startTracing, wantsTracing } from "../../platform.ts";
 import { toLaunchable } from "../find-model.ts";
@@ -41,6 +42,7 @@ async function runServe(
   flags: ServeFlags,
   terminal: Terminal,
 ): Promise<void> {
+  preferSmallHeap();
   const settings = readSettings(flags, terminal.env);
   using interrupt = listenForInterrupt(() =>
     note(terminal, "Stopping: answers under way get 30 seconds. Ctrl-C again ends them at once."),
