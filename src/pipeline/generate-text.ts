@@ -65,6 +65,8 @@ export async function* generateText(
         }
         break;
       }
+      case "prompt-token":
+        throw new Error("the engine reports a prompt that nobody asked about");
       case "finish": {
         const last = stops.push(detokenizer.end());
         const rest = last.stop === undefined ? last.text + stops.end() : last.text;

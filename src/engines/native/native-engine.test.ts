@@ -47,6 +47,11 @@ const tokensOf = (events: readonly EngineEvent[]): number[] =>
   events.flatMap((event) => (event.type === "token" ? [event.tokenId] : []));
 
 describe("answers", () => {
+  test("a request for no tokens ends after the prompt", async () => {
+    const { engine } = start();
+    expect(await collect(engine, textPrompt(5), 0)).toEqual([{ type: "finish", reason: "length" }]);
+  });
+
   test("come as images, tokens and one finish", async () => {
     const { engine } = start();
     await using _ = engine;

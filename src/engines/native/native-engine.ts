@@ -11,6 +11,7 @@ import type {
   EngineEvent,
   EnginePrompt,
   EngineSampling,
+  FinishReason,
   ImageReport,
   Picture,
 } from "../../generation/engine-prompt.ts";
@@ -90,6 +91,7 @@ export class NativeEngine implements AsyncDisposable {
   ): AsyncGenerator<EngineEvent, void> {
     this.#checkPrompt(prompt);
     const { sampling, signal } = options;
+    refuseUnsupported(sampling);
     const sequence = new Sequence({
       arrival: this.#arrivals++,
       prompt,
@@ -311,10 +313,18 @@ export class NativeEngine implements AsyncDisposable {
       return;
     }
     const { sampling, prompt, generated, random, events } = sequence;
+    if (sampling.maxTokens === 0) {
+      this.#finish(sequence, "length");
+      return;
+    }
     const chosen = chooseToken(logits, sampling, {
       history: { prompt: prompt.tokenIds, generated },
       random,
     });
+    if (chosen === undefined) {
+      this.#fail(sequence, nothingAllowed(generated.length));
+      return;
+    }
     generated.push(chosen);
     const { logprobs } = sampling;
     const report = logprobs === undefined ? undefined : logProbabilities(logits, chosen, logprobs);
@@ -325,8 +335,11 @@ export class NativeEngine implements AsyncDisposable {
       topLogprobs: report?.top ?? [],
     });
     const reason = sequence.finishReason(this.model.contextLength);
-    if (reason === undefined) return;
-    events.push({ type: "finish", reason });
+    if (reason !== undefined) this.#finish(sequence, reason);
+  }
+
+  #finish(sequence: Sequence, reason: FinishReason): void {
+    sequence.events.push({ type: "finish", reason });
     this.#release(sequence);
   }
 
@@ -342,6 +355,23 @@ export class NativeEngine implements AsyncDisposable {
     sequence.events.end();
     this.#running = this.#running.filter((other) => other !== sequence);
   }
+}
+
+function refuseUnsupported(sampling: EngineSampling): void {
+  for (const field of ["grammar", "promptLogprobs"] as const) {
+    if (sampling[field] === undefined) continue;
+    throw new PlatformError(
+      "unsupported_parameter",
+      `This engine does not support "${field}". Leave it out.`,
+    );
+  }
+}
+
+function nothingAllowed(numGenerated: number): PlatformError {
+  return new PlatformError(
+    "invalid_request",
+    `No token may follow the ${numGenerated} of the answer: the bias and the grammar together rule all of them out. Ask for less.`,
+  );
 }
 
 /** What a runner throws is told without its text, which is a bug's; but want of memory is no bug. */

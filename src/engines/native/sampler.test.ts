@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { tokenId } from "../../base/ids.ts";
+import { type TokenId, tokenId } from "../../base/ids.ts";
 import type { EngineSampling } from "../../generation/engine-prompt.ts";
 import { Random } from "./random.ts";
-import { chooseToken, logProbabilities } from "./sampler.ts";
+import { type ChoiceContext, chooseToken, logProbabilities } from "./sampler.ts";
 
 const greedy: EngineSampling = {
   maxTokens: 1,
@@ -20,6 +20,12 @@ const greedy: EngineSampling = {
 };
 const noHistory = { prompt: [], generated: [] };
 
+function pick(logits: Float32Array, sampling: EngineSampling, context: ChoiceContext): TokenId {
+  const id = chooseToken(logits, sampling, context);
+  if (id === undefined) throw new Error("every token is ruled out");
+  return id;
+}
+
 function drawMany(
   logits: Float32Array,
   sampling: EngineSampling,
@@ -28,7 +34,7 @@ function drawMany(
   const random = new Random(7);
   const counts = new Map<number, number>();
   for (let i = 0; i < numDraws; i++) {
-    const id = chooseToken(logits, sampling, { history: noHistory, random });
+    const id = pick(logits, sampling, { history: noHistory, random });
     counts.set(id, (counts.get(id) ?? 0) + 1);
   }
   return counts;
@@ -88,7 +94,7 @@ test("top-p and top-k keep the same tokens as the slow way, whatever the logits"
   fc.assert(
     fc.property(logits, settings, fc.nat(), (values, { topK, topP }, seed) => {
       const sampling = { ...greedy, temperature: 1, topK, topP };
-      const id = chooseToken(Float32Array.from(values), sampling, {
+      const id = pick(Float32Array.from(values), sampling, {
         history: noHistory,
         random: new Random(seed),
       });
@@ -155,7 +161,7 @@ test("a token is the one that sorting everything would draw, with any settings a
     fc.property(logits, settings, fc.nat(), (values, chosen, seed) => {
       const row = Float32Array.from(values);
       const sampling = { ...greedy, ...chosen };
-      const id = chooseToken(row, sampling, { history: noHistory, random: new Random(seed) });
+      const id = pick(row, sampling, { history: noHistory, random: new Random(seed) });
       expect(id).toBe(slowChoose(row, sampling, new Random(seed).next()));
     }),
     { numRuns: 500 },
@@ -163,7 +169,7 @@ test("a token is the one that sorting everything would draw, with any settings a
 });
 
 test("temperature 0 takes the first of the most likely", () => {
-  const id = chooseToken(Float32Array.of(1, 3, 3, 2), greedy, {
+  const id = pick(Float32Array.of(1, 3, 3, 2), greedy, {
     history: noHistory,
     random: new Random(1),
   });
@@ -175,7 +181,7 @@ test("the same seed draws the same tokens, another seed others", () => {
   const sequence = (seed: number): number[] => {
     const random = new Random(seed);
     return Array.from({ length: 20 }, () =>
-      chooseToken(randomLogits, sampling, { history: noHistory, random }),
+      pick(randomLogits, sampling, { history: noHistory, random }),
     );
   };
   expect(sequence(5)).toEqual(sequence(5));
@@ -185,7 +191,7 @@ test("the same seed draws the same tokens, another seed others", () => {
 test("penalties lower what was said before, and a token without a row in the head is skipped", () => {
   const logits = Float32Array.of(2, 1.9, -1);
   const choose = (settings: Partial<EngineSampling>, generated: number[]): number =>
-    chooseToken(
+    pick(
       logits,
       { ...greedy, ...settings },
       {
@@ -217,4 +223,55 @@ test("uniform numbers are uniform", () => {
     bins[bin] = (bins[bin] ?? 0) + 1;
   }
   for (const count of bins) expect(Math.abs(count - 2000)).toBeLessThan(220);
+});
+
+describe("what is asked for beside the model's own wishes", () => {
+  const random = new Random(1);
+  const logits = Float32Array.of(1, 4, 3, 2);
+  const mask = (...ids: readonly number[]): Int32Array =>
+    Int32Array.of(ids.reduce((bits, id) => bits | (1 << id), 0));
+  const at = (numGenerated: number, allowed?: Int32Array) => ({
+    history: { prompt: [], generated: Array.from({ length: numGenerated }, () => tokenId(0)) },
+    random,
+    allowed,
+  });
+
+  test("a bias moves a logit, up and down", () => {
+    const logitBias = [
+      { tokenId: tokenId(1), bias: -100 },
+      { tokenId: tokenId(3), bias: 1.5 },
+    ];
+    expect(pick(logits, { ...greedy, logitBias }, at(0))).toBe(3);
+  });
+
+  test("what the grammar does not allow is never drawn, whatever the settings", () => {
+    const setting = fc.record({
+      temperature: fc.constantFrom(0, 0.5, 2),
+      topK: fc.nat(5),
+      topP: fc.constantFrom(0.1, 0.9, 1),
+      minP: fc.constantFrom(0, 0.3),
+    });
+    const wide = Float32Array.from({ length: 70 }, (_, i) => 5 * Math.sin(i));
+    const ids = fc.uniqueArray(fc.nat(69), { minLength: 1 });
+    fc.assert(
+      fc.property(setting, ids, fc.nat(), (settings, allowedIds, seed) => {
+        const allowed = new Int32Array(3);
+        for (const id of allowedIds)
+          allowed[id >>> 5] = (allowed[id >>> 5] ?? 0) | (1 << (id & 31));
+        const context = { history: noHistory, random: new Random(seed), allowed };
+        expect(allowedIds).toContain(pick(wide, { ...greedy, ...settings }, context));
+      }),
+    );
+  });
+
+  test("no stop token before there are enough tokens, unless nothing else is allowed", () => {
+    const sampling = { ...greedy, minTokens: 2, stopTokenIds: [tokenId(1)] };
+    expect(pick(logits, sampling, at(1))).toBe(2);
+    expect(pick(logits, sampling, at(2))).toBe(1);
+    expect(pick(logits, sampling, at(0, mask(1)))).toBe(1);
+  });
+
+  test("says so when nothing is left", () => {
+    expect(chooseToken(logits, greedy, at(0, mask()))).toBeUndefined();
+  });
 });

@@ -1,5 +1,6 @@
 /**
- * Logits → token. Settings apply in this order: penalties, temperature, top-k, top-p, min-p, draw.
+ * Logits → token. Settings apply in this order: bias, penalties, what is ruled out, temperature, top-k,
+ * top-p, min-p, draw.
  *
  * Log-probabilities are those of the model itself: of the raw logits, before any setting.
  */
@@ -13,16 +14,26 @@ export type TokenHistory = {
   readonly generated: readonly TokenId[];
 };
 
+export type ChoiceContext = {
+  readonly history: TokenHistory;
+  /** Drawn from once, and only when the temperature is not 0. */
+  readonly random: Random;
+  /** Tokens that the grammar allows, one bit each, 32 in a number; all when absent. */
+  readonly allowed?: Int32Array | undefined;
+};
+
 /**
  * @param logits `[vocabSize]`, left as they are
- * @param random drawn from once, and only when the temperature is not 0
+ * @returns `undefined` when every token is ruled out
  */
 export function chooseToken(
   logits: Float32Array,
   sampling: EngineSampling,
-  { history, random }: { readonly history: TokenHistory; readonly random: Random },
-): TokenId {
-  const scores = penalize(logits, sampling, history);
+  { history, random, allowed }: ChoiceContext,
+): TokenId | undefined {
+  const penalized = penalize(withBias(logits, sampling), sampling, history);
+  const scores = ruleOut(penalized, { sampling, allowed, numGenerated: history.generated.length });
+  if (scores[indexOfLargest(scores)] === Number.NEGATIVE_INFINITY) return undefined;
   if (sampling.temperature === 0) return tokenId(indexOfLargest(scores));
   return tokenId(draw(scores, sampling, random.next()));
 }
@@ -38,6 +49,42 @@ function indexOfLargest(scores: Float32Array): number {
     }
   }
   return best;
+}
+
+function withBias(logits: Float32Array, { logitBias = [] }: EngineSampling): Float32Array {
+  if (logitBias.length === 0) return logits;
+  const scores = logits.slice();
+  for (const { tokenId: id, bias } of logitBias) scores[id] = (scores[id] ?? 0) + bias;
+  return scores;
+}
+
+/** Set to −∞ what the grammar does not allow, and stop tokens while the answer is too short. */
+function ruleOut(
+  scores: Float32Array,
+  {
+    sampling,
+    allowed,
+    numGenerated,
+  }: {
+    readonly sampling: EngineSampling;
+    readonly allowed: Int32Array | undefined;
+    readonly numGenerated: number;
+  },
+): Float32Array {
+  const { minTokens = 0, stopTokenIds } = sampling;
+  const isTooShort = numGenerated < minTokens && stopTokenIds.length > 0;
+  if (allowed === undefined && !isTooShort) return scores;
+  const left = scores.slice();
+  if (allowed !== undefined) {
+    for (let id = 0; id < left.length; id++) {
+      if ((((allowed[id >>> 5] ?? 0) >>> (id & 31)) & 1) === 0) left[id] = Number.NEGATIVE_INFINITY;
+    }
+  }
+  if (!isTooShort) return left;
+  const unstopped = left.slice();
+  for (const id of stopTokenIds) unstopped[id] = Number.NEGATIVE_INFINITY;
+  // A grammar whose sentence is complete may leave nothing but the end.
+  return unstopped[indexOfLargest(unstopped)] === Number.NEGATIVE_INFINITY ? left : unstopped;
 }
 
 function penalize(
@@ -150,7 +197,7 @@ function headOf({ scores, largest, temperature }: Weights, cutoff: number): Cand
   const head: Candidate[] = [];
   for (let index = 0; index < scores.length; index++) {
     const score = scores[index] ?? 0;
-    if (score < floor) continue;
+    if (score < floor || score === Number.NEGATIVE_INFINITY) continue;
     const weight = Math.exp((score - largest) / temperature);
     if (weight >= cutoff) head.push({ index, weight });
   }

@@ -42,12 +42,24 @@ describe("what goes in comes out, through the bytes", () => {
   test.each([
     ["all named", sampling],
     ["nothing optional", { ...sampling, seed: undefined, logprobs: undefined, stopTokenIds: [] }],
+    [
+      "what rules out and in",
+      {
+        ...sampling,
+        maxTokens: 0,
+        logitBias: [{ tokenId: tokenId(7), bias: -100 }],
+        minTokens: 3,
+        grammar: 'root ::= "yes" | "no"',
+        promptLogprobs: { start: 1, numAlternatives: 0 },
+      },
+    ],
     ["zeros", { ...sampling, seed: 0, logprobs: 0, temperature: 0, topK: 0 }],
   ])("a request, %s", (_name, wanted) => {
     const prompt = {
       tokenIds: [1, 256, 9].map(tokenId),
       pictures: [
         { width: 2, height: 1, pixels: Uint8Array.of(1, 2, 3, 4, 5, 6), contentHash: "ab" },
+        { width: 1, height: 1, pixels: Uint8Array.of(1, 2, 3), contentHash: "cd", maxTiles: 1 },
       ],
     };
     const bytes = toBinary(GenerateRequestSchema, toGenerateRequest(prompt, wanted));
@@ -65,6 +77,7 @@ describe("what goes in comes out, through the bytes", () => {
       logprob: -0.25,
       topLogprobs: [{ tokenId: tokenId(63), logprob: -0.25 }],
     },
+    { type: "prompt-token", tokenId: tokenId(256), logprob: -3.5, topLogprobs: [] },
     { type: "finish", reason: "stop" },
     { type: "finish", reason: "length" },
     {

@@ -11,7 +11,9 @@ import {
   type ModelInfo,
   ModelInfoSchema,
   type Picture as PictureMessage,
+  type Sampling as SamplingMessage,
   type Token as TokenMessage,
+  TokenSchema,
 } from "@atalaya/protocol/engine";
 import { create } from "@bufbuild/protobuf";
 import { type TokenId, tokenId } from "../../base/ids.ts";
@@ -21,6 +23,7 @@ import type {
   EngineSampling,
   ImageReport,
   Picture,
+  TokenReport,
 } from "../../generation/engine-prompt.ts";
 import type { FinishReason } from "../../generation/event.ts";
 import type { EngineLoadOptions, EngineModelInfo } from "../engine.ts";
@@ -79,20 +82,24 @@ export function fromModelInfo(info: ModelInfo): EngineModelInfo {
 // --------------------------------------------------------------------------------- generating
 
 export function toGenerateRequest(prompt: EnginePrompt, sampling: EngineSampling): GenerateRequest {
-  const { seed, logprobs, stopTokenIds, ...numbers } = sampling;
+  const { seed, logprobs, stopTokenIds, logitBias, grammar, promptLogprobs, ...numbers } = sampling;
   return create(GenerateRequestSchema, {
     tokenIds: [...prompt.tokenIds],
-    pictures: prompt.pictures.map(({ width, height, pixels, contentHash }) => ({
+    pictures: prompt.pictures.map(({ width, height, pixels, contentHash, maxTiles }) => ({
       width,
       height,
       pixels,
       contentHash,
+      ...(maxTiles !== undefined && { maxTiles }),
     })),
     sampling: {
       ...numbers,
       stopTokenIds: [...stopTokenIds],
       ...(seed !== undefined && { seed }),
       ...(logprobs !== undefined && { logprobs }),
+      ...(logitBias !== undefined && { logitBias: [...logitBias] }),
+      ...(grammar !== undefined && { grammar }),
+      ...(promptLogprobs !== undefined && { promptLogprobs }),
     },
   });
 }
@@ -121,16 +128,49 @@ export function fromGenerateRequest(request: GenerateRequest): {
       seed: sampling.seed,
       stopTokenIds: sampling.stopTokenIds.map(tokenId),
       logprobs: sampling.logprobs,
+      ...fromConstraints(sampling),
     },
   };
 }
 
+/** What most requests do not ask for is absent. */
+function fromConstraints({
+  logitBias,
+  minTokens,
+  grammar,
+  promptLogprobs,
+}: SamplingMessage): Pick<
+  EngineSampling,
+  "logitBias" | "minTokens" | "grammar" | "promptLogprobs"
+> {
+  return {
+    ...(logitBias.length > 0 && {
+      logitBias: logitBias.map(({ tokenId: id, bias }) => ({ tokenId: tokenId(id), bias })),
+    }),
+    ...(minTokens > 0 && { minTokens }),
+    ...(grammar !== undefined && { grammar }),
+    ...(promptLogprobs !== undefined && {
+      promptLogprobs: {
+        start: promptLogprobs.start,
+        numAlternatives: promptLogprobs.numAlternatives,
+      },
+    }),
+  };
+}
+
 /** A length that lies would be read past its end later. */
-export function fromPicture({ width, height, pixels, contentHash }: PictureMessage): Picture {
+export function fromPicture({
+  width,
+  height,
+  pixels,
+  contentHash,
+  maxTiles,
+}: PictureMessage): Picture {
   if (width === 0 || height === 0 || pixels.length !== width * height * 3) {
     throw new Error(`${pixels.length} bytes are no picture of ${width} × ${height}`);
   }
-  return { width, height, pixels, contentHash };
+  if (maxTiles === 0) throw new Error("a picture takes one tile at least");
+  return { width, height, pixels, contentHash, ...(maxTiles !== undefined && { maxTiles }) };
 }
 
 export function toGenerateReply(event: EngineEvent): GenerateReply {
@@ -143,16 +183,9 @@ export function toGenerateReply(event: EngineEvent): GenerateReply {
         },
       });
     case "token":
-      return create(GenerateReplySchema, {
-        event: {
-          case: "token",
-          value: {
-            tokenId: event.tokenId,
-            ...(event.logprob !== undefined && { logprob: event.logprob }),
-            topLogprobs: [...event.topLogprobs],
-          },
-        },
-      });
+      return create(GenerateReplySchema, { event: { case: "token", value: toToken(event) } });
+    case "prompt-token":
+      return create(GenerateReplySchema, { event: { case: "promptToken", value: toToken(event) } });
     case "finish":
       return create(GenerateReplySchema, {
         event: { case: "finish", value: { reason: event.reason } },
@@ -160,6 +193,14 @@ export function toGenerateReply(event: EngineEvent): GenerateReply {
     default:
       return event satisfies never;
   }
+}
+
+function toToken({ tokenId: id, logprob, topLogprobs }: TokenReport): TokenMessage {
+  return create(TokenSchema, {
+    tokenId: id,
+    ...(logprob !== undefined && { logprob }),
+    topLogprobs: [...topLogprobs],
+  });
 }
 
 /** The fields of the wire's report, without the index. */
@@ -186,7 +227,10 @@ export function fromGenerateReply({ event }: GenerateReply, vocabSize: number): 
     case "image":
       return { type: "image", ...fromImageReport(event.value) };
     case "token":
-      return fromToken(event.value, vocabSize);
+      return { type: "token", ...fromToken(event.value, vocabSize) };
+    case "promptToken":
+      // A prompt's tokens may be any that the embedding has; its alternatives are the head's.
+      return { type: "prompt-token", ...fromToken(event.value, vocabSize, 2 ** 32) };
     case "finish":
       return { type: "finish", reason: finishReason(event.value.reason) };
     case undefined:
@@ -209,14 +253,13 @@ function fromImageReport(report: ImageReportMessage): ImageReport {
   };
 }
 
-function fromToken(token: TokenMessage, vocabSize: number): EngineEvent {
-  const known = (id: number): TokenId => {
-    if (id >= vocabSize) throw new Error(`the worker sent the token ${id} of ${vocabSize}`);
+function fromToken(token: TokenMessage, vocabSize: number, numIds = vocabSize): TokenReport {
+  const known = (id: number, size = vocabSize): TokenId => {
+    if (id >= size) throw new Error(`the worker sent the token ${id} of ${size}`);
     return tokenId(id);
   };
   return {
-    type: "token",
-    tokenId: known(token.tokenId),
+    tokenId: known(token.tokenId, numIds),
     logprob: token.logprob === undefined ? undefined : finite(token.logprob),
     topLogprobs: token.topLogprobs.map(({ tokenId: id, logprob }) => ({
       tokenId: known(id),

@@ -200,6 +200,13 @@ export declare type Picture = Message<"atalaya.engine.v1.Picture"> & {
    * @generated from field: string content_hash = 4;
    */
   contentHash: string;
+
+  /**
+   * Tiles it is fitted into, at most; absent: as many as the model takes.
+   *
+   * @generated from field: optional uint32 max_tiles = 5;
+   */
+  maxTiles?: number | undefined;
 };
 
 /**
@@ -209,10 +216,16 @@ export declare type Picture = Message<"atalaya.engine.v1.Picture"> & {
 export declare const PictureSchema: GenMessage<Picture>;
 
 /**
+ * Logits pass through it in this order: bias, penalties, grammar and min_tokens, temperature, top-k,
+ * top-p, min-p. Log-probabilities are those of the model itself, before any of it. A worker that cannot
+ * honour a field that is set refuses the request with `unsupported_parameter` and the field's name.
+ *
  * @generated from message atalaya.engine.v1.Sampling
  */
 export declare type Sampling = Message<"atalaya.engine.v1.Sampling"> & {
   /**
+   * 0: nothing is generated; the finish, "length", follows the prompt's log-probabilities.
+   *
    * @generated from field: uint32 max_tokens = 1;
    */
   maxTokens: number;
@@ -258,6 +271,9 @@ export declare type Sampling = Message<"atalaya.engine.v1.Sampling"> & {
   seed?: number | undefined;
 
   /**
+   * The answer ends after one of these and, where max_tokens and the context allow, only there: none of
+   * the model's own is added, so an empty list generates to the end.
+   *
    * @generated from field: repeated uint32 stop_token_ids = 10;
    */
   stopTokenIds: number[];
@@ -268,6 +284,37 @@ export declare type Sampling = Message<"atalaya.engine.v1.Sampling"> & {
    * @generated from field: optional uint32 logprobs = 11;
    */
   logprobs?: number | undefined;
+
+  /**
+   * Added to the logits of these tokens.
+   *
+   * @generated from field: repeated atalaya.engine.v1.LogitBias logit_bias = 12;
+   */
+  logitBias: LogitBias[];
+
+  /**
+   * No stop token is chosen before there are so many tokens, unless the grammar leaves nothing else.
+   *
+   * @generated from field: uint32 min_tokens = 13;
+   */
+  minTokens: number;
+
+  /**
+   * The answer's text, up to its stop token, is a sentence of this grammar or, cut short, the beginning of
+   * one: tokens that cannot go on are ruled out, special tokens too; stop tokens are allowed where a
+   * sentence is complete. In xgrammar's EBNF with the start symbol `root`; the platform makes it from
+   * JSON schemas, regular expressions and lists of choices alike, so this is the only form there is.
+   *
+   * @generated from field: optional string grammar = 14;
+   */
+  grammar?: string | undefined;
+
+  /**
+   * Log-probabilities of the prompt's own tokens, as prompt_token events before the first token.
+   *
+   * @generated from field: optional atalaya.engine.v1.PromptLogprobs prompt_logprobs = 15;
+   */
+  promptLogprobs?: PromptLogprobs | undefined;
 };
 
 /**
@@ -275,6 +322,54 @@ export declare type Sampling = Message<"atalaya.engine.v1.Sampling"> & {
  * Use `create(SamplingSchema)` to create a new message.
  */
 export declare const SamplingSchema: GenMessage<Sampling>;
+
+/**
+ * @generated from message atalaya.engine.v1.LogitBias
+ */
+export declare type LogitBias = Message<"atalaya.engine.v1.LogitBias"> & {
+  /**
+   * @generated from field: uint32 token_id = 1;
+   */
+  tokenId: number;
+
+  /**
+   * From -100 to 100.
+   *
+   * @generated from field: double bias = 2;
+   */
+  bias: number;
+};
+
+/**
+ * Describes the message atalaya.engine.v1.LogitBias.
+ * Use `create(LogitBiasSchema)` to create a new message.
+ */
+export declare const LogitBiasSchema: GenMessage<LogitBias>;
+
+/**
+ * @generated from message atalaya.engine.v1.PromptLogprobs
+ */
+export declare type PromptLogprobs = Message<"atalaya.engine.v1.PromptLogprobs"> & {
+  /**
+   * Position of the first token that is reported, at least 1: nothing precedes the one at 0.
+   *
+   * @generated from field: uint32 start = 1;
+   */
+  start: number;
+
+  /**
+   * Alternatives reported with each.
+   *
+   * @generated from field: uint32 num_alternatives = 2;
+   */
+  numAlternatives: number;
+};
+
+/**
+ * Describes the message atalaya.engine.v1.PromptLogprobs.
+ * Use `create(PromptLogprobsSchema)` to create a new message.
+ */
+export declare const PromptLogprobsSchema: GenMessage<PromptLogprobs>;
 
 /**
  * @generated from message atalaya.engine.v1.GenerateRequest
@@ -329,6 +424,14 @@ export declare type GenerateReply = Message<"atalaya.engine.v1.GenerateReply"> &
      */
     value: Finish;
     case: "finish";
+  } | {
+    /**
+     * In the prompt's order, all of them before the first token.
+     *
+     * @generated from field: atalaya.engine.v1.Token prompt_token = 4;
+     */
+    value: Token;
+    case: "promptToken";
   } | { case: undefined; value?: undefined };
 };
 
