@@ -16,8 +16,13 @@ import { Registry } from "./registry/registry.ts";
 import { buildApp } from "./server/app.ts";
 import type { App } from "./server/http.ts";
 import { RecentResponses } from "./server/routes/openai/responses/stored-responses.ts";
+import { EventLog } from "./state/event-log.ts";
+import { StateDatabase } from "./state/state-database.ts";
+import { openServerState, type ServerState } from "./state/state-home.ts";
+import { KeptModels } from "./supervisor/kept-models.ts";
 import { directoryToLaunch, type LaunchPlan } from "./supervisor/launch.ts";
 import { locateIn } from "./supervisor/locate-files.ts";
+import { recordEvents } from "./supervisor/record-events.ts";
 import { type Registered, registerDirectory, registerFile } from "./supervisor/registration.ts";
 import { repoToPull } from "./supervisor/repo-to-pull.ts";
 import { RestingModels } from "./supervisor/resting-models.ts";
@@ -28,6 +33,7 @@ export type { CachedModel } from "./hub/cached-models.ts";
 export type { Hub } from "./hub/hub.ts";
 export type { PullEvent, PullPlan } from "./hub/pull.ts";
 export { startTracing, wantsTracing } from "./observe/tracing.ts";
+export type { ComebackEvent, KeptModel } from "./supervisor/kept-models.ts";
 
 export type PlatformOptions = {
   readonly log: Logger;
@@ -37,6 +43,10 @@ export type PlatformOptions = {
   readonly env?: NodeJS.ProcessEnv;
   /** Without it only the models that we ship are known by name. */
   readonly settings?: Pick<Settings, "home" | "modelRoots">;
+  /** What survives this process; everything is kept in memory when absent. */
+  readonly state?: StateDatabase;
+  /** After so long without a question a model is freed until the next; never when absent. */
+  readonly idleMs?: number | undefined;
   /** Parts to use in place of the real ones. */
   readonly parts?: Partial<SupervisorParts>;
 };
@@ -52,11 +62,22 @@ export class Platform implements AsyncDisposable {
   readonly router: Router;
   readonly metrics: Metrics;
   readonly responses = new RecentResponses();
+  readonly state: StateDatabase;
+  readonly events: EventLog;
+  readonly kept: KeptModels;
   readonly #log: Logger;
   readonly resting: RestingModels;
   readonly #apps: App[] = [];
 
-  constructor({ log, media = defaultMedia, env = process.env, settings, parts }: PlatformOptions) {
+  constructor({
+    log,
+    media = defaultMedia,
+    env = process.env,
+    settings,
+    state = StateDatabase.inMemory(),
+    idleMs,
+    parts,
+  }: PlatformOptions) {
     const fetchMedia = mediaFetcher(media);
     this.#log = log;
     this.registry = openRegistry(settings);
@@ -79,7 +100,12 @@ export class Platform implements AsyncDisposable {
     this.router = new Router(this.supervisor, (events, about) =>
       observeAnswer(events, about, { metrics, log }),
     );
-    this.resting = new RestingModels(this.supervisor);
+    this.state = state;
+    this.resting = new RestingModels(this.supervisor, { idleMs });
+    const { supervisor, resting } = this;
+    this.kept = new KeptModels({ database: state, supervisor, resting, log });
+    this.events = new EventLog(state);
+    recordEvents(supervisor, { events: this.events, log });
   }
 
   /** @throws PlatformError `model_not_found` */
@@ -103,6 +129,29 @@ export class Platform implements AsyncDisposable {
     return await registerDirectory(this.registry, directory, name);
   }
 
+  /** What would listen on `host`; it never does, so that requests can be injected. */
+  app({
+    host,
+    isOllamaPort = false,
+  }: {
+    readonly host: string;
+    readonly isOllamaPort?: boolean;
+  }): App {
+    return buildApp({
+      ownNames: [urlHost(host)],
+      isOllamaPort,
+      supervisor: this.supervisor,
+      router: this.router,
+      resting: this.resting,
+      kept: this.kept,
+      events: this.events,
+      responses: this.responses,
+      log: this.#log,
+      metrics: this.metrics,
+      version: packageVersion(),
+    });
+  }
+
   /**
    * Serve HTTP.
    *
@@ -118,17 +167,7 @@ export class Platform implements AsyncDisposable {
     readonly port: number;
     readonly isOllamaPort?: boolean;
   }): Promise<string> {
-    const app = buildApp({
-      ownNames: [urlHost(host)],
-      isOllamaPort,
-      supervisor: this.supervisor,
-      router: this.router,
-      resting: this.resting,
-      responses: this.responses,
-      log: this.#log,
-      metrics: this.metrics,
-      version: packageVersion(),
-    });
+    const app = this.app({ host, isOllamaPort });
     try {
       await app.listen({ host, port });
     } catch (error) {
@@ -139,11 +178,17 @@ export class Platform implements AsyncDisposable {
     return `http://${urlHost(host)}:${portOf(app) ?? port}`;
   }
 
-  /** Refuse new work, let the answers under way end for `drainMs`, then free everything. */
-  async close({ drainMs = defaultDrainMs } = {}): Promise<void> {
+  /**
+   * Refuse new work, let the answers under way end for `drainMs`, then free everything.
+   *
+   * @returns how many answers were cut off
+   */
+  async close({ drainMs = defaultDrainMs } = {}): Promise<number> {
     this.resting[Symbol.dispose]();
-    await this.supervisor.close({ drainMs });
+    const numCut = await this.supervisor.close({ drainMs });
     await Promise.all(this.#apps.splice(0).map((app) => app.close()));
+    await this.state[Symbol.asyncDispose]();
+    return numCut;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,6 +203,15 @@ export class Platform implements AsyncDisposable {
  */
 export async function openHub(env: NodeJS.ProcessEnv): Promise<Hub> {
   return await Hub.fromEnvironment(env, { version: packageVersion() });
+}
+
+/**
+ * What survives this server, under `ATALAYA_HOME`.
+ *
+ * @throws PlatformError `state_in_use`, `state_unusable`, `disk_full`
+ */
+export async function openState({ home }: Pick<Settings, "home">): Promise<ServerState> {
+  return await openServerState({ home, version: packageVersion() });
 }
 
 function openRegistry(settings: PlatformOptions["settings"]): Registry {

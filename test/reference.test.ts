@@ -8,7 +8,6 @@ import { processTerminal } from "../src/cli/terminal.ts";
 import { packageRoot } from "../src/config/package.ts";
 import { readHubSettings } from "../src/hub/settings.ts";
 import { Platform } from "../src/platform.ts";
-import { buildApp } from "../src/server/app.ts";
 
 const pageOf = (name: string): string =>
   readFileSync(join(packageRoot(), "docs/reference", name), "utf8");
@@ -73,9 +72,7 @@ test("the hubs' page has every variable that is read for them", async () => {
 
 test("the HTTP API's page has every route", async () => {
   await using platform = new Platform({ log: createLogger("silent") });
-  const { supervisor, router, resting, responses, metrics } = platform;
-  const log = createLogger("silent");
-  const app = buildApp({ supervisor, router, resting, responses, log, metrics, version: "0.0.0" });
+  const app = platform.app({ host: "127.0.0.1" });
   await app.ready();
   const routes = flattenRoutes(app.printRoutes({ commonPrefix: false }));
   await app.close();

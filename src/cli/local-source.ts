@@ -58,6 +58,7 @@ export async function launchAndWait(
     maxNumSeqs: flags.maxNumSeqs,
     kvCacheDtype: flags.kvCacheDtype,
     numThreads: flags.numThreads,
+    origin: "command",
   });
   using loading = showLoading(terminal, started.modelName, () => {
     const instance = platform.supervisor.get(started.uid);

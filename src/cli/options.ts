@@ -1,5 +1,6 @@
 /** Options that several commands share, with their checks. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseDurationMs } from "../base/duration.ts";
 
 /** How a model is loaded. */
 export type LoadFlags = {
@@ -125,4 +126,13 @@ function decimal(min: number, max: number) {
     }
     return value;
   };
+}
+
+/** Milliseconds, more than none. */
+export function duration(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === undefined || ms <= 0) {
+    throw new InvalidArgumentError("It must be a duration, such as 90s, 30m, 12h or 90d.");
+  }
+  return ms;
 }

@@ -1,44 +1,34 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { builtinRegistry, findNative, tinyCheckpoint } from "../../test/support/serve.ts";
+import { findNative, tinyCheckpoint } from "../../test/support/serve.ts";
 import { createLogger } from "../base/logger.ts";
-import { Metrics } from "../observe/metrics.ts";
-import { RestingModels } from "../supervisor/resting-models.ts";
-import { Router } from "../supervisor/router.ts";
-import { Supervisor } from "../supervisor/supervisor.ts";
-import { buildApp } from "./app.ts";
+import { packageVersion } from "../config/package.ts";
+import { Platform } from "../platform.ts";
 import type { App } from "./http.ts";
-import { RecentResponses } from "./routes/openai/responses/stored-responses.ts";
 
-const log = createLogger("silent");
+let platform: Platform;
 let app: App;
 let port = 0;
 
 beforeAll(async () => {
-  const supervisor = new Supervisor({
-    findEngine: findNative(() => Promise.reject(new Error("nothing is launched here"))),
-    openPipeline: async () => await Promise.reject(new Error("nothing is launched here")),
-    demoDirectory: tinyCheckpoint,
-    registry: builtinRegistry(),
-    locateFiles: async () => undefined,
-    log,
+  platform = new Platform({
+    log: createLogger("silent"),
+    parts: {
+      findEngine: findNative(() => Promise.reject(new Error("nothing is launched here"))),
+      openPipeline: async () => await Promise.reject(new Error("nothing is launched here")),
+      demoDirectory: tinyCheckpoint,
+      locateFiles: async () => undefined,
+    },
   });
-  const [router, resting] = [new Router(supervisor), new RestingModels(supervisor)];
-  const metrics = new Metrics({ list: () => [], version: "1.2.3" });
-  app = buildApp({
-    supervisor,
-    router,
-    resting,
-    responses: new RecentResponses(),
-    log,
-    metrics,
-    version: "1.2.3",
-  });
+  app = platform.app({ host: "127.0.0.1" });
   await app.listen({ host: "127.0.0.1", port: 0 });
   const address = app.server.address();
   port = typeof address === "object" ? (address?.port ?? 0) : 0;
 });
-afterAll(async () => await app.close());
+afterAll(async () => {
+  await app.close();
+  await platform[Symbol.asyncDispose]();
+});
 
 /** Send text as it is, and read until the server closes or goes quiet. */
 async function raw(text: string): Promise<{ status: number; text: string }> {
@@ -186,7 +176,7 @@ describe("a body", () => {
 describe("routes", () => {
   test("the probe answers anyone, even a foreign page", async () => {
     const reply = await app.inject({ url: "/health", headers: { origin: "https://evil.example" } });
-    expect(reply.json()).toEqual({ status: "ok", version: "1.2.3" });
+    expect(reply.json()).toEqual({ status: "ok", version: packageVersion() });
   });
 
   test("our own page may ask", async () => {

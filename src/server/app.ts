@@ -4,6 +4,8 @@ import type { HealthReply } from "@atalaya/protocol";
 import { type FastifyRequest, fastify } from "fastify";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { EventLog } from "../state/event-log.ts";
+import type { KeptModels } from "../supervisor/kept-models.ts";
 import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { Router } from "../supervisor/router.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
@@ -34,6 +36,8 @@ export type AppServices = {
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly resting: RestingModels;
+  readonly kept: KeptModels;
+  readonly events: EventLog;
   readonly responses: ResponseStore;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -95,7 +99,7 @@ export function buildApp(services: AppServices): App {
   ollama(app, services);
   if (services.isOllamaPort === true) app.get("/", () => "Ollama is running (Atalaya)");
   models(app, supervisor);
-  launchAndTerminate(app, supervisor);
+  launchAndTerminate(app, services);
   engines(app, supervisor);
   metricsRoute(app, metrics);
   return app;

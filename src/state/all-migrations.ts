@@ -1,5 +1,6 @@
 /** Every migration of this program, in order. Add yours at the end. */
 import type { Migration } from "./migration.ts";
 import { eventsMigrations } from "./tables/events.ts";
+import { keptModelsMigrations } from "./tables/kept-models.ts";
 
-export const allMigrations: readonly Migration[] = [...eventsMigrations];
+export const allMigrations: readonly Migration[] = [...eventsMigrations, ...keptModelsMigrations];

@@ -33,13 +33,16 @@ export class Leases {
    * Wait for the holders: first patiently, then after a signal; resolves in any case.
    *
    * @param why they cannot have it any longer, as the beginning of a sentence
+   * @returns how many had to be told
    */
-  async drain(patienceMs: number, why = "The model was terminated"): Promise<void> {
+  async drain(patienceMs: number, why = "The model was terminated"): Promise<number> {
     await this.#idleWithin(patienceMs);
+    const numCut = this.#holders.size;
     for (const holder of this.#holders) {
       holder.abort(new PlatformError("model_not_ready", `${why} before the answer was complete.`));
     }
     await this.#idleWithin(abortGraceMs);
+    return numCut;
   }
 
   async #idleWithin(limitMs: number): Promise<void> {

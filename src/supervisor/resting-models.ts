@@ -8,7 +8,7 @@ import type { ModelInstance } from "./instance.ts";
 import { findByName } from "./model-names.ts";
 import type { LaunchOptions, Supervisor } from "./supervisor.ts";
 
-type RestingModel = {
+export type RestingModel = {
   readonly uid: string;
   readonly modelName: string;
   readonly directory: string;
@@ -27,8 +27,26 @@ export class RestingModels implements Disposable {
   readonly #waking = new Map<string, Promise<void>>();
   readonly #timers = new Map<string, RestTimer>();
 
-  constructor(supervisor: Supervisor) {
+  readonly #idleMs: number | undefined;
+
+  /** @param options.idleMs after so long without a question any model is freed; never when absent */
+  constructor(supervisor: Supervisor, { idleMs }: { readonly idleMs?: number | undefined } = {}) {
     this.#supervisor = supervisor;
+    this.#idleMs = idleMs;
+    supervisor.subscribe(({ type, uid }) => {
+      if (type === "model-loaded" && this.#idleMs !== undefined) this.restAfter(uid, this.#idleMs);
+      if (type === "model-answered") this.askedAgain(uid);
+    });
+  }
+
+  /** A model that rested when an earlier server ended. */
+  restore(model: RestingModel): void {
+    this.#resting.set(model.uid, model);
+  }
+
+  /** @returns whether one of that uid rested, and does not come back any more */
+  forget(uid: string): boolean {
+    return this.#resting.delete(uid);
   }
 
   /** Those that would come back, in the order they fell asleep. */
@@ -114,7 +132,7 @@ export class RestingModels implements Disposable {
     this.stayAwake(uid);
     const { modelName, directory } = this.#supervisor.get(uid);
     const options = { ...this.#supervisor.launchOptionsOf(uid), uid };
-    await this.#supervisor.terminate(uid);
+    await this.#supervisor.terminate(uid, { reason: "resting" });
     this.#resting.set(uid, { uid, modelName, directory, options });
   }
 

@@ -8,29 +8,19 @@ import { PlatformError } from "../base/errors.ts";
 import { type ModelUid, modelUid } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
 import type { EngineEntry } from "../engines/catalog.ts";
-import type { EngineLoadOptions } from "../engines/engine.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { ModelInstance, ReadyInstance } from "./instance.ts";
 import { directoryToLaunch, type LaunchPlan, type LaunchWish, planLaunch } from "./launch.ts";
+import type { LaunchOptions } from "./launch-options.ts";
 import { Leases } from "./leases.ts";
 import { loadModel } from "./load-model.ts";
 import { type MatchWish, type ModelMatch, matchModel } from "./match-model.ts";
+import type { EndReason, ModelChange, ModelListener } from "./model-change.ts";
 import { findByName } from "./model-names.ts";
 import { type ReplicaRecord, Replicas } from "./replicas.ts";
 import type { ModelResources } from "./resolve-model.ts";
 
-export type LaunchOptions = Omit<
-  EngineLoadOptions,
-  "directory" | "quantization" | "engineOptions"
-> &
-  LaunchWish & {
-    /** The name it will answer to; made from the model's own when absent. */
-    readonly uid: string | undefined;
-    /** What the replicas are called, in order; the first has number 0. */
-    readonly replicaAliases?: readonly (string | undefined)[];
-    /** Answers at the same time, of each replica. */
-    readonly requestLimit?: number | undefined;
-  };
+export type { LaunchOptions } from "./launch-options.ts";
 
 export type SupervisorParts = ModelResources & {
   /** @throws PlatformError `engine_unavailable` */
@@ -57,7 +47,7 @@ type Slot = {
   /** Settles when loading has ended, well or not; never rejects. */
   settled: Promise<void>;
   /** Present once the model is on its way out. */
-  gone?: Promise<void>;
+  gone?: Promise<number>;
 };
 
 /** Running answers get this long to end by themselves when their model must go. */
@@ -66,11 +56,17 @@ export const defaultDrainMs = 30_000;
 export class Supervisor implements AsyncDisposable {
   readonly #slots = new Map<ModelUid, Slot>();
   readonly #aliases = new Map<string, string>();
+  readonly #listeners = new Set<ModelListener>();
   readonly #parts: SupervisorParts;
   #isClosing = false;
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
+  }
+
+  /** Be told what happens to models from now on. */
+  subscribe(listener: ModelListener): void {
+    this.#listeners.add(listener);
   }
 
   /**
@@ -123,7 +119,9 @@ export class Supervisor implements AsyncDisposable {
       settled: Promise.resolve(),
     };
     this.#slots.set(uid, slot);
-    slot.settled = this.#load(slot, plan);
+    const told = this.#tell({ type: "model-launched", uid, instance: slot.instance, options });
+    slot.settled = told.then(async () => await this.#load(slot, plan));
+    await told;
     return slot.instance;
   }
 
@@ -223,7 +221,14 @@ export class Supervisor implements AsyncDisposable {
     const problem = instance.engine.problem();
     if (problem !== undefined) throw problem;
     const { signal, release } = leases.take();
-    return { instance, signal, [Symbol.dispose]: release };
+    return {
+      instance,
+      signal,
+      [Symbol.dispose]: () => {
+        release();
+        void this.#tell({ type: "model-answered", uid: instance.uid });
+      },
+    };
   }
 
   /**
@@ -231,16 +236,35 @@ export class Supervisor implements AsyncDisposable {
    *
    * @throws PlatformError `model_not_found`
    */
-  async terminate(uid: string, { drainMs = defaultDrainMs } = {}): Promise<void> {
-    const slot = this.#slotOf(uid);
-    slot.gone ??= this.#end(slot, drainMs);
-    await slot.gone;
+  async terminate(
+    uid: string,
+    options: { readonly drainMs?: number; readonly reason?: EndReason } = {},
+  ): Promise<void> {
+    await this.#terminate(this.#slotOf(uid), options);
   }
 
-  /** Refuse new work and free every model. */
-  async close({ drainMs = defaultDrainMs } = {}): Promise<void> {
+  /**
+   * Refuse new work and free every model.
+   *
+   * @returns how many answers were cut off
+   */
+  async close({ drainMs = defaultDrainMs } = {}): Promise<number> {
     this.#isClosing = true;
-    await Promise.all([...this.#slots.keys()].map((uid) => this.terminate(uid, { drainMs })));
+    const ends = [...this.#slots.values()].map((slot) =>
+      this.#terminate(slot, { drainMs, reason: "closing" }),
+    );
+    return (await Promise.all(ends)).reduce((sum, numCut) => sum + numCut, 0);
+  }
+
+  async #terminate(
+    slot: Slot,
+    {
+      drainMs = defaultDrainMs,
+      reason = "asked",
+    }: { readonly drainMs?: number; readonly reason?: EndReason },
+  ): Promise<number> {
+    slot.gone ??= this.#end(slot, { drainMs, reason });
+    return await slot.gone;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -279,23 +303,36 @@ export class Supervisor implements AsyncDisposable {
       const loadMs = Math.round(performance.now() - startedAt);
       slot.instance = { ...slot.instance, ...loaded, loadMs, state: "ready" };
       log.info({ modelUid: uid, loadMs }, "model-loaded");
-    } catch (error) {
-      slot.instance = { ...slot.instance, state: "failed", error: this.#shown(error) };
+      await this.#tell({ type: "model-loaded", uid, loadMs });
+    } catch (thrown) {
+      const error = this.#shown(thrown);
+      slot.instance = { ...slot.instance, state: "failed", error };
+      await this.#tell({ type: "model-failed", uid, error });
     }
   }
 
-  async #end(slot: Slot, drainMs: number): Promise<void> {
+  async #end(
+    slot: Slot,
+    { drainMs, reason }: { readonly drainMs: number; readonly reason: EndReason },
+  ): Promise<number> {
     slot.loading.abort(new PlatformError("cancelled", "The model was terminated while starting."));
     await slot.settled;
     const { instance } = slot;
+    let numCut = 0;
     if (instance.state === "ready") {
       slot.instance = { ...instance, state: "stopping" };
-      await slot.leases.drain(drainMs);
+      numCut = await slot.leases.drain(drainMs);
       await instance.engine[Symbol.asyncDispose]();
       await instance.pipeline[Symbol.asyncDispose]();
     }
     if (this.#slots.get(instance.uid) === slot) this.#slots.delete(instance.uid);
-    this.#parts.log.info({ modelUid: instance.uid }, "model-terminated");
+    this.#parts.log.info({ modelUid: instance.uid, reason, numCut }, "model-terminated");
+    await this.#tell({ type: "model-terminated", uid: instance.uid, reason, numCut });
+    return numCut;
+  }
+
+  async #tell(change: ModelChange): Promise<void> {
+    await Promise.all([...this.#listeners].map(async (listener) => await listener(change)));
   }
 
   #replicasFor(uid: ModelUid, options: LaunchOptions): Replicas {
@@ -309,8 +346,10 @@ export class Supervisor implements AsyncDisposable {
       },
       {
         onLog: (replica, line) => log.info({ modelUid: uid, replica, line }, "worker-log"),
-        onUnexpectedEnd: (replica, end) =>
-          log.warn({ modelUid: uid, replica, ...end }, "worker ended unexpectedly"),
+        onUnexpectedEnd: (replica, end) => {
+          log.warn({ modelUid: uid, replica, ...end }, "worker ended unexpectedly");
+          void this.#tell({ type: "worker-ended", uid, replica, end });
+        },
         now,
       },
     );

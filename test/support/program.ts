@@ -1,6 +1,7 @@
 /** The shipped program, as built, started with the words of a command line. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { packageRoot } from "../../src/config/package.ts";
@@ -24,6 +25,7 @@ export type Ended = {
   readonly stderr: string;
 };
 
+/** Without an `ATALAYA_HOME` among `env` it has one of its own, which goes with it. */
 export class Program {
   stdout = "";
   stderr = "";
@@ -31,9 +33,10 @@ export class Program {
   readonly ended: Promise<Ended>;
 
   constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    const home = mkdtempSync(join(tmpdir(), "atalaya-home-"));
     const child = spawn(process.execPath, [program, ...args], {
       cwd: packageRoot(),
-      env: { ...process.env, NO_COLOR: "1", ...env },
+      env: { ...process.env, NO_COLOR: "1", ATALAYA_HOME: home, ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });
     running.add(child);
@@ -43,6 +46,7 @@ export class Program {
     this.ended = new Promise((resolve) => {
       child.once("close", (exitCode) => {
         running.delete(child);
+        rmSync(home, { recursive: true, force: true });
         resolve({ exitCode, stdout: this.stdout, stderr: this.stderr });
       });
     });

@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import { createLogger } from "../../base/logger.ts";
 import { preferSmallHeap } from "../../base/small-heap.ts";
 import { readSettings, type SettingFlags } from "../../config/settings.ts";
-import { Platform, startTracing, wantsTracing } from "../../platform.ts";
+import { openState, Platform, startTracing, wantsTracing } from "../../platform.ts";
+import { bringBack, modelsToBringBack } from "../bring-back.ts";
 import { toLaunchable } from "../find-model.ts";
 import { launchAndWait } from "../local-source.ts";
 import {
@@ -10,12 +11,19 @@ import {
   addLoadOptions,
   addLogOption,
   addMediaOptions,
+  duration,
   type LoadFlags,
 } from "../options.ts";
 import { aborted, listenForInterrupt } from "../signals.ts";
 import { note, type Terminal } from "../terminal.ts";
 
-type ServeFlags = SettingFlags & LoadFlags & { readonly ollama?: boolean };
+type ServeFlags = SettingFlags &
+  LoadFlags & {
+    readonly ollama?: boolean;
+    readonly autostart: boolean;
+    /** Milliseconds. */
+    readonly idleUnload?: number;
+  };
 
 /** Where Ollama's clients look when nobody tells them otherwise. */
 const ollamaPort = 11_434;
@@ -29,6 +37,12 @@ export function serve(program: Command, terminal: Terminal): void {
       "checkpoint directories in Hugging Face layout, names of models, or demo",
     )
     .option("--ollama", "listen on port 11434 too, where Ollama's clients look")
+    .option("--no-autostart", "do not start again what was running when the server stopped")
+    .option(
+      "--idle-unload <duration>",
+      "free a model that nobody asked for so long, such as 30m; it comes back when asked",
+      duration,
+    )
     .addHelpText(
       "after",
       "\nExamples:\n  $ atalaya serve ./Llama-3.2-11B-Vision-Instruct\n  $ atalaya serve demo --port 8000\n  $ atalaya serve --ollama ./Llama-3.2-11B-Vision-Instruct",
@@ -48,31 +62,48 @@ async function runServe(
     note(terminal, "Stopping: answers under way get 30 seconds. Ctrl-C again ends them at once."),
   );
   await using _tracing = wantsTracing(terminal.env) ? await startTracing(terminal.env) : undefined;
+  await using state = await openState(settings);
   const platform = new Platform({
     log: createLogger(settings.logLevel),
     media: { fetchRemote: settings.fetchMedia, root: settings.mediaRoot },
     settings,
+    state: state.database,
+    idleMs: flags.idleUnload,
   });
   try {
     const url = await platform.listen(settings);
+    await state.servesAt(url);
     note(terminal, `Serving at ${url}/v1. Stop with Ctrl-C.`);
     if (flags.ollama === true) {
       const { host } = settings;
       const second = await platform.listen({ host, port: ollamaPort, isOllamaPort: true });
       note(terminal, `Serving Ollama's clients at ${second} too.`);
     }
-    for (const model of models) {
+    const named = models.map((model) => toLaunchable(model, terminal.cwd));
+    const returning = await modelsToBringBack(platform, named);
+    for (const model of named) {
       const startedAt = performance.now();
-      const options = { model: toLaunchable(model, terminal.cwd), uid: undefined, flags };
+      const options = { model, uid: undefined, flags };
       const uid = await launchAndWait(platform, options, terminal, interrupt.signal);
       const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
       note(terminal, `${uid} is ready (${seconds} s).`);
     }
+    const comeback = bringBack(platform, flags.autostart ? returning : [], {
+      terminal,
+      signal: interrupt.signal,
+    });
     await aborted(interrupt.signal);
-    await platform.close();
+    const numCut = await platform.close();
+    await comeback;
+    if (numCut > 0) note(terminal, cutAnswers(numCut));
   } catch (error) {
     await platform[Symbol.asyncDispose]();
     // Being told to stop while loading is no failure of a server.
     if (!interrupt.signal.aborted) throw error;
   }
+}
+
+function cutAnswers(numCut: number): string {
+  const what = numCut === 1 ? "1 answer was" : `${numCut} answers were`;
+  return `Stopped; ${what} cut off before the end.`;
 }

@@ -1,18 +1,9 @@
 /** Ollama's `keep_alive`: for how long a model stays after an answer. Pure. */
+import { parseDurationMs } from "../../../base/duration.ts";
 import { PlatformError } from "../../../base/errors.ts";
 
 /** `undefined`: nothing was said; `forever`: it stays; a number: milliseconds without a question. */
 export type KeepAlive = number | "forever" | undefined;
-
-const unitMs: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-};
 
 /**
  * A number is seconds, as is text that is a number; other text is a duration as Go writes it: `5m`,
@@ -28,16 +19,12 @@ export function parseKeepAlive(value: number | string | null | undefined): KeepA
 
 function durationMs(text: string): number {
   if (/^[+-]?\d+(\.\d+)?$/.test(text)) return Number(text) * 1_000;
-  if (!/^[+-]?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text)) {
-    throw new PlatformError(
-      "invalid_request",
-      `"keep_alive" is ${JSON.stringify(text.slice(0, 40))}; it must be seconds, or a duration such as "5m".`,
-      { details: { param: "keep_alive" } },
-    );
-  }
-  const sum = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)].reduce(
-    (total, [, amount, unit = ""]) => total + Number(amount) * (unitMs[unit] ?? 0),
-    0,
+  // Go knows no days.
+  const ms = text.includes("d") ? undefined : parseDurationMs(text);
+  if (ms !== undefined) return ms;
+  throw new PlatformError(
+    "invalid_request",
+    `"keep_alive" is ${JSON.stringify(text.slice(0, 40))}; it must be seconds, or a duration such as "5m".`,
+    { details: { param: "keep_alive" } },
   );
-  return text.startsWith("-") ? -sum : sum;
 }

@@ -1,12 +1,22 @@
 /** Launch and terminate, in Xinference's words: `POST /v1/models`, `DELETE /v1/models/{uid}`. */
 import { LaunchQuery, type LaunchReply, LaunchRequest } from "@atalaya/protocol";
+import { endModel } from "../../../supervisor/end-model.ts";
+import type { KeptModels } from "../../../supervisor/kept-models.ts";
+import type { RestingModels } from "../../../supervisor/resting-models.ts";
 import type { Supervisor } from "../../../supervisor/supervisor.ts";
 import type { App } from "../../http.ts";
 import { checkFields, unsupportedByLaunch } from "../../known-fields.ts";
 import { parse } from "../../parse.ts";
 import { toLaunchOptions } from "./translate.ts";
 
-export function launchAndTerminate(app: App, supervisor: Supervisor): void {
+type LaunchServices = {
+  readonly supervisor: Supervisor;
+  readonly resting: RestingModels;
+  readonly kept: KeptModels;
+};
+
+export function launchAndTerminate(app: App, services: LaunchServices): void {
+  const { supervisor } = services;
   app.post("/v1/models", async (request): Promise<LaunchReply> => {
     const body = parse(LaunchRequest, request.body);
     const { wait_ready: waitReady } = parse(LaunchQuery, request.query);
@@ -26,7 +36,7 @@ export function launchAndTerminate(app: App, supervisor: Supervisor): void {
   });
 
   app.delete<{ Params: { uid: string } }>("/v1/models/:uid", async ({ params }, reply) => {
-    await supervisor.terminate(params.uid);
+    await endModel(params.uid, services);
     return await reply.type("application/json; charset=utf-8").send("null");
   });
 }
