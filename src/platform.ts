@@ -20,7 +20,7 @@ import { EventLog } from "./state/event-log.ts";
 import { StateDatabase } from "./state/state-database.ts";
 import { openServerState, type ServerState } from "./state/state-home.ts";
 import { KeptModels } from "./supervisor/kept-models.ts";
-import { directoryToLaunch, type LaunchPlan } from "./supervisor/launch.ts";
+import { checkPlan, type LaunchPlan } from "./supervisor/launch.ts";
 import { locateIn } from "./supervisor/locate-files.ts";
 import { recordEvents } from "./supervisor/record-events.ts";
 import { type Registered, registerDirectory, registerFile } from "./supervisor/registration.ts";
@@ -53,7 +53,8 @@ export type PlatformOptions = {
 
 const defaultMedia: MediaPolicy = { fetchRemote: true, root: undefined };
 
-export { directoryToLaunch, type LaunchPlan };
+export type { LaunchStage } from "./supervisor/launch-log.ts";
+export { checkPlan, type LaunchPlan };
 
 /** Everything that runs in this process. Disposing it ends the servers and frees the models at once. */
 export class Platform implements AsyncDisposable {
@@ -89,6 +90,10 @@ export class Platform implements AsyncDisposable {
       locateFiles: locateIn(
         async (repo, revision) => await (await openHub(env)).find(repo, revision),
       ),
+      fetchFiles: async ({ repo, hub }, hooks) => {
+        const options = { revision: undefined, include: [], exclude: [], verify: false };
+        return (await (await openHub(env)).pull({ repo, hub, ...options, ...hooks })).directory;
+      },
       log,
       ...parts,
     });

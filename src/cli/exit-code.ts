@@ -56,6 +56,12 @@ function describeApiError(error: ApiError): Failure {
       exitCode: errorTraits.hub_unavailable.exitCode,
     };
   }
+  if (error.code === "foreign_server") {
+    return {
+      sentence: `${error.message} Name the server with --endpoint or ATALAYA_ENDPOINT, or start one with: atalaya serve`,
+      exitCode: errorTraits.hub_unavailable.exitCode,
+    };
+  }
   const code = isErrorCode(error.code) ? error.code : "internal";
   return { sentence: error.message, exitCode: errorTraits[code].exitCode };
 }

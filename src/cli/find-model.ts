@@ -8,7 +8,7 @@ import type { AnswerSource } from "./answer-source.ts";
 import { loadLocally, localSource } from "./local-source.ts";
 import type { LoadFlags } from "./options.ts";
 import { serverSource } from "./server-source.ts";
-import type { Terminal } from "./terminal.ts";
+import { note, type Terminal } from "./terminal.ts";
 
 /** A server on this machine that does not answer by then is as good as none. */
 const probeTimeoutMs = 1_000;
@@ -39,13 +39,15 @@ export async function openSource(
   signal: AbortSignal,
 ): Promise<AnswerSource> {
   const client = new AtalayaClient({ endpoint: settings.endpoint });
-  if (!/[\\/]/.test(name) && (await isRunning(client, name))) return serverSource(client, name);
+  if (!/[\\/]/.test(name) && (await isRunning(client, name, terminal))) {
+    return serverSource(client, name);
+  }
   const model = toLaunchable(name, terminal.cwd);
   return localSource(await loadLocally({ model, flags, settings }, terminal, signal));
 }
 
-/** @returns false too when no server answers */
-async function isRunning(client: AtalayaClient, uid: string): Promise<boolean> {
+/** @returns false too when no server answers, or another program does */
+async function isRunning(client: AtalayaClient, uid: string, terminal: Terminal): Promise<boolean> {
   try {
     const models = await client.listModels({ signal: AbortSignal.timeout(probeTimeoutMs) });
     return models.some(({ id }) => id === uid);
@@ -54,6 +56,10 @@ async function isRunning(client: AtalayaClient, uid: string): Promise<boolean> {
       (error instanceof ApiError && error.code === "unreachable") ||
       (error instanceof Error && error.name === "TimeoutError");
     if (isAbsent) return false;
+    if (error instanceof ApiError && error.code === "foreign_server") {
+      note(terminal, `${error.message} The model is loaded here.`);
+      return false;
+    }
     throw error;
   }
 }

@@ -110,6 +110,9 @@ export function toLaunchRequest(
     max_num_seqs: flags.maxNumSeqs,
     kv_cache_dtype: flags.kvCacheDtype,
     num_threads: flags.numThreads,
+    download: flags.download === false ? false : undefined,
+    download_hub: flags.hub === "auto" ? undefined : flags.hub,
+    revision: flags.revision,
     ...xinferenceFields(flags),
   };
 }

@@ -5,7 +5,7 @@ import type { GenerateRequest, SamplingParams } from "../generation/request.ts";
 import { Platform } from "../platform.ts";
 import type { AnswerEvent, AnswerSource, Turn } from "./answer-source.ts";
 import type { LoadFlags, SamplingFlags } from "./options.ts";
-import { showLoading } from "./render/progress.ts";
+import { showLaunch } from "./render/launch-progress.ts";
 import type { Terminal } from "./terminal.ts";
 
 export type LocalModel = {
@@ -49,34 +49,46 @@ export async function launchAndWait(
   signal: AbortSignal,
 ): Promise<string> {
   signal.throwIfAborted();
-  const started = await platform.supervisor.launch({
+  const { supervisor } = platform;
+  const started = await supervisor.launch({
     model,
     uid,
-    engine: flags.modelEngine,
-    profile: flags.profile,
-    maxModelLen: flags.maxModelLen,
-    maxNumSeqs: flags.maxNumSeqs,
-    kvCacheDtype: flags.kvCacheDtype,
-    numThreads: flags.numThreads,
+    ...toLaunchOptions(flags),
     origin: "command",
   });
-  using loading = showLoading(terminal, started.modelName, () => {
-    const instance = platform.supervisor.get(started.uid);
-    return instance.state === "starting" ? instance.progress : undefined;
-  });
   const onAbort = (): void => {
-    platform.supervisor.terminate(started.uid).catch(() => undefined);
+    supervisor.terminate(started.uid).catch(() => undefined);
   };
   signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
   try {
-    const instance = await platform.supervisor.whenSettled(started.uid);
-    loading[Symbol.dispose]();
+    const settled = supervisor.whenSettled(started.uid);
+    using progress = showLaunch(terminal, started.modelName);
+    for await (const event of supervisor.followLaunch(started.uid, signal)) {
+      progress.onEvent(event);
+    }
+    progress[Symbol.dispose]();
+    const instance = await settled;
     signal.throwIfAborted();
     if (instance.state === "failed") throw instance.error;
     return instance.uid;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+function toLaunchOptions(flags: LoadFlags) {
+  return {
+    engine: flags.modelEngine,
+    profile: flags.profile,
+    maxModelLen: flags.maxModelLen,
+    maxNumSeqs: flags.maxNumSeqs,
+    kvCacheDtype: flags.kvCacheDtype,
+    numThreads: flags.numThreads,
+    download: flags.download,
+    hub: flags.hub === undefined || flags.hub === "auto" ? undefined : flags.hub,
+    revision: flags.revision,
+  };
 }
 
 export function localSource(loaded: LoadedPlatform): AnswerSource {

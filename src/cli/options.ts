@@ -11,6 +11,10 @@ export type LoadFlags = {
   readonly maxNumSeqs?: number;
   readonly kvCacheDtype?: "f32" | "f16";
   readonly numThreads?: number;
+  /** False: what is not on this machine is not fetched. */
+  readonly download?: boolean;
+  readonly hub?: "auto" | "huggingface" | "modelscope";
+  readonly revision?: string;
 };
 
 /** How tokens are chosen; what is absent is the model's default. */
@@ -52,7 +56,14 @@ export function addLoadOptions(command: Command): Command {
       "--num-threads <count>",
       "processor threads to use, of those there are",
       whole(1, 1_024),
-    );
+    )
+    .option("--no-download", "only launch what is on this machine")
+    .addOption(
+      new Option("--hub <name>", "hub to download from; auto takes the first that can be reached")
+        .choices(["auto", "huggingface", "modelscope"])
+        .default("auto"),
+    )
+    .option("--revision <name>", "branch, tag or commit on the hub");
 }
 
 export function addSamplingOptions(command: Command): Command {

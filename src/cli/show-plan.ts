@@ -2,7 +2,7 @@
 import type { LaunchRequest } from "@atalaya/protocol";
 import { createLogger } from "../base/logger.ts";
 import type { Settings } from "../config/settings.ts";
-import { directoryToLaunch, type LaunchPlan, Platform } from "../platform.ts";
+import { checkPlan, type LaunchPlan, Platform } from "../platform.ts";
 import type { LaunchFlags } from "./launch-request.ts";
 import { renderMemory } from "./render/memory.ts";
 import { renderPlan } from "./render/plan.ts";
@@ -32,6 +32,9 @@ export async function planLocally(
     maxModelLen: flags.maxModelLen,
     maxNumSeqs: flags.maxNumSeqs,
     kvCacheDtype: flags.kvCacheDtype,
+    download: flags.download,
+    hub: flags.hub === "auto" ? undefined : flags.hub,
+    revision: flags.revision,
   });
 }
 
@@ -53,5 +56,5 @@ export async function showPlan(
   }
   if (flags.dryRun === true && flags.estimate === true) stdout.write("\n");
   if (flags.estimate === true) stdout.write(renderMemory(plan));
-  if (flags.dryRun === true) directoryToLaunch(plan);
+  if (flags.dryRun === true) checkPlan(plan, flags);
 }

@@ -6,10 +6,25 @@ export interface Interrupt extends Disposable {
   readonly signal: AbortSignal;
 }
 
+/**
+ * A terminal sends Ctrl-C to every process of its foreground group, and `npm` passes on what it gets:
+ * both come within a moment, and are one key.
+ */
+const echoMs = 250;
+
+/** Whether a signal at `now` is the one at `lastAt` once more. */
+export function isEcho(lastAt: number | undefined, now: number): boolean {
+  return lastAt !== undefined && now - lastAt < echoMs;
+}
+
 /** @param onFirst says what happens now, and that a second Ctrl-C is stronger */
 export function listenForInterrupt(onFirst: () => void = () => undefined): Interrupt {
   const controller = new AbortController();
+  let lastAt: number | undefined;
   const onSignal = (): void => {
+    const now = performance.now();
+    if (isEcho(lastAt, now)) return;
+    lastAt = now;
     if (controller.signal.aborted) process.exit(errorTraits.cancelled.exitCode);
     controller.abort(new PlatformError("cancelled", "Stopped."));
     onFirst();

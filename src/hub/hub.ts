@@ -26,6 +26,8 @@ export type RepoOnHubs = Partial<Record<HubName, RepoOnHub>>;
 export type RepoOnHub = {
   /** `owner/name` */
   readonly repo: string;
+  /** Names that it has or had beside, asked for when the hub does not know `repo`. */
+  readonly aliases?: readonly string[] | undefined;
   /** The hub's own default branch when absent. */
   readonly revision: string | undefined;
 };
@@ -85,8 +87,7 @@ export class Hub {
     for (const [index, { place, there }] of sources.entries()) {
       const next = sources[index + 1]?.place;
       try {
-        const chosen = { ...options, repo: there.repo, revision: revision ?? there.revision };
-        return await this.#pullFrom(place, chosen, next !== undefined);
+        return await this.#pullByAnyName(place, there, { options, hasNext: next !== undefined });
       } catch (error) {
         if (!(error instanceof PassedOn)) throw error;
         failures.push(error.cause);
@@ -133,6 +134,29 @@ export class Hub {
     return hubs.flatMap((name) =>
       this.#settings[name].endpoints.map((endpoint) => ({ hub: name, endpoint })),
     );
+  }
+
+  /** @throws as `#pullFrom`, for the first name, when none is known */
+  async #pullByAnyName(
+    place: Place,
+    { repo, aliases, revision }: CheckedRepo,
+    { options, hasNext }: { readonly options: HubPullOptions; readonly hasNext: boolean },
+  ): Promise<Pulled> {
+    const chosen = { ...options, revision: options.revision ?? revision };
+    try {
+      return await this.#pullFrom(place, { ...chosen, repo }, hasNext);
+    } catch (error) {
+      const isUnknown = causeOf(error)?.code === "model_not_found";
+      for (const alias of isUnknown ? aliases : []) {
+        const pulled = await this.#pullFrom(place, { ...chosen, repo: alias }, hasNext).catch(
+          (other: unknown) => {
+            if (causeOf(other)?.code !== "model_not_found") throw other;
+          },
+        );
+        if (pulled !== undefined) return pulled;
+      }
+      throw error;
+    }
   }
 
   /** @throws PassedOn when the next place may be asked instead */
@@ -185,12 +209,17 @@ export class Hub {
   }
 }
 
-type CheckedRepos = Partial<Record<HubName, { repo: RepoId; revision: string | undefined }>>;
+type CheckedRepo = {
+  readonly repo: RepoId;
+  readonly aliases: readonly RepoId[];
+  readonly revision: string | undefined;
+};
+type CheckedRepos = Partial<Record<HubName, CheckedRepo>>;
 
 /** @throws PlatformError `invalid_request` */
 function checkRepos(repo: string | RepoOnHubs): CheckedRepos {
   if (typeof repo === "string") {
-    const everywhere = { repo: checkRepoId(repo), revision: undefined };
+    const everywhere = { repo: checkRepoId(repo), aliases: [], revision: undefined };
     return Object.fromEntries(hubNames.map((hub) => [hub, everywhere]));
   }
   return Object.fromEntries(
@@ -199,7 +228,8 @@ function checkRepos(repo: string | RepoOnHubs): CheckedRepos {
       if (there === undefined) return [];
       const { revision } = there;
       if (revision !== undefined) checkRevision(revision);
-      return [[hub, { repo: checkRepoId(there.repo), revision }]];
+      const aliases = (there.aliases ?? []).map(checkRepoId);
+      return [[hub, { repo: checkRepoId(there.repo), aliases, revision }]];
     }),
   );
 }
@@ -228,6 +258,12 @@ class PassedOn extends Error {
     super(cause.message);
     this.cause = cause;
   }
+}
+
+/** The failure itself, passed on or not. */
+function causeOf(error: unknown): PlatformError | undefined {
+  if (error instanceof PassedOn) return error.cause;
+  return error instanceof PlatformError ? error : undefined;
 }
 
 function joinFailures(failures: readonly PlatformError[]): PlatformError {

@@ -19,6 +19,7 @@ import { parseJsonBody } from "./json-body.ts";
 import { httpLimits } from "./limits.ts";
 import { observeRequests, requestIdOf } from "./observe-requests.ts";
 import { anthropic } from "./routes/anthropic/messages.ts";
+import { launchLines } from "./routes/launch/launch-lines.ts";
 import { sendOllamaError } from "./routes/ollama/errors.ts";
 import { ollama } from "./routes/ollama/ollama.ts";
 import { chatCompletions } from "./routes/openai/chat-completions.ts";
@@ -100,6 +101,7 @@ export function buildApp(services: AppServices): App {
   if (services.isOllamaPort === true) app.get("/", () => "Ollama is running (Atalaya)");
   models(app, supervisor);
   launchAndTerminate(app, services);
+  launchLines(app, services);
   engines(app, supervisor);
   metricsRoute(app, metrics);
   return app;

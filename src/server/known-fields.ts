@@ -68,7 +68,6 @@ export const unsupportedByLaunch: UnsupportedFields = {
   worker_ip: () => false,
   replica_config: () => false,
   request_limits: () => false,
-  download_hub: () => false,
   peft_model_config: () => false,
   quantization_config: () => false,
   envs: isEmpty,

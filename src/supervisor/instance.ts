@@ -12,7 +12,8 @@ export type ModelInstance = {
   readonly modelName: string;
   /** In billions of parameters, where the registry says it. */
   readonly size: number | undefined;
-  readonly directory: string;
+  /** Where its files are; `undefined` while they are still to come. */
+  readonly directory: string | undefined;
   readonly engineKind: EngineKind;
   readonly profile: ModelProfile;
   readonly launchedAt: Date;
@@ -27,6 +28,7 @@ export type ModelInstance = {
 
 /** What answers: an engine, and what stands in front of it. */
 export type LoadedModel = {
+  readonly directory: string;
   readonly engine: Engine;
   readonly pipeline: Pipeline;
   readonly defaultSampling: DefaultSampling;

@@ -182,6 +182,8 @@ export class KeptModels {
           if (change.reason === "resting") await this.#rests(uid);
           break;
         case "model-loaded":
+          await this.#isIn(uid, this.#parts.supervisor.find(uid)?.directory);
+          break;
         case "model-answered":
         case "worker-ended":
           break;
@@ -203,7 +205,8 @@ export class KeptModels {
       origin: options.origin ?? ("request" as const),
       is_resting: 0 as const,
       model_name: instance.modelName,
-      directory: instance.directory,
+      // Unknown while it is downloaded; a launch looks for it anew.
+      directory: instance.directory ?? "",
       options: JSON.stringify(options),
     };
     await this.#tables
@@ -211,6 +214,12 @@ export class KeptModels {
       .values({ uid, ...now, created_at: new Date().toISOString() })
       .onConflict((conflict) => conflict.column("uid").doUpdateSet(now))
       .execute();
+  }
+
+  async #isIn(uid: string, directory: string | undefined): Promise<void> {
+    if (directory === undefined) return;
+    const update = this.#tables.updateTable("kept_models").set({ directory });
+    await update.where("uid", "=", uid).execute();
   }
 
   async #rests(uid: string): Promise<void> {

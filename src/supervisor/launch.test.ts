@@ -4,7 +4,7 @@ import { builtinRegistry, tinyCheckpoint } from "../../test/support/serve.ts";
 import { builtinModels } from "../config/package.ts";
 import { findEngine } from "../engines/catalog.ts";
 import { Registry } from "../registry/registry.ts";
-import { directoryToLaunch, type LaunchWish, planLaunch } from "./launch.ts";
+import { checkPlan, type LaunchWish, planLaunch } from "./launch.ts";
 import { registerDirectory, registerFile } from "./registration.ts";
 
 const parts = {
@@ -34,14 +34,14 @@ describe("a launch", () => {
       quantization: "none",
       memory: { contextLength: 512, dtype: "f32", verdict: "fits" },
     });
-    expect(directoryToLaunch(plan)).toBe(tinyCheckpoint);
+    expect(checkPlan(plan, {})).toBe(tinyCheckpoint);
   });
 
   test("of what is not here can be planned, and says where its files are", async () => {
     const plan = await planLaunch(wish({ model: "llama-3.2-vision:90b" }), parts);
     expect(plan).toMatchObject({ model: { size: 90, directory: undefined } });
     expect(plan.shape?.fileBytes).toBe(177_186_710_646);
-    expect(() => directoryToLaunch(plan)).toThrow(
+    expect(() => checkPlan(plan, { download: false })).toThrow(
       expect.objectContaining({
         code: "model_not_found",
         message:
@@ -56,7 +56,7 @@ describe("a launch", () => {
     if (memory === undefined) throw new Error("a checkpoint without a shape");
     const full = { ...memory, verdict: "too-large" as const, contextLength: 131_072 };
     expect(() =>
-      directoryToLaunch({ ...plan, memory: { ...full, nearest: "--max-model-len 4096" } }),
+      checkPlan({ ...plan, memory: { ...full, nearest: "--max-model-len 4096" } }, {}),
     ).toThrow(
       expect.objectContaining({
         code: "out_of_memory",
@@ -66,7 +66,7 @@ describe("a launch", () => {
       }),
     );
     // What is only slow is not refused.
-    expect(directoryToLaunch({ ...plan, memory: { ...full, verdict: "from-disk" } })).toBe(
+    expect(checkPlan({ ...plan, memory: { ...full, verdict: "from-disk" } }, {})).toBe(
       tinyCheckpoint,
     );
   });
@@ -114,7 +114,7 @@ describe("a registration", () => {
       specs: [{ format: "pytorch", size: 0.00029, directory: tinyCheckpoint }],
     });
     const plan = await planLaunch(wish({ model: "tiny-a" }), { ...parts, registry });
-    expect(directoryToLaunch(plan)).toBe(tinyCheckpoint);
+    expect(checkPlan(plan, {})).toBe(tinyCheckpoint);
   });
 
   test("that only names a hub says where to fetch its files", async () => {
@@ -128,7 +128,7 @@ describe("a registration", () => {
     await registerFile(registry, text);
     const plan = await planLaunch(wish({ model: "mine" }), { ...parts, registry });
     expect(plan.memory).toBeUndefined();
-    expect(() => directoryToLaunch(plan)).toThrow(
+    expect(() => checkPlan(plan, { download: false })).toThrow(
       /^The files of mine \(11 billion parameters\) are not on this machine\. Download them from https:\/\/huggingface\.co\/me\/my-vision: atalaya pull me\/my-vision$/,
     );
   });

@@ -31,6 +31,8 @@ export type LaunchWish = ModelWish &
     readonly quantization?: string | undefined;
     /** Further options, which only the engine can know. */
     readonly engineOptions?: EngineOptions;
+    /** Whether files that are not here may be fetched from a hub; yes when absent. */
+    readonly download?: boolean | undefined;
   };
 
 export type LaunchPlan = {
@@ -73,22 +75,49 @@ export async function planLaunch(wish: LaunchWish, parts: Parts): Promise<Launch
 }
 
 /**
- * @returns the directory to launch
- * @throws PlatformError `model_not_found` without files, `out_of_memory` when they cannot fit
+ * What speaks against a planned launch, before anything is downloaded or started.
+ *
+ * @returns the directory of its files; `undefined` when they are still to be fetched
+ * @throws PlatformError `model_not_found` without files that may be fetched, `out_of_memory` when it
+ *   cannot fit
  */
-export function directoryToLaunch({ model, shape, memory }: LaunchPlan): string {
-  if (model.directory === undefined) {
-    if (model.origin === undefined) throw new Error("a model has neither files nor an origin");
-    throw filesMissing(model, model.origin, shape?.fileBytes);
-  }
-  if (memory?.verdict === "too-large") {
-    const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);
-    throw new PlatformError(
-      "out_of_memory",
-      `${model.modelName} with a context of ${memory.contextLength} tokens needs ${gigabytes(memory.totalBytes)} GB, and ${gigabytes(memory.availableBytes)} GB are free. ${memory.nearest === undefined ? "Free memory, or take a larger machine." : `What would fit: ${memory.nearest}`}`,
-    );
-  }
+export function checkPlan(
+  plan: LaunchPlan,
+  { download = true }: Pick<LaunchWish, "download">,
+): string | undefined {
+  const { model, shape } = plan;
+  const canFetch = download && model.sources.length > 0;
+  if (model.directory === undefined && !canFetch) throw filesMissing(model, shape?.fileBytes);
+  refuseTooLarge(plan);
   return model.directory;
+}
+
+function refuseTooLarge({ model, memory }: LaunchPlan): void {
+  if (memory?.verdict !== "too-large") return;
+  const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);
+  throw new PlatformError(
+    "out_of_memory",
+    `${model.modelName} with a context of ${memory.contextLength} tokens needs ${gigabytes(memory.totalBytes)} GB, and ${gigabytes(memory.availableBytes)} GB are free. ${memory.nearest === undefined ? "Free memory, or take a larger machine." : `What would fit: ${memory.nearest}`}`,
+  );
+}
+
+/**
+ * The plan of a model whose files have come.
+ *
+ * @throws PlatformError as `checkPlan`, and `corrupt_model_file`
+ */
+export async function planWithFiles(
+  plan: LaunchPlan,
+  wish: MemoryWish,
+  directory: string,
+): Promise<LaunchPlan> {
+  const model = { ...plan.model, directory, partialCopy: undefined };
+  const { shape } = await readCheckpointFacts(directory);
+  const alternatives = alternativesTo(model);
+  const memory = planMemory(shape, { wish, host: hostMemory(), alternatives });
+  const whole = { ...plan, model, shape, memory, cards: cardsThatHold(shape) };
+  refuseTooLarge(whole);
+  return whole;
 }
 
 /** What a program could get now, and what the machine has. */

@@ -3,6 +3,7 @@ import type { Engine, EngineLoader, EngineLoadOptions } from "../engines/engine.
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { readDefaultSampling } from "./default-sampling.ts";
 import type { LoadedModel } from "./instance.ts";
+import { warmUp } from "./warm-up.ts";
 
 export type ModelParts = {
   readonly load: EngineLoader;
@@ -10,7 +11,8 @@ export type ModelParts = {
 };
 
 /**
- * Engine and tokenizer start side by side; when one fails, the other is given up.
+ * Engine and tokenizer start side by side; when one fails, the other is given up. The engine then
+ * makes a token: only a model that answers is loaded.
  *
  * @throws PlatformError whatever went wrong first
  */
@@ -32,7 +34,13 @@ export async function loadModel(
     load(options, { ...hooks, signal }).catch(giveUp),
   ]);
   if (pipeline.status === "fulfilled" && engine.status === "fulfilled" && !signal.aborted) {
-    return { engine: engine.value, pipeline: pipeline.value, defaultSampling };
+    const { directory } = options;
+    try {
+      await warmUp(engine.value, hooks);
+      return { directory, engine: engine.value, pipeline: pipeline.value, defaultSampling };
+    } catch (error) {
+      failed.abort(error);
+    }
   }
   await Promise.all([release(pipeline), release(engine)]);
   throw signal.reason;

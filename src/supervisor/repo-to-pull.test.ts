@@ -11,7 +11,7 @@ test.each([
   { model: "Llama-3.2-Vision:90B", name: "Llama-3.2-90B-Vision" },
   { model: "llama-3.2-vision-instruct:11", name: "Llama-3.2-11B-Vision-Instruct" },
 ])("$model is $name on both hubs", async ({ model, name }) => {
-  expect(await repoToPull(model, builtinRegistry())).toEqual({
+  expect(await repoToPull(model, builtinRegistry())).toMatchObject({
     huggingface: { repo: `meta-llama/${name}`, revision: "main" },
     modelscope: { repo: `LLM-Research/${name}`, revision: "master" },
   });

@@ -3,6 +3,7 @@ import { PlatformError } from "../base/errors.ts";
 import type { RepoOnHubs } from "../hub/hub.ts";
 import type { Registry } from "../registry/registry.ts";
 import { selectSpec, splitSize } from "../registry/select-spec.ts";
+import { toRepoOnHubs } from "./bring-files.ts";
 
 /**
  * @param model a name in the registry, as `name:size` too, or an `owner/name`, which stays as it is
@@ -16,8 +17,7 @@ export async function repoToPull(model: string, registry: Registry): Promise<str
   const { family } = await registry.find(name);
   const { sources, directory } = selectSpec(family, { size, format: undefined });
   if (directory !== undefined) throw nothingToPull(`${family.modelName} is in ${directory}`);
-  const repos = sources.map(({ hub, modelId, revision }) => [hub, { repo: modelId, revision }]);
-  return Object.fromEntries(repos);
+  return toRepoOnHubs(sources);
 }
 
 function nothingToPull(why: string): PlatformError {

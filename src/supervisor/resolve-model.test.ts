@@ -52,14 +52,31 @@ describe("what is launched", () => {
       directory,
       size: undefined,
     });
-    expect(asked).toMatchObject([{ modelId: "a/b", revision: undefined }]);
+    expect(asked).toMatchObject([{ hub: "huggingface", modelId: "a/b", revision: undefined }]);
   });
 
-  test("is not a repository of which only a part is there", async () => {
+  test("is a repository of which nothing, or a part, is there: that has no directory yet", async () => {
     const locateFiles = async () => ({ repo: "a/b", directory, missing });
-    await expect(resolveModel({ model: "a/b" }, { ...nothingHere, locateFiles })).rejects.toThrow(
+    const partial = await resolveModel({ model: "a/b" }, { ...nothingHere, locateFiles });
+    expect(partial).toMatchObject({ modelName: "b", directory: undefined });
+    expect(filesMissing(partial, undefined).message).toBe(
       "a/b is only partly on this machine: a file is missing, such as model.safetensors. Download the rest: atalaya pull a/b",
     );
+    const wish = { model: "a/b", hub: "modelscope", revision: "v2" } as const;
+    const absent = await resolveModel(wish, nothingHere);
+    expect(absent.sources).toEqual([
+      { hub: "modelscope", modelId: "a/b", aliases: [], revision: "v2" },
+    ]);
+    expect(filesMissing(absent, undefined).message).toBe(
+      "a/b is not on this machine. Download it first: atalaya pull a/b --hub modelscope",
+    );
+  });
+
+  test("may be chosen from one hub, at another revision", async () => {
+    const wish = { model: "llama-3.2-vision", hub: "modelscope", revision: "v2" } as const;
+    expect((await resolveModel(wish, nothingHere)).sources).toMatchObject([
+      { hub: "modelscope", modelId: "LLM-Research/Llama-3.2-11B-Vision", revision: "v2" },
+    ]);
   });
 
   test.each([
@@ -72,8 +89,7 @@ describe("what is launched", () => {
       { ...nothingHere, locateFiles },
     );
     expect(resolved).toMatchObject({ directory: undefined, size: 11 });
-    if (resolved.origin === undefined) throw new Error("a name of the registry without an origin");
-    expect(filesMissing(resolved, resolved.origin, undefined).message).toBe(
+    expect(filesMissing(resolved, undefined).message).toBe(
       `${repo} is only partly on this machine: a file is missing, such as model.safetensors. Download the rest: atalaya pull ${repo}${hub}`,
     );
   });
@@ -114,10 +130,6 @@ describe("what is launched", () => {
     {
       wish: { model: "lama-3.2-vision-instruct" },
       says: /Did you mean llama-3\.2-vision-instruct\?/,
-    },
-    {
-      wish: { model: "meta-llama/Llama-3.1-8B" },
-      says: /^meta-llama\/Llama-3\.1-8B is not on this machine\. Download it first: atalaya pull meta-llama\/Llama-3\.1-8B$/,
     },
     { wish: { model: "a/../b" }, says: /There is no model "a\/\.\.\/b"; there are demo,/ },
     {

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { basename, isAbsolute, join } from "node:path";
 import { PlatformError } from "../base/errors.ts";
 import { parseRepoId } from "../hub/names.ts";
+import { type HubName, hubNames } from "../hub/settings.ts";
 import { hubUrl } from "../registry/model-card.ts";
 import type { ModelFamily, ModelSource, ModelSpec } from "../registry/model-family.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -19,6 +20,10 @@ export type ModelWish = {
   readonly familyName?: string | undefined;
   readonly size?: number | string | undefined;
   readonly format?: string | undefined;
+  /** Only from this hub. */
+  readonly hub?: HubName | undefined;
+  /** Branch, tag or commit in place of the one that the registry names. */
+  readonly revision?: string | undefined;
 };
 
 export type ResolvedModel = {
@@ -34,6 +39,8 @@ export type ResolvedModel = {
   readonly partialCopy: LocalCopy | undefined;
   /** Where the registry says it comes from. */
   readonly origin: { readonly family: ModelFamily; readonly spec: ModelSpec } | undefined;
+  /** Where files that are not here can be fetched from; empty for what only lies on a disk. */
+  readonly sources: readonly ModelSource[];
 };
 
 export type ModelResources = {
@@ -65,32 +72,39 @@ export async function resolveModel(
   const named = splitSize(model);
   const known = await registry.seek(named.name);
   if (known === undefined && parseRepoId(model) !== undefined) {
-    return checkFormat(await fromRepository(model, locateFiles), format);
+    return checkFormat(await fromRepository(model, wish, locateFiles), format);
   }
   const { family, spec: ofHubId } = known ?? (await registry.find(named.name));
   const spec = ofHubId ?? selectSpec(family, { size: size ?? named.size, format });
+  const sources = sourcesFor(wish, spec.sources);
   return {
     modelName: family.modelName,
     format: spec.format,
     size: spec.size,
     quantizations: spec.quantizations,
-    ...(await filesOf(spec, registry, locateFiles)),
+    ...(await filesOf({ ...spec, sources }, registry, locateFiles)),
     origin: { family, spec },
+    sources,
   };
 }
 
 /** The refusal of a model whose files are elsewhere: what they are, how large, where, and how to get them. */
 export function filesMissing(
-  { modelName, size, partialCopy }: ResolvedModel,
-  { family, spec }: NonNullable<ResolvedModel["origin"]>,
+  { modelName, size, partialCopy, origin, sources }: ResolvedModel,
   fileBytes: number | undefined,
 ): PlatformError {
-  if (partialCopy !== undefined) return partlyMissing(partialCopy, spec.sources);
+  if (partialCopy !== undefined) return partlyMissing(partialCopy, sources);
+  const [source] = sources;
+  if (origin === undefined) {
+    const repo = source?.modelId ?? modelName;
+    return notFound(
+      `${repo} is not on this machine. Download it first: ${pullCommand(repo, source)}`,
+    );
+  }
   const gigabytes = fileBytes === undefined ? "" : `, ${(fileBytes / 1e9).toFixed(1)} GB`;
-  const [source] = spec.sources;
   return new PlatformError(
     "model_not_found",
-    `The files of ${modelName} (${size} billion parameters${gigabytes}) are not on this machine. ${source === undefined ? "Download them, and launch the directory they are in with --model-path." : wayToGet(source, family.licence)}`,
+    `The files of ${modelName} (${size} billion parameters${gigabytes}) are not on this machine. ${source === undefined ? "Download them, and launch the directory they are in with --model-path." : wayToGet(source, origin.family.licence)}`,
     { details: { param: "model_name" } },
   );
 }
@@ -119,17 +133,42 @@ function pullCommand(repo: string, source: ModelSource | undefined): string {
   return `atalaya pull ${repo}${source?.hub === "modelscope" ? " --hub modelscope" : ""}`;
 }
 
-async function fromRepository(repo: string, locateFiles: LocateFiles): Promise<ResolvedModel> {
-  const copy = await locateFiles([
-    { hub: "huggingface", modelId: repo, aliases: [], revision: undefined },
-  ]);
-  if (copy === undefined) {
-    throw notFound(
-      `${repo} is not on this machine. Download it first: ${pullCommand(repo, undefined)}`,
+async function fromRepository(
+  repo: string,
+  wish: ModelWish,
+  locateFiles: LocateFiles,
+): Promise<ResolvedModel> {
+  const hubs: readonly HubName[] = wish.hub === undefined ? hubNames : [wish.hub];
+  const sources = hubs.map((hub) => ({
+    hub,
+    modelId: repo,
+    aliases: [],
+    revision: wish.revision,
+  }));
+  const copy = await locateFiles(sources);
+  const isWhole = copy?.missing.length === 0;
+  return {
+    ...fromDirectory(parseRepoId(repo)?.name ?? repo, isWhole ? copy.directory : undefined),
+    partialCopy: isWhole ? undefined : copy,
+    sources,
+  };
+}
+
+/** @throws PlatformError `invalid_request` when the model is not on the hub that was named */
+function sourcesFor(
+  { hub, revision }: ModelWish,
+  sources: readonly ModelSource[],
+): readonly ModelSource[] {
+  const chosen = hub === undefined ? sources : sources.filter((source) => source.hub === hub);
+  if (chosen.length === 0 && sources.length > 0) {
+    const others = sources.map((source) => `--hub ${source.hub}`).join(" or ");
+    throw new PlatformError(
+      "invalid_request",
+      `It is not known by which name ${hub} has this model. Use ${others}.`,
+      { details: { param: "download_hub" } },
     );
   }
-  if (copy.missing.length > 0) throw partlyMissing(copy, []);
-  return fromDirectory(parseRepoId(repo)?.name ?? repo, copy.directory);
+  return revision === undefined ? chosen : chosen.map((source) => ({ ...source, revision }));
 }
 
 async function filesOf(
@@ -148,7 +187,7 @@ async function filesOf(
   return { directory, partialCopy: undefined };
 }
 
-function fromDirectory(modelName: string, directory: string): ResolvedModel {
+function fromDirectory(modelName: string, directory: string | undefined): ResolvedModel {
   return {
     modelName,
     format: "pytorch",
@@ -157,6 +196,7 @@ function fromDirectory(modelName: string, directory: string): ResolvedModel {
     directory,
     partialCopy: undefined,
     origin: undefined,
+    sources: [],
   };
 }
 

@@ -133,6 +133,7 @@ export class RestingModels implements Disposable {
     const { modelName, directory } = this.#supervisor.get(uid);
     const options = { ...this.#supervisor.launchOptionsOf(uid), uid };
     await this.#supervisor.terminate(uid, { reason: "resting" });
+    if (directory === undefined) return;
     this.#resting.set(uid, { uid, modelName, directory, options });
   }
 

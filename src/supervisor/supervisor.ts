@@ -9,8 +9,16 @@ import { type ModelUid, modelUid } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
 import type { EngineEntry } from "../engines/catalog.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
+import { bringFiles, type FetchFiles } from "./bring-files.ts";
 import type { ModelInstance, ReadyInstance } from "./instance.ts";
-import { directoryToLaunch, type LaunchPlan, type LaunchWish, planLaunch } from "./launch.ts";
+import {
+  checkPlan,
+  type LaunchPlan,
+  type LaunchWish,
+  planLaunch,
+  planWithFiles,
+} from "./launch.ts";
+import { type LaunchEvent, LaunchLog } from "./launch-log.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import { Leases } from "./leases.ts";
 import { loadModel } from "./load-model.ts";
@@ -26,6 +34,8 @@ export type SupervisorParts = ModelResources & {
   /** @throws PlatformError `engine_unavailable` */
   readonly findEngine: (name: string | undefined) => Promise<EngineEntry>;
   readonly openPipeline: (directory: string) => Promise<Pipeline>;
+  /** Downloads; without it only what is on this machine can be launched. */
+  readonly fetchFiles?: FetchFiles;
   readonly log: Logger;
   readonly now?: () => Date;
 };
@@ -44,6 +54,8 @@ type Slot = {
   readonly leases: Leases;
   /** Aborting it ends the loading. */
   readonly loading: AbortController;
+  /** How the launch goes, for whoever watches. */
+  readonly events: LaunchLog;
   /** Settles when loading has ended, well or not; never rejects. */
   settled: Promise<void>;
   /** Present once the model is on its way out. */
@@ -92,7 +104,8 @@ export class Supervisor implements AsyncDisposable {
   async launch(options: LaunchOptions): Promise<ModelInstance> {
     this.#refuseWhenClosing();
     const plan = await this.plan(options);
-    const directory = directoryToLaunch(plan);
+    const mayDownload = options.download !== false && this.#parts.fetchFiles !== undefined;
+    const directory = checkPlan(plan, { download: mayDownload });
     const { kind } = plan.engine;
     const { modelName, size } = plan.model;
     // A launch may have begun to close meanwhile.
@@ -116,6 +129,7 @@ export class Supervisor implements AsyncDisposable {
       options,
       leases: new Leases(),
       loading: new AbortController(),
+      events: new LaunchLog(),
       settled: Promise.resolve(),
     };
     this.#slots.set(uid, slot);
@@ -123,6 +137,15 @@ export class Supervisor implements AsyncDisposable {
     slot.settled = told.then(async () => await this.#load(slot, plan));
     await told;
     return slot.instance;
+  }
+
+  /**
+   * What happens in a launch, from its beginning until it has settled or `signal` aborts.
+   *
+   * @throws PlatformError `model_not_found`
+   */
+  followLaunch(uid: string, signal: AbortSignal): AsyncIterable<LaunchEvent> {
+    return this.#slotOf(uid).events.follow(signal);
   }
 
   /** Wait until a launched model is ready or has failed. */
@@ -178,7 +201,7 @@ export class Supervisor implements AsyncDisposable {
     this.#refuseWhenClosing();
     const { instance, options, replicas } = this.#slotOf(uid);
     if (instance.state !== "ready") throw notReady(instance);
-    directoryToLaunch(await this.plan({ ...options, replicas: 1 }));
+    checkPlan(await this.plan({ ...options, replicas: 1 }), { download: false });
     return await replicas.add(alias);
   }
 
@@ -271,15 +294,17 @@ export class Supervisor implements AsyncDisposable {
     await this.close({ drainMs: 0 });
   }
 
-  async #load(slot: Slot, { engine: { load }, quantization }: LaunchPlan): Promise<void> {
-    const { uid, directory } = slot.instance;
+  async #load(slot: Slot, plan: LaunchPlan): Promise<void> {
+    const { uid } = slot.instance;
     const { profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads } = slot.options;
     const { engineOptions = {} } = slot.options;
-    const { log } = this.#parts;
+    const { quantization } = plan;
+    const { log, openPipeline } = this.#parts;
     const startedAt = performance.now();
     try {
+      const directory = plan.model.directory ?? (await this.#bringFiles(slot, plan));
       const loaded = await loadModel(
-        { load: slot.replicas.loader(load), openPipeline: this.#parts.openPipeline },
+        { load: slot.replicas.loader(plan.engine.load), openPipeline },
         {
           directory,
           profile,
@@ -292,9 +317,7 @@ export class Supervisor implements AsyncDisposable {
         },
         {
           signal: slot.loading.signal,
-          onProgress: (progress) => {
-            if (slot.instance.state === "starting") slot.instance = { ...slot.instance, progress };
-          },
+          onProgress: (progress) => showProgress(slot, { type: "stage", ...progress }),
           onLog: (line) => log.info({ modelUid: uid, line }, "worker-log"),
           onUnexpectedEnd: (end) =>
             log.warn({ modelUid: uid, ...end }, "worker ended unexpectedly"),
@@ -308,7 +331,21 @@ export class Supervisor implements AsyncDisposable {
       const error = this.#shown(thrown);
       slot.instance = { ...slot.instance, state: "failed", error };
       await this.#tell({ type: "model-failed", uid, error });
+    } finally {
+      slot.events.end();
     }
+  }
+
+  async #bringFiles(slot: Slot, plan: LaunchPlan): Promise<string> {
+    const { fetchFiles } = this.#parts;
+    if (fetchFiles === undefined) throw new Error("a launch without files was let through");
+    const { signal } = slot.loading;
+    const onEvent = (event: LaunchEvent): void => showProgress(slot, event);
+    const directory = await bringFiles(plan.model, { fetchFiles, signal, onEvent });
+    signal.throwIfAborted();
+    await planWithFiles(plan, slot.options, directory);
+    slot.instance = { ...slot.instance, directory };
+    return directory;
   }
 
   async #end(
@@ -412,6 +449,13 @@ export class Supervisor implements AsyncDisposable {
       cause: error,
     });
   }
+}
+
+function showProgress(slot: Slot, event: LaunchEvent): void {
+  slot.events.add(event);
+  if (event.type !== "stage" || slot.instance.state !== "starting") return;
+  const { stage, fraction } = event;
+  slot.instance = { ...slot.instance, progress: { stage, fraction } };
 }
 
 function notReady(instance: Exclude<ModelInstance, { state: "ready" }>): PlatformError {

@@ -69,7 +69,7 @@ describe("without a model", () => {
       says: /There is no directory/,
     },
     {
-      args: ["serve", "--port", "0", "llama-3.2-vision"],
+      args: ["serve", "--port", "0", "llama-3.2-vision", "--no-download"],
       exitCode: 66,
       says: /The files of llama-3\.2-vision .* are not on this machine/,
     },

@@ -47,7 +47,9 @@ describe("a command of the page", () => {
     const engine = words[words.indexOf("--model-engine") + 1] ?? "";
     const onNative = filledIn.map((word) => (word === engine ? "native" : word));
     const [unset, given, native] = await Promise.all(
-      [asPrinted, filledIn, onNative].map((args) => new Program(args, home.env).ended),
+      [asPrinted, filledIn, [...onNative, "--no-download"]].map(
+        (args) => new Program(args, home.env).ended,
+      ),
     );
 
     const lacksEngine = new RegExp(

@@ -2,14 +2,13 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { TestClient } from "../support/hub/pull-from.ts";
-import { type HubFile, sha256Of } from "../support/hub/repo-content.ts";
+import { sha256Of } from "../support/hub/repo-content.ts";
+import { checkpointFiles, startIn, until } from "../support/hub/shell.ts";
 import { TestHub } from "../support/hub/test-hub.ts";
 import { tinyRepo, tinyRepoId } from "../support/hub/tiny-repo.ts";
-import { Program as AnyProgram, killAll, requireBuild } from "../support/program.ts";
-import { tinyCheckpoint } from "../support/serve.ts";
+import { killAll, requireBuild } from "../support/program.ts";
 
 let hub: TestHub;
 let client: TestClient;
@@ -28,43 +27,13 @@ afterEach(async () => {
   await client[Symbol.asyncDispose]();
 });
 
-/** The shipped program, in a shell where nobody has set anything about hubs but this test. */
-class Program extends AnyProgram {
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    const others = Object.keys(process.env).filter((name) =>
-      /^(HF_|HUGGING|MODELSCOPE|.*proxy)/i.test(name),
-    );
-    const unset = Object.fromEntries(others.map((name) => [name, undefined]));
-    super(args, { ...unset, ...client.env, ...env });
-  }
-}
-
-const atalaya = (...args: readonly string[]) => new Program(args).ended;
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let wait = 0; wait < 6_000; wait++) {
-    if (isSo()) return;
-    await sleep(10);
-  }
-  throw new Error("it never came to that");
-}
-
-/** A checkpoint that can be loaded, as a hub would have it. */
-async function checkpointFiles(): Promise<HubFile[]> {
-  const names = (await readdir(tinyCheckpoint)).filter((name) => name !== "README.txt");
-  return await Promise.all(
-    names.map(async (path) => ({
-      path,
-      bytes: await readFile(join(tinyCheckpoint, path)),
-      isLfs: path.endsWith(".safetensors"),
-    })),
-  );
-}
+const start = (args: readonly string[], env?: NodeJS.ProcessEnv) => startIn(client, args, env);
+const atalaya = (...args: readonly string[]) => start(args).ended;
 
 describe("pull, cached, run, remove-cache", () => {
   test("from nothing to an answer", async () => {
     hub.addRepo("a/tiny", await checkpointFiles(), { licence: "llama3.2" });
-    const before = await atalaya("run", "a/tiny", "hello");
+    const before = await atalaya("run", "a/tiny", "hello", "--no-download");
     expect(before.stderr).toBe(
       "atalaya: a/tiny is not on this machine. Download it first: atalaya pull a/tiny\n",
     );
@@ -111,12 +80,13 @@ describe("pull, cached, run, remove-cache", () => {
   test("a server launches what was pulled, by its name on the hub", async () => {
     hub.addRepo("a/tiny", await checkpointFiles());
     await atalaya("pull", "a/tiny");
-    const server = new Program(["serve", "--port", "0"]);
+    const server = start(["serve", "--port", "0"]);
     await until(() => server.stderr.includes("Stop with Ctrl-C"));
     const endpoint = /Serving at (\S+)\/v1/.exec(server.stderr)?.[1] ?? "";
     const launched = await atalaya("launch", "a/tiny", "--endpoint", endpoint);
     expect(launched).toMatchObject({ exitCode: 0, stdout: "Model uid: tiny\n" });
-    const absent = await atalaya("launch", "a/other", "--endpoint", endpoint);
+    const nowhere = ["--endpoint", endpoint, "--no-download"];
+    const absent = await atalaya("launch", "a/other", ...nowhere);
     // A launch that ends without a model ends with 1, as Xinference's does.
     expect(absent.exitCode).toBe(1);
     expect(absent.stderr).toContain("atalaya pull a/other");
@@ -128,7 +98,8 @@ describe("pull, cached, run, remove-cache", () => {
   ])("a name of the registry is pulled and run, with $args", async ({ args, owner }) => {
     const repo = `${owner}/Llama-3.2-11B-Vision-Instruct`;
     hub.addRepo(repo, await checkpointFiles());
-    const absent = await atalaya("run", "llama-3.2-vision-instruct:11b", "hello");
+    const named = "llama-3.2-vision-instruct:11b";
+    const absent = await atalaya("run", named, "hello", "--no-download");
     expect(absent.exitCode).toBe(66);
     expect(absent.stderr).toMatch(
       /are not on this machine\. Accept the .*, then download them: atalaya pull meta-llama\/Llama-3\.2-11B-Vision-Instruct\n$/,
@@ -146,7 +117,7 @@ describe("pull, cached, run, remove-cache", () => {
   test("a snapshot that is only partly there is not loaded", async () => {
     hub.addRepo("a/tiny", await checkpointFiles());
     await atalaya("pull", "a/tiny", "--include", "*.json");
-    const { exitCode, stderr } = await atalaya("serve", "a/tiny", "--port", "0");
+    const { exitCode, stderr } = await atalaya("serve", "a/tiny", "--port", "0", "--no-download");
     expect(exitCode).toBe(66);
     expect(stderr).toContain(
       "a/tiny is only partly on this machine: a file is missing, such as model.safetensors. Download the rest: atalaya pull a/tiny",
@@ -171,7 +142,7 @@ describe("pull, cached, run, remove-cache", () => {
   test("what another program downloads is not removed under its hands", async () => {
     hub.addRepo(tinyRepoId, tinyRepo());
     hub.fault({ at: "cdn", does: { type: "stall", afterBytes: 100_000 } });
-    const pulling = new Program(["pull", tinyRepoId]);
+    const pulling = start(["pull", tinyRepoId]);
     await until(() => hub.sentBytes() > 150_000);
     const { exitCode, stderr } = await atalaya("remove-cache", tinyRepoId, "--yes");
     expect(stderr).toMatch(/being downloaded by another program/);
@@ -211,14 +182,14 @@ describe("what goes wrong", () => {
     hub.addRepo("a/b", tinyRepo(), { access: "private" });
     for (const token of ["hf_unknown", "hf_canary"]) {
       const env = { HF_TOKEN: token, ATALAYA_LOG_LEVEL: "debug" };
-      const ended = await new Program(["pull", "a/b"], env).ended;
+      const ended = await start(["pull", "a/b"], env).ended;
       expect(ended.exitCode).toBeGreaterThan(0);
       expect(ended.stdout + ended.stderr).not.toContain(token);
     }
   });
 
   test("a variable that cannot be used is named", async () => {
-    const ended = await new Program(["pull", "a/b"], { HF_ENDPOINT: "huggingface.co" }).ended;
+    const ended = await start(["pull", "a/b"], { HF_ENDPOINT: "huggingface.co" }).ended;
     expect(ended.exitCode).toBe(2);
     expect(ended.stderr).toContain("HF_ENDPOINT is huggingface.co; a hub's address looks like");
   });
@@ -228,7 +199,7 @@ describe("a download that is stopped", () => {
   test("by Ctrl-C ends at once, says how to go on, and does", async () => {
     hub.addRepo(tinyRepoId, tinyRepo());
     hub.fault({ at: "cdn", does: { type: "slow", chunkBytes: 10_000, everyMs: 50 } });
-    const pulling = new Program(["pull", tinyRepoId]);
+    const pulling = start(["pull", tinyRepoId]);
     await until(() => hub.sentBytes() > 100_000);
     pulling.child.kill("SIGINT");
     const stoppedAt = performance.now();
@@ -250,7 +221,7 @@ describe("a download that is stopped", () => {
     const shardBytes = 12_000_000;
     hub.addRepo(tinyRepoId, tinyRepo({ shardBytes }));
     hub.fault({ at: "cdn", does: { type: "slow", chunkBytes: 200_000, everyMs: 20 } });
-    const pulling = new Program(["pull", tinyRepoId]);
+    const pulling = start(["pull", tinyRepoId]);
     await until(() => hub.sentBytes() > shardBytes);
     pulling.child.kill("SIGKILL");
     await pulling.ended;
@@ -273,7 +244,7 @@ describe("a download that is stopped", () => {
       release = resolve;
     });
     hub.fault({ at: "cdn", does: { type: "hold", until: held } });
-    const programs = [new Program(["pull", tinyRepoId]), new Program(["pull", tinyRepoId])];
+    const programs = [start(["pull", tinyRepoId]), start(["pull", tinyRepoId])];
     await until(() =>
       programs.some(({ stderr }) => stderr.includes("is being downloaded by another program")),
     );

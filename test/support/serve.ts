@@ -75,7 +75,7 @@ export async function serveFakeEngine(
   } = {},
 ): Promise<FakeServer> {
   const { fetchMedia, log = createLogger("silent"), familyName, contextLength } = options;
-  const engine = await fakeEngine(answer, contextLength === undefined ? {} : { contextLength });
+  const engine = await fakeEngine("a", contextLength === undefined ? {} : { contextLength });
   const platform = new Platform({
     log,
     parts: {
@@ -98,6 +98,9 @@ export async function serveFakeEngine(
   });
   const instance = await platform.supervisor.whenSettled("fake");
   if (instance.state === "failed") throw instance.error;
+  // The launch itself asked for a token.
+  engine.requests.length = 0;
+  engine.answer = typeof answer === "string" ? { text: answer } : answer;
   const url = await platform.listen({ host: "127.0.0.1", port: 0 });
   return { url, platform, engine, [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose]() };
 }

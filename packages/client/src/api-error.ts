@@ -1,6 +1,9 @@
 import type { ErrorReply } from "@atalaya/protocol";
 
-/** What the server refused, with its stable code; or `unreachable` when there was no answer at all. */
+/**
+ * What the server refused, with its stable code; `unreachable` when there was no answer at all, and
+ * `foreign_server` when the answer is not one of ours.
+ */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   /** 0 when there was no answer, or when the failure came in the middle of a stream. */

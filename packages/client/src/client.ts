@@ -2,13 +2,14 @@
 import type {
   ChatCompletionChunk,
   ChatCompletionRequest,
+  LaunchLine,
   LaunchReply,
   LaunchRequest,
   ModelList,
   ModelRecord,
 } from "@atalaya/protocol";
 import { ApiError, apiErrorFrom } from "./api-error.ts";
-import { parseEventStream } from "./sse.ts";
+import { parseEventStream, splitLines } from "./sse.ts";
 
 export type ClientOptions = {
   /** Where the server is, such as `http://127.0.0.1:9997`. */
@@ -36,6 +37,7 @@ export class AtalayaClient {
       `/v1/models?state=${options.state ?? "ready"}`,
       options,
     );
+    if (!Array.isArray(list?.data)) throw foreign(this.endpoint, "its list of models is none");
     return list.data;
   }
 
@@ -51,6 +53,28 @@ export class AtalayaClient {
   ): Promise<LaunchReply> {
     const path = `/v1/models?wait_ready=${options.waitReady ?? true}`;
     return await this.#call("POST", path, { ...options, body });
+  }
+
+  /**
+   * How a launch goes, until it has ended: `ready`, `failed` or `terminated` is the last.
+   *
+   * @throws ApiError `model_not_found`, `worker_failed` when the server ends in between
+   */
+  async *followLaunch(uid: string, options: CallOptions = {}): AsyncGenerator<LaunchLine, void> {
+    const path = `/v1/models/${encodeURIComponent(uid)}/launch`;
+    const response = await this.#request("GET", path, options);
+    let last: LaunchLine["type"] | undefined;
+    for await (const text of splitLines(chunksOf(response))) {
+      const line = parseJson(text) as LaunchLine | undefined;
+      if (line === undefined) throw foreign(this.endpoint, "it sends no lines of JSON");
+      last = line.type;
+      yield line;
+    }
+    if (last === "ready" || last === "failed" || last === "terminated") return;
+    throw new ApiError("The server ended in the middle of the launch.", {
+      status: 0,
+      code: "worker_failed",
+    });
   }
 
   /** @throws ApiError `model_not_found` */
@@ -91,7 +115,10 @@ export class AtalayaClient {
     options: CallOptions & { readonly body?: unknown },
   ): Promise<Reply> {
     const response = await this.#request(method, path, options);
-    return (await response.json()) as Reply;
+    const reply = parseJson(await response.text());
+    if (reply === undefined)
+      throw foreign(this.endpoint, "it answers with something else than JSON");
+    return reply as Reply;
   }
 
   async #request(
@@ -122,14 +149,28 @@ export class AtalayaClient {
 }
 
 async function errorOf(response: Response, endpoint: string): Promise<ApiError> {
-  const body: unknown = await response.json().catch(() => undefined);
+  const body: unknown = parseJson(await response.text().catch(() => ""));
   return (
     apiErrorFrom(body, response.status) ??
-    new ApiError(
-      `What answers at ${endpoint} is no Atalaya server: status ${response.status} without a reason.`,
-      { status: response.status, code: "unreachable" },
-    )
+    foreign(endpoint, `it answers with status ${response.status} and no reason`, response.status)
   );
+}
+
+/** Another program has the port, or a proxy stands in between. */
+function foreign(endpoint: string, why: string, status = 0): ApiError {
+  return new ApiError(`What answers at ${endpoint} is no Atalaya server: ${why}.`, {
+    status,
+    code: "foreign_server",
+  });
+}
+
+/** @returns `undefined` for what is no JSON */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The body as chunks, in a form that every browser can iterate. */

@@ -25,7 +25,7 @@ export async function* parseEventStream(
 }
 
 /** Lines end in CR, LF or CR LF; a last one without an end is dropped, as the standard has it. */
-async function* splitLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void> {
+export async function* splitLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of bytes) {

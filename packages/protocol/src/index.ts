@@ -3,6 +3,7 @@ export * from "./anthropic.ts";
 export * from "./chat.ts";
 export * from "./completions.ts";
 export * from "./error.ts";
+export * from "./launch.ts";
 export * from "./limits.ts";
 export * from "./models.ts";
 export * from "./moderations.ts";

@@ -28,6 +28,12 @@ export const LaunchRequest = z.looseObject({
   max_num_seqs: z.int().min(1).nullish(),
   kv_cache_dtype: z.enum(["f32", "f16"]).nullish(),
   num_threads: z.int().min(1).max(1_024).nullish(),
+  /** Whether files that are not on the server's machine are fetched from a hub; yes when absent. */
+  download: z.boolean().nullish(),
+  /** `huggingface` or `modelscope`; the first that can be reached when absent. */
+  download_hub: z.string().nullish(),
+  /** Branch, tag or commit on the hub. */
+  revision: z.string().nullish(),
 });
 export type LaunchRequest = z.infer<typeof LaunchRequest>;
 

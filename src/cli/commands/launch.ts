@@ -1,10 +1,12 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError, AtalayaClient } from "@atalaya/client";
 import type { LaunchRequest, ModelRecord } from "@atalaya/protocol";
 import type { Command } from "commander";
+import { PlatformError } from "../../base/errors.ts";
 import { readSettings } from "../../config/settings.ts";
-import { directoryToLaunch } from "../../platform.ts";
+import { checkPlan } from "../../platform.ts";
 import { CommandFailure, remoteError } from "../exit-code.ts";
+import { askBeforeStopping, type LaunchInterrupt } from "../launch-interrupt.ts";
+import { fromLaunchLine, isEnd } from "../launch-lines.ts";
 import {
   addXinferenceOptions,
   type LaunchFlags,
@@ -12,20 +14,19 @@ import {
   toLaunchRequest,
 } from "../launch-request.ts";
 import { addEndpointOption, addLoadOptions } from "../options.ts";
-import { showLoading } from "../render/progress.ts";
+import { showLaunch } from "../render/launch-progress.ts";
 import { type PlanContext, planLocally, showPlan } from "../show-plan.ts";
-import { listenForInterrupt } from "../signals.ts";
 import { note, type Terminal } from "../terminal.ts";
 
-/** Between two looks at how loading goes. */
-const pollMs = 200;
 /** Of a launch that ends without a model, whatever the reason: scripts of Xinference's test for it. */
 const failureCode = 1;
 
 export function launch(program: Command, terminal: Terminal): void {
   const command = program
     .command("launch")
-    .description("Launch a model on a running server, and wait until it answers.")
+    .description(
+      "Launch a model on a running server, downloads included, and wait until it answers.",
+    )
     .usage("[options] [model]")
     .argument("[model]", "name of a model as NAME or NAME:SIZE, checkpoint directory, or demo")
     .option("-u, --model-uid <uid>", "name it answers to; the model's own when left out")
@@ -76,12 +77,11 @@ async function runLaunch(
     note(terminal, "--api-key is not sent: servers of this version ask for none.");
   }
   const client = new AtalayaClient(settings);
-  using interrupt = listenForInterrupt();
+  using interrupt = askBeforeStopping(terminal);
   const { signal } = interrupt;
   const uid = await start(client, body, { flags, settings, extra, signal });
   try {
-    const record = await waitUntilSettled(client, uid, terminal, signal);
-    if (record.error !== undefined) throw remoteError(record.error);
+    const record = await watchLaunch(client, uid, terminal, interrupt);
     if (flags.modelEngine === undefined) {
       note(terminal, `Engine: ${record.model_engine}, the best that runs there.`);
     }
@@ -103,28 +103,34 @@ async function start(
     return (await client.launch(body, { waitReady: false, signal })).model_uid;
   } catch (error) {
     if (error instanceof ApiError && error.code === "unreachable") {
-      directoryToLaunch(await planLocally(body, context));
+      checkPlan(await planLocally(body, context), context.flags);
     }
     throw error;
   }
 }
 
-async function waitUntilSettled(
+/** @throws what the launch failed with; `cancelled` when it was stopped, here or by somebody else */
+async function watchLaunch(
   client: AtalayaClient,
   uid: string,
   terminal: Terminal,
-  signal: AbortSignal,
+  interrupt: LaunchInterrupt,
 ): Promise<ModelRecord> {
-  let record = await client.getModel(uid, { signal });
-  using _ = showLoading(terminal, uid, () =>
-    record.progress === undefined
-      ? undefined
-      : { stage: record.progress.stage, fraction: record.progress.fraction ?? undefined },
-  );
-  while (record.state === "starting") {
-    await sleep(pollMs, undefined, { signal }).catch(() => undefined);
+  using progress = showLaunch(terminal, uid, { namesStages: true });
+  interrupt.watch(progress);
+  const { signal } = interrupt;
+  try {
+    for await (const line of client.followLaunch(uid, { signal })) {
+      if (!isEnd(line)) {
+        const shown = fromLaunchLine(line);
+        if (shown !== undefined) progress.onEvent(shown);
+      } else if (line.type === "ready") return line.model;
+      else if (line.type === "failed") throw remoteError(line.error);
+      else break;
+    }
+  } catch (error) {
     signal.throwIfAborted();
-    record = await client.getModel(uid, { signal });
+    throw error;
   }
-  return record;
+  throw new PlatformError("model_not_ready", `The launch of ${uid} was stopped by somebody else.`);
 }

@@ -11,8 +11,14 @@ const redrawEveryMs = 200;
 const notableBytes = 1_000_000;
 const nameWidth = 34;
 
+/** What a person is shown of a download: where its files are put is not among it. */
+export type ShownPlan = Omit<PullPlan, "directory">;
+export type ShownDownload =
+  | Exclude<PullEvent, { type: "plan" }>
+  | ({ readonly type: "plan" } & ShownPlan);
+
 export interface PullProgress extends Disposable {
-  onEvent(event: PullEvent): void;
+  onEvent(event: ShownDownload): void;
   /** `undefined` before the plan is known. */
   readonly done: { readonly doneBytes: number; readonly totalBytes: number } | undefined;
 }
@@ -20,15 +26,24 @@ export interface PullProgress extends Disposable {
 /** Writes to stderr until it is disposed of. */
 export function showPull(
   terminal: Terminal,
-  { now = () => performance.now() }: { readonly now?: () => number } = {},
+  {
+    now = () => performance.now(),
+    isResumed = false,
+  }: {
+    readonly now?: () => number;
+    /** The plan and the files that are whole were told before. */
+    readonly isResumed?: boolean;
+  } = {},
 ): PullProgress {
   const tally = new Tally(now);
   const screen = terminal.stderr.isTTY ? new Bars(terminal, tally) : new Lines(terminal, tally);
   const timer = setInterval(() => screen.redraw(), redrawEveryMs);
+  let knowsPlan = isResumed;
   return {
     onEvent: (event) => {
       tally.add(event);
-      const text = describeEvent(event);
+      const text = event.type === "plan" && knowsPlan ? undefined : describeEvent(event);
+      knowsPlan = false;
       if (text !== undefined) screen.say(text);
       screen.changed(event);
     },
@@ -44,7 +59,7 @@ export function showPull(
 
 /** What is known of a download, added up. */
 class Tally {
-  plan: PullPlan | undefined;
+  plan: ShownPlan | undefined;
   readonly #done = new Map<string, number>();
   readonly #sizes = new Map<string, number>();
   readonly #meter = new RateMeter();
@@ -56,7 +71,7 @@ class Tally {
     this.#now = now;
   }
 
-  add(event: PullEvent): void {
+  add(event: ShownDownload): void {
     if (event.type === "plan") {
       this.plan = event;
       for (const { path, sizeBytes, hereBytes } of event.files) {
@@ -100,7 +115,7 @@ class Tally {
 
 interface Screen {
   say(text: string): void;
-  changed(event: PullEvent): void;
+  changed(event: ShownDownload): void;
   redraw(): void;
   end(): void;
 }
@@ -120,7 +135,7 @@ class Lines implements Screen {
     this.#terminal.stderr.write(`${text}\n`);
   }
 
-  changed(event: PullEvent): void {
+  changed(event: ShownDownload): void {
     if (event.type !== "file-ready") return;
     const sizeBytes = this.#tally.sizeOf(event.path);
     if (sizeBytes >= notableBytes)
@@ -170,7 +185,7 @@ class Bars implements Screen {
     this.#bars.update();
   }
 
-  changed(event: PullEvent): void {
+  changed(event: ShownDownload): void {
     if (event.type === "plan") {
       const { totalBytes, doneBytes } = this.#tally.totals();
       this.#all = this.#bars.create(totalBytes, doneBytes, { name: pad("in all"), text: "" });
@@ -210,7 +225,7 @@ class Bars implements Screen {
 }
 
 /** @returns `undefined` for what bars and sums show already */
-export function describeEvent(event: PullEvent): string | undefined {
+export function describeEvent(event: ShownDownload): string | undefined {
   switch (event.type) {
     case "hub-skipped":
       return `${event.reason} Trying ${event.next}.`;
@@ -232,7 +247,7 @@ export function describeEvent(event: PullEvent): string | undefined {
   }
 }
 
-function describePlan(plan: PullPlan): string {
+function describePlan(plan: ShownPlan): string {
   const totalBytes = sum(plan.files.map(({ sizeBytes }) => sizeBytes));
   const hereBytes = sum(plan.files.map(({ hereBytes: here }) => here));
   const revision = /^[0-9a-f]{40}$/.test(plan.commit)

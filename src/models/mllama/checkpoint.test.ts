@@ -11,7 +11,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   copyOfCheckpoint,
@@ -79,7 +79,7 @@ test("a snapshot of the hub's cache, where every file is a link into blobs", asy
   const { tensors } = await openCheckpoint(snapshot);
 
   expect(tensors.size).toBe(150);
-  for (const { path } of tensors.values()) expect(path).toContain("blobs");
+  for (const { path } of tensors.values()) expect(basename(path)).toMatch(/^model-/);
 });
 
 // A file of holes takes no room, except where a file system has none.

@@ -94,11 +94,13 @@ async function readJson(directory: Directory, name: string): Promise<unknown> {
   return await readJsonFile(await resolveFile(directory, name));
 }
 
-/** Follows links, as hub caches use them. */
+/** Links are followed, as hub caches use them; what is said of a file has its own name, not its blob's. */
 async function resolveFile({ path, names }: Directory, name: string): Promise<string> {
   if (!names.has(name)) throw corrupt(path, `${name} is missing. Download it again`);
+  const own = join(path, name);
   try {
-    return await realpath(join(path, name));
+    await realpath(own);
+    return own;
   } catch (cause) {
     throw corrupt(path, `${name} is a link that leads nowhere. Download it again`, cause);
   }

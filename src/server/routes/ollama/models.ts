@@ -110,12 +110,13 @@ async function readable(models: readonly Promise<OllamaModel>[]): Promise<Ollama
 
 /** Running ones first, in the order of their launch. */
 function presentModels({ supervisor, resting }: OllamaServices): readonly PresentModel[] {
-  const running = supervisor.list().filter(isUsable);
-  return [...running, ...resting.list()];
+  return [...supervisor.list().filter(isUsable), ...resting.list()];
 }
 
-function isUsable({ state }: ModelInstance): boolean {
-  return state === "ready" || state === "starting";
+/** One whose files are still being downloaded has nothing to show. */
+function isUsable(instance: ModelInstance): instance is ModelInstance & PresentModel {
+  const { state, directory } = instance;
+  return (state === "ready" || state === "starting") && directory !== undefined;
 }
 
 /** @throws PlatformError `model_not_found` */
@@ -123,7 +124,15 @@ function present(name: string, services: OllamaServices): PresentModel {
   const { supervisor, resting } = services;
   const running = supervisor.find(name);
   if (running !== undefined && isUsable(running)) return running;
-  return resting.find(name) ?? supervisor.get(name);
+  const rested = resting.find(name);
+  if (rested !== undefined) return rested;
+  const { uid, modelName, directory } = supervisor.get(name);
+  if (directory !== undefined) return { uid, modelName, directory };
+  throw new PlatformError(
+    "model_not_ready",
+    `The files of "${uid}" are not here yet. Try again when it is ready.`,
+    { details: { param: "model" } },
+  );
 }
 
 /**

@@ -2,6 +2,7 @@
 import { isAbsolute } from "node:path";
 import type { LaunchRequest } from "@atalaya/protocol";
 import { PlatformError } from "../../../base/errors.ts";
+import { hubNames } from "../../../supervisor/bring-files.ts";
 import type { LaunchOptions } from "../../../supervisor/supervisor.ts";
 
 /**
@@ -24,7 +25,21 @@ export function toLaunchOptions(body: LaunchRequest, unknown: readonly string[])
     maxNumSeqs: body.max_num_seqs ?? undefined,
     kvCacheDtype: body.kv_cache_dtype ?? undefined,
     numThreads: body.num_threads ?? undefined,
+    download: body.download ?? undefined,
+    hub: hubOf(body.download_hub),
+    revision: body.revision ?? undefined,
   };
+}
+
+function hubOf(name: string | null | undefined): LaunchOptions["hub"] {
+  const given = name?.toLowerCase() ?? "auto";
+  if (given === "auto" || given === "") return undefined;
+  const hub = hubNames.find((known) => known === given);
+  if (hub !== undefined) return hub;
+  throw invalid(
+    `"download_hub" is ${JSON.stringify(given.slice(0, 40))}, which is no hub that is known here; use auto, ${hubNames.join(", ")}, or leave it out.`,
+    "download_hub",
+  );
 }
 
 function modelOf({ model_path: path, model_name: name }: LaunchRequest): string {
