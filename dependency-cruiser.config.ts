@@ -24,6 +24,8 @@ const mayImport: Record<string, readonly string[]> = {
   "platform.ts": [...everything, "config", "process", "base"],
   server: [
     "supervisor",
+    "batches",
+    "files",
     "observe",
     "state",
     "registry",
@@ -47,6 +49,8 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   pipeline: ["tokenizer", "image", "media", "engines", "generation", "base"],
   cluster: ["engines", "process", "generation", "config", "base"],
+  batches: ["files", "state", "base"],
+  files: ["state", "base"],
   registry: ["base"],
   state: ["posix", "base"],
   hub: ["posix", "base"],

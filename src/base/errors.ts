@@ -37,6 +37,7 @@ export const errorTraits = {
   queue_full: { status: 429, exitCode: 75, retryable: true },
   out_of_memory: { status: 503, exitCode: 75, retryable: true },
   model_not_ready: { status: 503, exitCode: 75, retryable: true },
+  file_too_large: { status: 413, exitCode: 2, retryable: false },
   disk_full: { status: 507, exitCode: 74, retryable: false },
   cache_unusable: { status: 500, exitCode: 73, retryable: false },
   state_unusable: { status: 500, exitCode: 73, retryable: false },

@@ -27,6 +27,7 @@ export function limitBodiesInFlight(app: App): void {
 
 /** A body of undeclared length may become as large as its route allows. */
 function declaredSize({ headers, routeOptions }: FastifyRequest): number {
+  if (routeOptions.config.isStreamedBody === true) return httpLimits.bodyBytes;
   const limit = routeOptions.bodyLimit ?? httpLimits.bodyBytes;
   const declared = headers["content-length"];
   if (declared !== undefined) return Math.min(Number(declared), limit);

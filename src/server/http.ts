@@ -4,6 +4,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** A liveness probe: pages of foreign origins may ask it. */
     readonly isPublicProbe?: boolean;
+    /** Its body goes to the disk as it comes and takes no memory. */
+    readonly isStreamedBody?: boolean;
   }
 }
 

@@ -1,6 +1,13 @@
 /** Every migration of this program, in order. Add yours at the end. */
 import type { Migration } from "./migration.ts";
+import { batchesMigrations } from "./tables/batches.ts";
 import { eventsMigrations } from "./tables/events.ts";
+import { filesMigrations } from "./tables/files.ts";
 import { keptModelsMigrations } from "./tables/kept-models.ts";
 
-export const allMigrations: readonly Migration[] = [...eventsMigrations, ...keptModelsMigrations];
+export const allMigrations: readonly Migration[] = [
+  ...eventsMigrations,
+  ...keptModelsMigrations,
+  ...filesMigrations,
+  ...batchesMigrations,
+];

@@ -1,0 +1,168 @@
+/** `/v1/files`: send a file, list, ask about one, read its bytes, delete it. */
+
+import {
+  type FileDeleted,
+  type FileList,
+  type FileObject,
+  FileUploadFields,
+  ListFilesQuery,
+} from "@atalaya/protocol";
+import multipart, { type Multipart } from "@fastify/multipart";
+import type { FastifyRequest } from "fastify";
+import { PlatformError } from "../../../../base/errors.ts";
+import {
+  defaultFileLimits,
+  type FileStore,
+  type StoredFile,
+} from "../../../../files/file-store.ts";
+import type { App } from "../../../http.ts";
+import { parse } from "../../../parse.ts";
+
+type Params = { readonly Params: { readonly id: string } };
+
+export function files(app: App, store: FileStore): void {
+  // In a scope of its own: no other route takes forms.
+  void app.register(async (scope) => {
+    await scope.register(multipart, {
+      limits: {
+        fileSize: defaultFileLimits.maxFileBytes,
+        files: 1,
+        fields: 10,
+        fieldNameSize: 100,
+        fieldSize: 1_024,
+        parts: 11,
+        headerPairs: 20,
+      },
+    });
+    scope.post("/v1/files", { config: { isStreamedBody: true } }, async (request) =>
+      toFileObject(await upload(request, store)),
+    );
+  });
+
+  app.get("/v1/files", async ({ query }): Promise<FileList> => {
+    const { files: found, hasMore } = await store.list(parse(ListFilesQuery, query));
+    const data = found.map(toFileObject);
+    return {
+      object: "list",
+      data,
+      first_id: data.at(0)?.id ?? null,
+      last_id: data.at(-1)?.id ?? null,
+      has_more: hasMore,
+    };
+  });
+
+  app.get<Params>("/v1/files/:id", async ({ params }) => toFileObject(await store.get(params.id)));
+
+  app.delete<Params>("/v1/files/:id", async ({ params: { id } }): Promise<FileDeleted> => {
+    await store.delete(id);
+    return { id, object: "file", deleted: true };
+  });
+
+  app.get<Params>("/v1/files/:id/content", async ({ params }, reply) => {
+    const { id, sizeBytes } = await store.get(params.id);
+    // Whatever is in it, no browser shall show or run it as a page of ours.
+    return await reply
+      .type("application/octet-stream")
+      .header("content-length", sizeBytes)
+      .header("content-disposition", `attachment; filename="${id}"`)
+      .header("x-content-type-options", "nosniff")
+      .send(await store.read(id));
+  });
+}
+
+/** @throws PlatformError `invalid_request`, `file_too_large`, `disk_full` */
+async function upload(request: FastifyRequest, store: FileStore): Promise<StoredFile> {
+  if (!request.isMultipart()) {
+    throw invalid(
+      'Send a form (multipart/form-data) with the fields "purpose" and "file".',
+      "file",
+    );
+  }
+  const fields: Record<string, string> = {};
+  try {
+    for await (const part of request.parts()) {
+      if (part.type === "field") {
+        if (typeof part.value === "string") fields[part.fieldname] = part.value;
+        continue;
+      }
+      if (part.fieldname !== "file") {
+        throw invalid(`The form has a file in a field of another name than "file".`, "file");
+      }
+      return await keep(part, fields, store);
+    }
+  } catch (error) {
+    throw formError(error);
+  }
+  throw invalid('The form has no file. Send it in the field "file".', "file");
+}
+
+async function keep(
+  part: Extract<Multipart, { type: "file" }>,
+  before: Readonly<Record<string, string>>,
+  store: FileStore,
+): Promise<StoredFile> {
+  const settings = parse(FileUploadFields, { ...before, ...textFieldsOf(part.fields) });
+  return await store.create({
+    bytes: part.file,
+    filename: displayName(part.filename),
+    purpose: settings.purpose,
+    expiresAfterSeconds: settings["expires_after[seconds]"],
+  });
+}
+
+/** Fields that came before the file. */
+function textFieldsOf(fields: Extract<Multipart, { type: "file" }>["fields"]) {
+  return Object.fromEntries(
+    Object.values(fields).flatMap((field) =>
+      field !== undefined && !Array.isArray(field) && field.type === "field"
+        ? [[field.fieldname, field.value] as const]
+        : [],
+    ),
+  );
+}
+
+/** For people to read: the last part of what was sent, without control characters. */
+function displayName(filename: string | undefined): string {
+  const last = (filename ?? "").split(/[/\\]/).at(-1) ?? "";
+  const shown = last.replace(/[\p{Cc}\p{Cf}]/gu, "").slice(0, 255);
+  return shown === "" ? "file" : shown;
+}
+
+/** What the form's reader says → a sentence of ours. */
+function formError(error: unknown): unknown {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code === "FST_REQ_FILE_TOO_LARGE") {
+    return new PlatformError(
+      "file_too_large",
+      `The file is larger than ${defaultFileLimits.maxFileBytes / 2 ** 20} MiB. Send it in parts.`,
+      { details: { param: "file" } },
+    );
+  }
+  if (/^FST_(PARTS|FILES|FIELDS)_LIMIT$/.test(code)) {
+    return invalid("The form has too many parts. Send one file, and the fields of a file.", "file");
+  }
+  if (error instanceof PlatformError) return error;
+  const isForm = code.startsWith("FST_") || /multipart|form|part|boundary/i.test(messageOf(error));
+  return isForm ? invalid("The form is broken or cut off. Send it again, whole.", "file") : error;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : "";
+}
+
+function toFileObject(file: StoredFile): FileObject {
+  return {
+    id: file.id,
+    object: "file",
+    bytes: file.sizeBytes,
+    created_at: file.createdAt,
+    expires_at: file.expiresAt ?? null,
+    filename: file.filename,
+    purpose: file.purpose,
+    status: "processed",
+  };
+}
+
+function invalid(message: string, param: string): PlatformError {
+  return new PlatformError("invalid_request", message, { details: { param } });
+}
