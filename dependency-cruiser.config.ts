@@ -2,6 +2,8 @@ import type { IConfiguration, IForbiddenRuleType } from "dependency-cruiser";
 
 const everything = [
   "server",
+  "batches",
+  "files",
   "supervisor",
   "pipeline",
   "media",

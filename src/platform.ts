@@ -3,9 +3,13 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { PlatformError } from "./base/errors.ts";
 import type { Logger } from "./base/logger.ts";
+import { BatchRunner } from "./batches/batch-runner.ts";
+import { BatchStore } from "./batches/batch-store.ts";
+import { Turns } from "./batches/turns.ts";
 import { builtinModels, demoCheckpoint, packageVersion } from "./config/package.ts";
 import { type Settings, urlHost } from "./config/settings.ts";
 import { enginesOfFormat, findEngine } from "./engines/catalog.ts";
+import { FileStore } from "./files/file-store.ts";
 import { Hub, type RepoOnHubs } from "./hub/hub.ts";
 import { type MediaPolicy, mediaFetcher } from "./media/media-fetcher.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -14,6 +18,7 @@ import { Pipeline } from "./pipeline/pipeline.ts";
 import { type CardFormat, renderModelCard } from "./registry/model-card.ts";
 import { Registry } from "./registry/registry.ts";
 import { buildApp } from "./server/app.ts";
+import { executeIn } from "./server/execute-line.ts";
 import type { App } from "./server/http.ts";
 import { RecentResponses } from "./server/routes/openai/responses/stored-responses.ts";
 import { EventLog } from "./state/event-log.ts";
@@ -22,6 +27,7 @@ import { openServerState, type ServerState } from "./state/state-home.ts";
 import { KeptModels } from "./supervisor/kept-models.ts";
 import { checkPlan, type LaunchPlan } from "./supervisor/launch.ts";
 import { locateIn } from "./supervisor/locate-files.ts";
+import { loadOfModel } from "./supervisor/model-load.ts";
 import { recordEvents } from "./supervisor/record-events.ts";
 import { type Registered, registerDirectory, registerFile } from "./supervisor/registration.ts";
 import { repoToPull } from "./supervisor/repo-to-pull.ts";
@@ -66,6 +72,8 @@ export class Platform implements AsyncDisposable {
   readonly state: StateDatabase;
   readonly events: EventLog;
   readonly kept: KeptModels;
+  readonly files: FileStore;
+  readonly batches: { readonly store: BatchStore; readonly runner: BatchRunner };
   readonly #log: Logger;
   readonly resting: RestingModels;
   readonly #apps: App[] = [];
@@ -111,6 +119,29 @@ export class Platform implements AsyncDisposable {
     this.kept = new KeptModels({ database: state, supervisor, resting, log });
     this.events = new EventLog(state);
     recordEvents(supervisor, { events: this.events, log });
+    this.files = new FileStore(state, {
+      directory: settings === undefined ? undefined : join(settings.home, "files"),
+    });
+    this.batches = this.#newBatches();
+  }
+
+  #newBatches(): Platform["batches"] {
+    const { state, files, metrics } = this;
+    const store = new BatchStore(state);
+    let app: App | undefined;
+    const runner = new BatchRunner({
+      store,
+      files,
+      turns: new Turns(async (model) => await loadOfModel(model, this)),
+      execute: executeIn(() => {
+        app ??= this.app({ host: "127.0.0.1" });
+        return app;
+      }),
+      onLine: (outcome) => metrics.batchLine(outcome),
+      log: this.#log,
+    });
+    metrics.countUnfinishedBatches(() => runner.numUnfinished);
+    return { store, runner };
   }
 
   /** @throws PlatformError `model_not_found` */
@@ -151,6 +182,8 @@ export class Platform implements AsyncDisposable {
       kept: this.kept,
       events: this.events,
       responses: this.responses,
+      files: this.files,
+      batches: this.batches,
       log: this.#log,
       metrics: this.metrics,
       version: packageVersion(),
@@ -190,8 +223,11 @@ export class Platform implements AsyncDisposable {
    */
   async close({ drainMs = defaultDrainMs } = {}): Promise<number> {
     this.resting[Symbol.dispose]();
+    // Lines that are cut here are done after the next start.
+    await this.batches.runner[Symbol.asyncDispose]();
     const numCut = await this.supervisor.close({ drainMs });
     await Promise.all(this.#apps.splice(0).map((app) => app.close()));
+    await this.files[Symbol.asyncDispose]();
     await this.state[Symbol.asyncDispose]();
     return numCut;
   }

@@ -73,7 +73,7 @@ export class BatchRunner implements AsyncDisposable {
 
   /** Go on with what was not finished when the server ended. */
   async resume(): Promise<void> {
-    for (const record of await this.#parts.store.unfinished()) this.#start(record);
+    for (const record of await this.#parts.store.unfinished()) this.#start(record, true);
   }
 
   /** @throws PlatformError `not_found` for the file, `invalid_request`, `queue_full` */
@@ -162,16 +162,23 @@ export class BatchRunner implements AsyncDisposable {
     await Promise.all(all.map(({ ended }) => ended));
   }
 
-  #start(record: BatchRecord): void {
+  /** @param isResumed its models ran before, so they are waited for */
+  #start(record: BatchRecord, isResumed = false): void {
     if (this.#isClosing) return;
     const controller = new AbortController();
-    const ended = this.#run(record, controller)
+    const ended = this.#run(record, { controller, isResumed })
       .catch(async (error: unknown) => await this.#fail(record.id, error))
       .finally(() => this.#running.delete(record.id));
     this.#running.set(record.id, { controller, ended });
   }
 
-  async #run(first: BatchRecord, controller: AbortController): Promise<void> {
+  async #run(
+    first: BatchRecord,
+    {
+      controller,
+      isResumed,
+    }: { readonly controller: AbortController; readonly isResumed: boolean },
+  ): Promise<void> {
     let record = first;
     const { store } = this.#parts;
     const move = async (status: BatchRecord["status"]): Promise<void> => {
@@ -188,7 +195,7 @@ export class BatchRunner implements AsyncDisposable {
     let end: "completed" | "cancelled" | "expired" = "completed";
     // A batch that was being written when the server ended has all its lines.
     if (record.status !== "finalizing") {
-      const stop = await this.#doLines(record, controller);
+      const stop = await this.#doLines(record, { stopped: controller.signal, isResumed });
       if (stop === "later") return;
       end = stop ?? "completed";
       if (end === "completed") await move("finalizing");
@@ -204,14 +211,14 @@ export class BatchRunner implements AsyncDisposable {
   /** @returns why it stopped before the last line, if it did */
   async #doLines(
     record: BatchRecord,
-    { signal: stopped }: AbortController,
+    { stopped, isResumed }: { readonly stopped: AbortSignal; readonly isResumed: boolean },
   ): Promise<Stop["to"] | undefined> {
     const { store, files } = this.#parts;
     const done = await store.doneLines(record.id);
     const expiry = new AbortController();
     const timer = setTimeout(
       () => expiry.abort(new Stop("expired")),
-      Math.max(0, record.expiresAt * 1_000 - this.#now()),
+      Math.min(Math.max(0, record.expiresAt * 1_000 - this.#now()), windowSeconds * 1_000),
     );
     const signal = AbortSignal.any([stopped, expiry.signal]);
     const underWay = new Set<Promise<void>>();
@@ -220,7 +227,10 @@ export class BatchRunner implements AsyncDisposable {
         if (done.has(line.line)) continue;
         signal.throwIfAborted();
         if (underWay.size >= maxLinesAtOnce) await Promise.race(underWay);
-        const release = await this.#parts.turns.take(modelOf(line), signal);
+        const release = await this.#parts.turns.take(modelOf(line), {
+          signal,
+          isPatient: isResumed,
+        });
         const work = this.#doLine(record.id, line, signal)
           .finally(release)
           .finally(() => underWay.delete(work));

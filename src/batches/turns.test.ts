@@ -34,17 +34,17 @@ test("turns are given in order, as room comes", async () => {
   const load: Load = { slots: 2, numRunning: 0, numWaiting: 0 };
   const turns = new Turns(async () => load);
   const { signal } = new AbortController();
-  const release = await turns.take("m", signal);
+  const release = await turns.take("m", { signal });
   const order: string[] = [];
-  const second = turns.take("m", signal).then((done) => {
+  const second = turns.take("m", { signal }).then((done) => {
     order.push("second");
     done();
   });
-  const third = turns.take("m", signal).then((done) => {
+  const third = turns.take("m", { signal }).then((done) => {
     order.push("third");
     done();
   });
-  const other = await turns.take("another", signal);
+  const other = await turns.take("another", { signal });
   other();
   expect(order).toEqual([]);
   release();
@@ -56,10 +56,26 @@ test("who gives up waiting takes no turn, and holds up nobody", async () => {
   let load: Load = { slots: 2, numRunning: 1, numWaiting: 1 };
   const turns = new Turns(async () => load);
   const controller = new AbortController();
-  const given = turns.take("m", controller.signal);
-  const next = turns.take("m", new AbortController().signal);
+  const given = turns.take("m", controller);
+  const next = turns.take("m", new AbortController());
   controller.abort(new Error("enough"));
   await expect(given).rejects.toThrow("enough");
   load = { slots: 2, numRunning: 0, numWaiting: 0 };
   (await next)();
+});
+
+test("a model that does not run is waited for only by the patient", async () => {
+  let load: Load | undefined;
+  const turns = new Turns(async () => load);
+  const { signal } = new AbortController();
+  (await turns.take("m", { signal }))();
+  let isGiven = false;
+  const patient = turns.take("m", { signal, isPatient: true }).then((release) => {
+    isGiven = true;
+    release();
+  });
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(isGiven).toBe(false);
+  load = { slots: 1, numRunning: 0, numWaiting: 0 };
+  await patient;
 });

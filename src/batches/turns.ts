@@ -38,12 +38,16 @@ export class Turns {
   /**
    * Wait for room at a model.
    *
+   * @param options.isPatient wait for a model that does not run, too
    * @returns gives the room back
    * @throws the reason of `signal`
    */
-  async take(model: string, signal: AbortSignal): Promise<() => void> {
+  async take(
+    model: string,
+    { signal, isPatient = false }: { readonly signal: AbortSignal; readonly isPatient?: boolean },
+  ): Promise<() => void> {
     const before = this.#asking.get(model) ?? Promise.resolve();
-    const turn = before.catch(() => undefined).then(() => this.#wait(model, signal));
+    const turn = before.catch(() => undefined).then(() => this.#wait(model, signal, isPatient));
     this.#asking.set(model, turn);
     try {
       await turn;
@@ -53,12 +57,12 @@ export class Turns {
     return () => this.#add(model, -1);
   }
 
-  async #wait(model: string, signal: AbortSignal): Promise<void> {
+  async #wait(model: string, signal: AbortSignal, isPatient: boolean): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
       const load = await this.#loadOf(model);
       const ours = this.#ours.get(model) ?? 0;
-      if (load === undefined ? ours === 0 : mayBegin(load, ours)) break;
+      if (load === undefined ? ours === 0 && !isPatient : mayBegin(load, ours)) break;
       await sleep(askAgainMs, undefined, { signal }).catch(() => undefined);
     }
     this.#add(model, 1);

@@ -126,6 +126,13 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly #batchLines = new Counter({
+    name: "atalaya_batch_lines_total",
+    help: "Lines of batches by how they ended: a status, or expired.",
+    labelNames: ["outcome"],
+    registers: [this.#registry],
+  });
+
   constructor(watched: Watched) {
     this.#watched = watched;
     this.#gauge("xinference:build_info", "1, with the version.", ["version"]).set(
@@ -164,6 +171,23 @@ export class Metrics {
         if (isError) this.#errors.inc(labels);
       },
     };
+  }
+
+  /** @param outcome a status of ours, or `expired` */
+  batchLine(outcome: string): void {
+    this.#batchLines.inc({ outcome });
+  }
+
+  /** @param count asked at every scrape */
+  countUnfinishedBatches(count: () => number): void {
+    new Gauge({
+      name: "atalaya_batches_unfinished",
+      help: "Batches that wait or are being done.",
+      registers: [this.#registry],
+      collect() {
+        this.set(count());
+      },
+    });
   }
 
   /** @param route the pattern, such as `/v1/models/:uid`; never the address itself */

@@ -91,7 +91,7 @@ async function runServe(
     const comeback = bringBack(platform, flags.autostart ? returning : [], {
       terminal,
       signal: interrupt.signal,
-    });
+    }).then(async () => await platform.batches.runner.resume());
     await aborted(interrupt.signal);
     const numCut = await platform.close();
     await comeback;
