@@ -411,3 +411,84 @@ describe("ending", () => {
     });
   });
 });
+
+describe("a beginning that was there before", () => {
+  const long = (first: number, count: number): EnginePrompt =>
+    textPrompt(...Array.from({ length: count }, (_, index) => 1 + ((first + index) % 50)));
+
+  test("is not computed again, and changes nothing", async () => {
+    const { engine, runner } = start({ blockSize: 4 });
+    await using _ = engine;
+    const first = tokensOf(await collect(engine, long(1, 21), 3));
+    const before = runner.steps.length;
+    const second = tokensOf(await collect(engine, long(1, 21), 3));
+    expect(second).toEqual(first);
+    // Five full blocks of four; the last token's logits are computed.
+    expect(runner.steps[before]).toEqual([1]);
+    expect(engine.stats()).toMatchObject({ promptTokens: 42, reusedTokens: 20, kvBlocksUsed: 0 });
+  });
+
+  test("goes on from an answer too: the next turn of a conversation", async () => {
+    const { engine, runner } = start({ blockSize: 4 });
+    await using _ = engine;
+    const answer = tokensOf(await collect(engine, long(1, 6), 7));
+    const before = runner.steps.length;
+    const next = textPrompt(...long(1, 6).tokenIds, ...answer, 9, 8);
+    const alone = start({ blockSize: 4 });
+    expect(tokensOf(await collect(engine, next, 3))).toEqual(
+      tokensOf(await collect(alone.engine, next, 3)),
+    );
+    // Twelve of fifteen are in three full blocks; the last token of the first answer was never run.
+    expect(runner.steps[before]).toEqual([3]);
+  });
+
+  test("with another picture is another beginning", async () => {
+    const { engine } = start({ blockSize: 2 });
+    await using _ = engine;
+    const prompt = (shade: number): EnginePrompt => ({
+      tokenIds: [1, 2, IMAGE_TOKEN, 4, 5, 6, 7, 8].map(tokenId),
+      pictures: [scriptedPicture(shade)],
+    });
+    await collect(engine, prompt(3), 2);
+    await collect(engine, prompt(4), 2);
+    expect(engine.stats().reusedTokens).toBe(2);
+    await collect(engine, prompt(3), 2);
+    expect(engine.stats().reusedTokens).toBe(2 + 6);
+  });
+
+  test("whatever is asked in whatever order, answers are those of an engine that never saw anything", async () => {
+    const request = fc.record({
+      beginning: fc.nat(2),
+      length: fc.integer({ min: 1, max: 30 }),
+      shades: fc.array(fc.nat(2), { maxLength: 2 }),
+      tail: fc.nat(3),
+      maxTokens: fc.integer({ min: 1, max: 8 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(request, { minLength: 2, maxLength: 12 }), async (requests) => {
+        const { engine } = start({ blockSize: 4, numBlocks: 14 }, { maxBatchedTokens: 8 });
+        const prompts = requests.map(
+          ({ beginning, length, shades, tail }): EnginePrompt => ({
+            tokenIds: [
+              ...long(beginning * 7, length).tokenIds,
+              ...shades.map(() => IMAGE_TOKEN),
+              tokenId(1 + tail),
+            ],
+            pictures: shades.map(scriptedPicture),
+          }),
+        );
+        const together = await Promise.all(
+          prompts.map((prompt, index) => collect(engine, prompt, requests[index]?.maxTokens ?? 1)),
+        );
+        for (const [index, prompt] of prompts.entries()) {
+          const fresh = start({ blockSize: 4, numBlocks: 14 });
+          const alone = await collect(fresh.engine, prompt, requests[index]?.maxTokens ?? 1);
+          expect(tokensOf(together[index] ?? [])).toEqual(tokensOf(alone));
+        }
+        expect(engine.stats().kvBlocksUsed).toBe(0);
+        await engine[Symbol.asyncDispose]();
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -45,6 +45,8 @@ export class NativeEngine implements AsyncDisposable {
   #waiting: Sequence[] = [];
   #running: Sequence[] = [];
   #arrivals = 0;
+  #numPromptTokens = 0;
+  #numReusedTokens = 0;
   #loop: Promise<void> | undefined;
   #isClosed = false;
 
@@ -72,6 +74,8 @@ export class NativeEngine implements AsyncDisposable {
       numWaiting: this.#waiting.length,
       kvBlocksUsed: this.#blocks.numBlocks - this.#blocks.numFree,
       kvBlocksTotal: this.#blocks.numBlocks,
+      promptTokens: this.#numPromptTokens,
+      reusedTokens: this.#numReusedTokens,
       cachedPictures: this.#pictures.numPictures,
       residentBytes: process.memoryUsage.rss(),
       weightBytes: memory?.weightBytes,
@@ -98,6 +102,7 @@ export class NativeEngine implements AsyncDisposable {
       sampling,
       imageTokenId: this.model.imageTokenId,
       seed: sampling.seed ?? Math.floor(Math.random() * 2 ** 32),
+      blockSize: this.#runner.blockSize,
     });
     const cancel = (): void => {
       sequence.isCancelled = true;
@@ -193,16 +198,33 @@ export class NativeEngine implements AsyncDisposable {
     this.#waiting = this.#waiting.filter((sequence) => !sequence.isCancelled);
   }
 
-  /** Oldest first, while there is a place and a block to begin with. */
+  /** Oldest first, while there is a place and a block to begin with. What the cache has of its tokens is shared. */
   #admit(): void {
     while (this.#running.length < this.#maxNumSeqs) {
       const [next] = this.#waiting;
       if (next === undefined) return;
-      if (this.#running.length > 0 && this.#blocks.numFree < this.#blocksFor(next.numTokens))
-        return;
+      const found = this.#blocks.match(next.blockKeys.first(this.#numShareable(next)));
+      const numInUse = found.length - this.#blocks.countUnused(found);
+      const wanted = this.#blocksFor(next.numTokens) - numInUse;
+      if (this.#running.length > 0 && this.#blocks.numFree < wanted) return;
       this.#waiting.shift();
       this.#running.push(next);
+      this.#blocks.share(found);
+      next.blockIds = found;
+      next.numCached = found.length * this.#runner.blockSize;
+      if (next.numReused === undefined) {
+        next.numReused = next.numCached;
+        this.#numPromptTokens += next.numTokens;
+        this.#numReusedTokens += next.numReused;
+      }
     }
+  }
+
+  /** Full blocks of which nothing needs to be computed: of the last token the logits are wanted. */
+  #numShareable({ numTokens, sampling, generated }: Sequence): number {
+    const isReported = sampling.promptLogprobs !== undefined && generated.length === 0;
+    const numSpared = isReported ? (sampling.promptLogprobs?.start ?? 1) - 1 : numTokens - 1;
+    return Math.floor(Math.min(numSpared, numTokens - 1) / this.#runner.blockSize);
   }
 
   #blocksFor(numTokens: number): number {
@@ -250,9 +272,22 @@ export class NativeEngine implements AsyncDisposable {
       return;
     }
     for (const [index, { sequence, numTokens }] of batch.entries()) {
-      sequence.numCached += numTokens;
+      this.#publishBlocks(sequence, numTokens);
       const row = logits[index];
       if (row !== undefined && !sequence.isCancelled) this.#advance(sequence, row);
+    }
+  }
+
+  /** Tokens were run: the blocks that they filled can be found by others from now on. */
+  #publishBlocks(sequence: Sequence, numTokens: number): void {
+    const { blockSize } = this.#runner;
+    const first = Math.floor(sequence.numCached / blockSize);
+    sequence.numCached += numTokens;
+    const numFull = Math.floor(sequence.numCached / blockSize);
+    const keys = sequence.blockKeys.first(numFull);
+    for (let index = first; index < numFull; index++) {
+      const [block, key] = [sequence.blockIds[index], keys[index]];
+      if (block !== undefined && key !== undefined) this.#blocks.publish(block, key);
     }
   }
 

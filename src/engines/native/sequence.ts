@@ -3,6 +3,7 @@ import type { BlockId, TokenId } from "../../base/ids.ts";
 import type { EngineEvent, EnginePrompt, EngineSampling } from "../../generation/engine-prompt.ts";
 import type { FinishReason } from "../../generation/event.ts";
 import { AsyncQueue } from "./async-queue.ts";
+import { BlockKeys } from "./block-keys.ts";
 import { Random } from "./random.ts";
 import type { HeldStates } from "./vision-cache.ts";
 
@@ -14,11 +15,15 @@ export class Sequence {
   readonly events = new AsyncQueue<EngineEvent>();
   readonly imagePositions: readonly number[];
   readonly generated: TokenId[] = [];
+  /** What its full blocks are known by. */
+  readonly blockKeys: BlockKeys;
   /** The pictures encoded so far, in the prompt's order. */
   readonly pictures: HeldStates[] = [];
   blockIds: BlockId[] = [];
   /** Tokens whose keys and values are in the cache. */
   numCached = 0;
+  /** Of the prompt, how many were found there when it first ran. */
+  numReused: number | undefined;
   isCancelled = false;
 
   constructor(parts: {
@@ -27,6 +32,8 @@ export class Sequence {
     readonly sampling: EngineSampling;
     readonly imageTokenId: TokenId;
     readonly seed: number;
+    /** Cells in one KV block. */
+    readonly blockSize: number;
   }) {
     this.arrival = parts.arrival;
     this.prompt = parts.prompt;
@@ -35,6 +42,12 @@ export class Sequence {
     this.imagePositions = parts.prompt.tokenIds.flatMap((id, position) =>
       id === parts.imageTokenId ? [position] : [],
     );
+    this.blockKeys = new BlockKeys({
+      blockSize: parts.blockSize,
+      prompt: parts.prompt,
+      imagePositions: this.imagePositions,
+      tokensFrom: (start, count) => this.tokensFrom(start, count),
+    });
   }
 
   get numTokens(): number {
