@@ -155,6 +155,19 @@ describe("matrix products", () => {
 });
 
 describe("moving data", () => {
+  test("padding puts zeros behind, also behind rows that are seen in another order", async () => {
+    const data = randomArray(24, 5);
+    const padded = await run((graph) =>
+      graph.pad(graph.permute(graph.input("f32", [2, 3, 4], data), [1, 0, 2]), 1, 5),
+    );
+    const expected = [0, 1, 2].flatMap((row) =>
+      [0, 1, 2, 3, 4].flatMap((head) =>
+        [0, 1, 2, 3].map((i) => (head < 2 ? (data[head * 12 + row * 4 + i] ?? 0) : 0)),
+      ),
+    );
+    expectClose(padded, expected, 0);
+  });
+
   const a = randomArray(2 * 3 * 4, 10);
   test("permute is NumPy's transpose", async () => {
     const actual = await run((graph) =>

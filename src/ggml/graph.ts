@@ -190,6 +190,20 @@ export class Graph implements Disposable, TensorOwner {
     return result;
   }
 
+  /** `a` with zeros behind it on one axis, up to `length`; a copy. */
+  pad(a: Tensor, axis: number, length: number): Tensor {
+    requireF32Rows("pad", a);
+    const extent = a.shape[axis] ?? 0;
+    requireThat(
+      Number.isInteger(length) && extent >= 1 && length >= extent,
+      () => `axis ${axis} of ${a} cannot be filled up to ${length}`,
+    );
+    const shape = a.shape.map((n, i) => (i === axis ? length : n));
+    const amounts = [0, 0, 0, 0];
+    amounts[shape.length - 1 - axis] = length - extent;
+    return this.#make("ggml_pad", "f32", shape, a, ...amounts);
+  }
+
   /** Rows `[n, width]` of a table `[numRows, width]`, in float32; every id must be below `numRows`. */
   getRows(table: Tensor, rowIds: Tensor): Tensor {
     requireDtype("getRows", rowIds, "i32");

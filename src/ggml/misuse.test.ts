@@ -85,6 +85,8 @@ describe("a shape that does not fit", () => {
           scale: 1,
         }),
     ],
+    ["padding to less than there is", /cannot be filled up to 1/, (g) => g.pad(matrix(g), 0, 1)],
+    ["padding of an axis past the last", /cannot be filled up/, (g) => g.pad(matrix(g), 2, 9)],
     ["a negative epsilon", /must not be negative/, (g) => g.rmsNormalize(matrix(g), -1)],
   ])("%s", (_name, message, build) => {
     using graph = newGraph();

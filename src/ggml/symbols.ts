@@ -32,6 +32,7 @@ export const baseSymbols = {
   ggml_add: "void* ggml_add(void* ctx, void* a, void* b)",
   ggml_mul: "void* ggml_mul(void* ctx, void* a, void* b)",
   ggml_concat: "void* ggml_concat(void* ctx, void* a, void* b, int dim)",
+  ggml_pad: "void* ggml_pad(void* ctx, void* a, int p0, int p1, int p2, int p3)",
   ggml_gelu_erf: "void* ggml_gelu_erf(void* ctx, void* a)",
   ggml_swiglu_split: "void* ggml_swiglu_split(void* ctx, void* a, void* b)",
   ggml_norm: "void* ggml_norm(void* ctx, void* a, float eps)",

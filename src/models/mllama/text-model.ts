@@ -10,6 +10,7 @@
  */
 import type { Graph } from "../../ggml/graph.ts";
 import type { Tensor } from "../../ggml/tensor.ts";
+import { attention } from "../../nn/attention.ts";
 import { gatedMlp } from "../../nn/gated-mlp.ts";
 import { rmsNorm } from "../../nn/rms-norm.ts";
 import { type RopeTables, rotate, rotationTables } from "../../nn/rope.ts";
@@ -216,7 +217,7 @@ function selfBlock(
 
   const attended = plan.parts
     .map((part) =>
-      graph.attention({
+      attention(graph, {
         query: graph.permute(graph.slice(rotatedQuery, 0, part.firstRow, part.numRows), [1, 0, 2]),
         key: keyHeads(graph, config, cachedRows(graph, kv.key, part)),
         value: keyHeads(graph, config, cachedRows(graph, kv.value, part)),
@@ -306,7 +307,7 @@ function crossBlock(
   const attended = plan.segments
     .map((segment) => {
       const { key, value } = visionRows(graph, segment, index);
-      return graph.attention({
+      return attention(graph, {
         query: graph.permute(graph.slice(query, 0, segment.firstRow, segment.numRows), [1, 0, 2]),
         key: keyHeads(graph, config, key),
         value: keyHeads(graph, config, value),
