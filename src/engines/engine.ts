@@ -58,6 +58,9 @@ export type EngineStats = {
   readonly weightBytes?: number | undefined;
   readonly kvCacheBytes?: number | undefined;
   readonly pictureBytes?: number | undefined;
+  /** Since the model was loaded: tokens of prompts, and those of them that were in the KV cache. */
+  readonly promptTokens?: number | undefined;
+  readonly reusedTokens?: number | undefined;
 };
 
 /** A loaded model that can answer. Disposing it frees the model and ends its processes. */

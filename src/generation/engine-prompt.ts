@@ -62,11 +62,13 @@ export type TokenLogprob = { readonly tokenId: TokenId; readonly logprob: number
 export type FinishReason = "stop" | "length" | "cancelled";
 
 /**
- * Any number of `image`, `prompt-token` and `token`, in order, then exactly one `finish`. A failure is
+ * Any number of `image`, one `reused` at most, `prompt-token` and `token`, in order, then exactly one `finish`. A failure is
  * thrown.
  */
 export type EngineEvent =
   | ({ readonly type: "image" } & ImageReport)
+  /** Before the first `token`: so many of the prompt's first tokens were in the KV cache. */
+  | { readonly type: "reused"; readonly numTokens: number }
   /** In the prompt's order, all of them before the first `token`; only when they were asked for. */
   | ({ readonly type: "prompt-token" } & TokenReport)
   /** A stop token is reported too, just before `finish`. */

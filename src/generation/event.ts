@@ -49,4 +49,6 @@ export type Usage = {
   readonly completionTokens: number;
   /** Vision tokens that the pictures put into cross-attention. */
   readonly imageTokens: number;
+  /** Of the prompt, those that the engine had computed before; 0 when absent. */
+  readonly cachedTokens?: number;
 };

@@ -87,6 +87,14 @@ export class Metrics {
   readonly #waiting = this.#modelGauge("atalaya_waiting", "Requests that wait in an engine.");
   readonly #kvUsed = this.#modelGauge("atalaya_kv_blocks_used", "Blocks of the KV cache in use.");
   readonly #kvTotal = this.#modelGauge("atalaya_kv_blocks", "Blocks of the KV cache.");
+  readonly #promptTokens = this.#modelGauge(
+    "atalaya_prefix_tokens_total",
+    "Tokens of prompts that an engine was given.",
+  );
+  readonly #reusedTokens = this.#modelGauge(
+    "atalaya_prefix_hit_tokens_total",
+    "Of those, the ones whose keys and values were in the KV cache.",
+  );
   readonly #cachedPictures = this.#modelGauge(
     "atalaya_cached_pictures",
     "Pictures whose states are in memory.",
@@ -217,6 +225,7 @@ export class Metrics {
     const instances = this.#watched.list();
     const known = new Set(instances.map(({ uid }) => `${uid}`));
     for (const gauge of [this.#running, this.#waiting, this.#kvUsed, this.#kvTotal]) gauge.reset();
+    for (const gauge of [this.#promptTokens, this.#reusedTokens]) gauge.reset();
     for (const gauge of [
       this.#cachedPictures,
       this.#memory,
@@ -251,6 +260,8 @@ export class Metrics {
     this.#kvUsed.set(labels, stats.kvBlocksUsed);
     this.#kvTotal.set(labels, stats.kvBlocksTotal);
     this.#cachedPictures.set(labels, stats.cachedPictures);
+    if (stats.promptTokens !== undefined) this.#promptTokens.set(labels, stats.promptTokens);
+    if (stats.reusedTokens !== undefined) this.#reusedTokens.set(labels, stats.reusedTokens);
     const kinds = {
       worker: stats.residentBytes,
       weights: stats.weightBytes,

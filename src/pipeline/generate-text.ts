@@ -37,11 +37,12 @@ export async function* generateText(
   const stopIds = new Set(model.stopTokenIds);
   let completionTokens = 0;
   let imageTokens = 0;
+  let cachedTokens = 0;
   const finish = (reason: FinishReason, stopString?: string): GenerateEvent => ({
     type: "finish",
     reason,
     stopString,
-    usage: { promptTokens: promptTokenIds.length, completionTokens, imageTokens },
+    usage: { promptTokens: promptTokenIds.length, completionTokens, imageTokens, cachedTokens },
   });
 
   yield { type: "started", promptTokenIds, ...promptReport };
@@ -65,6 +66,9 @@ export async function* generateText(
         }
         break;
       }
+      case "reused":
+        cachedTokens = event.numTokens;
+        break;
       case "prompt-token":
         throw new Error("the engine reports a prompt that nobody asked about");
       case "finish": {

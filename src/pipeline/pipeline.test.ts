@@ -127,7 +127,12 @@ describe("an answer's text", () => {
     expect(last).toEqual({
       type: "finish",
       reason: "stop",
-      usage: { promptTokens: 3, completionTokens: said.length + 1, imageTokens: 0 },
+      usage: {
+        promptTokens: 3,
+        completionTokens: said.length + 1,
+        imageTokens: 0,
+        cachedTokens: 0,
+      },
     });
   });
 

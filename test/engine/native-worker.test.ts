@@ -1,11 +1,11 @@
 /** The worker's life: what it says when a model is none, when it is killed, when many ask at once. */
 import { spawn } from "node:child_process";
-import { readdir } from "node:fs/promises";
+import { mkdtemp, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { LoadProgress, WorkerEnd } from "../../src/engines/engine.ts";
 import type { WorkerDriver } from "../../src/engines/worker/worker-driver.ts";
 import { goldenCheckpoint, goldenPicture } from "../support/golden.ts";
@@ -15,6 +15,12 @@ const tiny = goldenCheckpoint("tiny-a");
 const text = promptOf([1, 20, 30], []);
 const picture = goldenPicture({ width: 50, height: 52, seed: 9 });
 const seeing = promptOf([1, 256, 30], [picture]);
+
+/** Other tests put theirs beside ours otherwise. */
+async function useOwnTemporaryDirectory(): Promise<void> {
+  vi.stubEnv("TMPDIR", await mkdtemp(join(tmpdir(), "atalaya-test-")));
+}
+afterEach(() => vi.unstubAllEnvs());
 
 function isAlive(pid: number): boolean {
   try {
@@ -178,6 +184,7 @@ describe("loading", () => {
   });
 
   test("leaves no process and no socket behind when it fails", async () => {
+    await useOwnTemporaryDirectory();
     const sockets = async (): Promise<string[]> =>
       (await readdir(tmpdir())).filter((name) => name.startsWith("atalaya-")).sort();
     const before = await sockets();
@@ -192,6 +199,7 @@ describe("loading", () => {
 test.skipIf(process.platform === "win32")(
   "a worker whose platform was killed ends, and takes its socket with it",
   async () => {
+    await useOwnTemporaryDirectory();
     const support = fileURLToPath(new URL("../support/native-engine.ts", import.meta.url));
     const script = `
       import { startNativeEngine } from ${JSON.stringify(support)};

@@ -4,7 +4,7 @@ export type Usage = {
   readonly completion_tokens: number;
   readonly total_tokens: number;
   readonly prompt_tokens_details: {
-    readonly cached_tokens: 0;
+    readonly cached_tokens: number;
     /** Vision tokens that cross-attention reads; they are not part of `prompt_tokens`. */
     readonly image_tokens: number;
   };

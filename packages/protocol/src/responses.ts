@@ -162,7 +162,7 @@ export type ResponseOutputItem = ResponseOutputMessage;
 export type ResponseUsage = {
   readonly input_tokens: number;
   readonly input_tokens_details: {
-    readonly cached_tokens: 0;
+    readonly cached_tokens: number;
     /** Vision tokens that cross-attention reads; they are not part of `input_tokens`. */
     readonly image_tokens: number;
   };

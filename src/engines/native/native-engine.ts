@@ -214,6 +214,7 @@ export class NativeEngine implements AsyncDisposable {
       next.numCached = found.length * this.#runner.blockSize;
       if (next.numReused === undefined) {
         next.numReused = next.numCached;
+        if (next.numReused > 0) next.events.push({ type: "reused", numTokens: next.numReused });
         this.#numPromptTokens += next.numTokens;
         this.#numReusedTokens += next.numReused;
       }

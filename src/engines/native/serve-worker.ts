@@ -18,6 +18,7 @@ import {
   fromPicture,
   toGenerateReply,
   toModelInfo,
+  toStatsReply,
 } from "../worker/wire.ts";
 import { toConnectError } from "../worker/wire-error.ts";
 import type { ModelRunner } from "./model-runner.ts";
@@ -114,17 +115,7 @@ class Worker {
           throw toConnectError(error);
         }
       },
-      stats: () => {
-        const { residentBytes, weightBytes, kvCacheBytes, pictureBytes, ...numbers } =
-          loaded().stats();
-        return {
-          ...numbers,
-          residentBytes: BigInt(residentBytes),
-          ...(weightBytes !== undefined && { weightBytes: BigInt(weightBytes) }),
-          ...(kvCacheBytes !== undefined && { kvCacheBytes: BigInt(kvCacheBytes) }),
-          ...(pictureBytes !== undefined && { pictureBytes: BigInt(pictureBytes) }),
-        };
-      },
+      stats: () => toStatsReply(loaded().stats()),
       health: () => ({ state: this.#state, version: process.version }),
     });
   }

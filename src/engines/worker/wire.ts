@@ -12,6 +12,8 @@ import {
   ModelInfoSchema,
   type Picture as PictureMessage,
   type Sampling as SamplingMessage,
+  type StatsReply,
+  StatsReplySchema,
   type Token as TokenMessage,
   TokenSchema,
 } from "@atalaya/protocol/engine";
@@ -26,7 +28,7 @@ import type {
   TokenReport,
 } from "../../generation/engine-prompt.ts";
 import type { FinishReason } from "../../generation/event.ts";
-import type { EngineLoadOptions, EngineModelInfo } from "../engine.ts";
+import type { EngineLoadOptions, EngineModelInfo, EngineStats } from "../engine.ts";
 
 // ------------------------------------------------------------------------------------ loading
 
@@ -186,6 +188,10 @@ export function toGenerateReply(event: EngineEvent): GenerateReply {
       return create(GenerateReplySchema, { event: { case: "token", value: toToken(event) } });
     case "prompt-token":
       return create(GenerateReplySchema, { event: { case: "promptToken", value: toToken(event) } });
+    case "reused":
+      return create(GenerateReplySchema, {
+        event: { case: "reused", value: { numTokens: event.numTokens } },
+      });
     case "finish":
       return create(GenerateReplySchema, {
         event: { case: "finish", value: { reason: event.reason } },
@@ -231,6 +237,8 @@ export function fromGenerateReply({ event }: GenerateReply, vocabSize: number): 
     case "promptToken":
       // A prompt's tokens may be any that the embedding has; its alternatives are the head's.
       return { type: "prompt-token", ...fromToken(event.value, vocabSize, 2 ** 32) };
+    case "reused":
+      return { type: "reused", numTokens: event.value.numTokens };
     case "finish":
       return { type: "finish", reason: finishReason(event.value.reason) };
     case undefined:
@@ -276,4 +284,47 @@ function finishReason(reason: string): FinishReason {
 function finite(value: number): number {
   if (!Number.isFinite(value)) throw new Error("the worker sent a number that is none");
   return value;
+}
+
+/** Numbers that the wire has 64 bits for, and an engine may not know. */
+const largeStats = [
+  "weightBytes",
+  "kvCacheBytes",
+  "pictureBytes",
+  "promptTokens",
+  "reusedTokens",
+] as const;
+
+export function toStatsReply(stats: EngineStats): StatsReply {
+  const { numRunning, numWaiting, kvBlocksUsed, kvBlocksTotal, cachedPictures } = stats;
+  const reply = create(StatsReplySchema, {
+    numRunning,
+    numWaiting,
+    kvBlocksUsed,
+    kvBlocksTotal,
+    cachedPictures,
+    residentBytes: BigInt(stats.residentBytes),
+  });
+  for (const name of largeStats) {
+    const value = stats[name];
+    if (value !== undefined) reply[name] = BigInt(value);
+  }
+  return reply;
+}
+
+export function fromStatsReply(reply: StatsReply): EngineStats {
+  const { numRunning, numWaiting, kvBlocksUsed, kvBlocksTotal, cachedPictures } = reply;
+  const known = largeStats.flatMap((name) => {
+    const value = reply[name];
+    return value === undefined ? [] : [[name, Number(value)] as const];
+  });
+  return {
+    numRunning,
+    numWaiting,
+    kvBlocksUsed,
+    kvBlocksTotal,
+    cachedPictures,
+    residentBytes: Number(reply.residentBytes),
+    ...Object.fromEntries(known),
+  };
 }

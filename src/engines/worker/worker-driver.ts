@@ -25,7 +25,13 @@ import type {
   EngineModelInfo,
   EngineStats,
 } from "../engine.ts";
-import { fromGenerateReply, fromModelInfo, toGenerateRequest, toLoadRequest } from "./wire.ts";
+import {
+  fromGenerateReply,
+  fromModelInfo,
+  fromStatsReply,
+  toGenerateRequest,
+  toLoadRequest,
+} from "./wire.ts";
 import { fromConnectError } from "./wire-error.ts";
 
 type Hooks = Parameters<EngineLoader>[1];
@@ -330,17 +336,7 @@ class LoadedWorker {
   }
 
   async stats(): Promise<EngineStats> {
-    const { residentBytes, weightBytes, kvCacheBytes, pictureBytes, ...stats } =
-      await this.#client.stats({});
-    const known = (bytes: bigint | undefined): number | undefined =>
-      bytes === undefined ? undefined : Number(bytes);
-    return {
-      ...stats,
-      residentBytes: Number(residentBytes),
-      weightBytes: known(weightBytes),
-      kvCacheBytes: known(kvCacheBytes),
-      pictureBytes: known(pictureBytes),
-    };
+    return fromStatsReply(await this.#client.stats({}));
   }
 
   async stop(): Promise<void> {

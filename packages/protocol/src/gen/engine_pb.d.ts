@@ -432,6 +432,14 @@ export declare type GenerateReply = Message<"atalaya.engine.v1.GenerateReply"> &
      */
     value: Token;
     case: "promptToken";
+  } | {
+    /**
+     * Before the first token, when some of the prompt need not be computed again.
+     *
+     * @generated from field: atalaya.engine.v1.ReusedPrompt reused = 5;
+     */
+    value: ReusedPrompt;
+    case: "reused";
   } | { case: undefined; value?: undefined };
 };
 
@@ -440,6 +448,24 @@ export declare type GenerateReply = Message<"atalaya.engine.v1.GenerateReply"> &
  * Use `create(GenerateReplySchema)` to create a new message.
  */
 export declare const GenerateReplySchema: GenMessage<GenerateReply>;
+
+/**
+ * @generated from message atalaya.engine.v1.ReusedPrompt
+ */
+export declare type ReusedPrompt = Message<"atalaya.engine.v1.ReusedPrompt"> & {
+  /**
+   * The prompt's first tokens whose keys and values were in the cache.
+   *
+   * @generated from field: uint32 num_tokens = 1;
+   */
+  numTokens: number;
+};
+
+/**
+ * Describes the message atalaya.engine.v1.ReusedPrompt.
+ * Use `create(ReusedPromptSchema)` to create a new message.
+ */
+export declare const ReusedPromptSchema: GenMessage<ReusedPrompt>;
 
 /**
  * @generated from message atalaya.engine.v1.ImageReport
@@ -647,6 +673,18 @@ export declare type StatsReply = Message<"atalaya.engine.v1.StatsReply"> & {
    * @generated from field: optional uint64 picture_bytes = 9;
    */
   pictureBytes?: bigint | undefined;
+
+  /**
+   * Since the model was loaded: tokens of prompts, and those of them that were in the KV cache.
+   *
+   * @generated from field: optional uint64 prompt_tokens = 10;
+   */
+  promptTokens?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 reused_tokens = 11;
+   */
+  reusedTokens?: bigint | undefined;
 };
 
 /**

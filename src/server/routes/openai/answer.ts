@@ -10,11 +10,12 @@ export type AnswerHead = {
   readonly model: string;
 };
 
-export function toUsage({ promptTokens, completionTokens, imageTokens }: Usage): WireUsage {
+export function toUsage(usage: Usage): WireUsage {
+  const { promptTokens, completionTokens, imageTokens, cachedTokens = 0 } = usage;
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: 0, image_tokens: imageTokens },
+    prompt_tokens_details: { cached_tokens: cachedTokens, image_tokens: imageTokens },
   };
 }

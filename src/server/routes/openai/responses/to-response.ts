@@ -206,10 +206,11 @@ function receiptOf(
   return { ...receipt, dropped_turns: numDroppedTurns };
 }
 
-function toUsage({ promptTokens, completionTokens, imageTokens }: Usage): ResponseUsage {
+function toUsage(usage: Usage): ResponseUsage {
+  const { promptTokens, completionTokens, imageTokens, cachedTokens = 0 } = usage;
   return {
     input_tokens: promptTokens,
-    input_tokens_details: { cached_tokens: 0, image_tokens: imageTokens },
+    input_tokens_details: { cached_tokens: cachedTokens, image_tokens: imageTokens },
     output_tokens: completionTokens,
     output_tokens_details: { reasoning_tokens: 0 },
     total_tokens: promptTokens + completionTokens,
