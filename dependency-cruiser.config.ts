@@ -23,6 +23,7 @@ const everything = [
  */
 const mayImport: Record<string, readonly string[]> = {
   cli: ["platform.ts", "generation", "config", "base"],
+  "load.ts": ["platform.ts", "generation", "config", "base"],
   "platform.ts": [...everything, "config", "process", "base"],
   server: [
     "supervisor",

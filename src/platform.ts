@@ -59,7 +59,8 @@ export type PlatformOptions = {
 
 const defaultMedia: MediaPolicy = { fetchRemote: true, root: undefined };
 
-export type { LaunchStage } from "./supervisor/launch-log.ts";
+export { launchAndWait } from "./supervisor/launch-and-wait.ts";
+export type { LaunchEvent, LaunchStage } from "./supervisor/launch-log.ts";
 export { checkPlan, type LaunchPlan };
 
 /** Everything that runs in this process. Disposing it ends the servers and frees the models at once. */

@@ -2,7 +2,7 @@
 import { createLogger } from "../base/logger.ts";
 import type { Settings } from "../config/settings.ts";
 import type { GenerateRequest, SamplingParams } from "../generation/request.ts";
-import { Platform } from "../platform.ts";
+import { launchAndWait, Platform } from "../platform.ts";
 import type { AnswerEvent, AnswerSource, Turn } from "./answer-source.ts";
 import type { LoadFlags, SamplingFlags } from "./options.ts";
 import { showLaunch } from "./render/launch-progress.ts";
@@ -29,7 +29,7 @@ export async function loadLocally(
 ): Promise<LoadedPlatform> {
   const platform = new Platform({ log: createLogger(settings.logLevel), settings });
   try {
-    const uid = await launchAndWait(platform, { model, uid: undefined, flags }, terminal, signal);
+    const uid = await launchShown(platform, { model, uid: undefined, flags }, terminal, signal);
     return { platform, uid, [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose]() };
   } catch (error) {
     await platform[Symbol.asyncDispose]();
@@ -42,38 +42,28 @@ export async function loadLocally(
  *
  * @throws PlatformError when it fails, `cancelled` when `signal` aborts
  */
-export async function launchAndWait(
+export async function launchShown(
   platform: Platform,
   { model, uid, flags }: { model: string; uid: string | undefined; flags: LoadFlags },
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<string> {
-  signal.throwIfAborted();
-  const { supervisor } = platform;
-  const started = await supervisor.launch({
-    model,
-    uid,
-    ...toLaunchOptions(flags),
-    origin: "command",
-  });
-  const onAbort = (): void => {
-    supervisor.terminate(started.uid).catch(() => undefined);
-  };
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
+  let progress: ReturnType<typeof showLaunch> | undefined;
   try {
-    const settled = supervisor.whenSettled(started.uid);
-    using progress = showLaunch(terminal, started.modelName);
-    for await (const event of supervisor.followLaunch(started.uid, signal)) {
-      progress.onEvent(event);
-    }
-    progress[Symbol.dispose]();
-    const instance = await settled;
-    signal.throwIfAborted();
-    if (instance.state === "failed") throw instance.error;
+    const instance = await launchAndWait(
+      platform.supervisor,
+      { model, uid, ...toLaunchOptions(flags), origin: "command" },
+      {
+        signal,
+        onStarted: (modelName) => {
+          progress = showLaunch(terminal, modelName);
+        },
+        onEvent: (event) => progress?.onEvent(event),
+      },
+    );
     return instance.uid;
   } finally {
-    signal.removeEventListener("abort", onAbort);
+    progress?.[Symbol.dispose]();
   }
 }
 

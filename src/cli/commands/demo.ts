@@ -9,7 +9,7 @@ import { readSettings, type SettingFlags } from "../../config/settings.ts";
 import { Platform } from "../../platform.ts";
 import { printAnswer, readPicture } from "../ask.ts";
 import { invocation } from "../invocation.ts";
-import { launchAndWait, localSource } from "../local-source.ts";
+import { launchShown, localSource } from "../local-source.ts";
 import { addListenOptions, addLoadOptions, addLogOption, type LoadFlags } from "../options.ts";
 import { aborted, listenForInterrupt } from "../signals.ts";
 import { grey, note, type Terminal } from "../terminal.ts";
@@ -48,7 +48,7 @@ async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<void> {
   try {
     const url = await platform.listen(settings);
     const options = { model: "demo", uid: "demo", flags };
-    const uid = await launchAndWait(platform, options, terminal, signal);
+    const uid = await launchShown(platform, options, terminal, signal);
     const loaded = { platform, uid, [Symbol.asyncDispose]: async () => undefined };
     await askFirstQuestion(loaded, terminal, signal);
     if (flags.once !== true) {

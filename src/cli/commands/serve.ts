@@ -5,7 +5,7 @@ import { readSettings, type SettingFlags } from "../../config/settings.ts";
 import { openState, Platform, startTracing, wantsTracing } from "../../platform.ts";
 import { bringBack, modelsToBringBack } from "../bring-back.ts";
 import { toLaunchable } from "../find-model.ts";
-import { launchAndWait } from "../local-source.ts";
+import { launchShown } from "../local-source.ts";
 import {
   addListenOptions,
   addLoadOptions,
@@ -84,7 +84,7 @@ async function runServe(
     for (const model of named) {
       const startedAt = performance.now();
       const options = { model, uid: undefined, flags };
-      const uid = await launchAndWait(platform, options, terminal, interrupt.signal);
+      const uid = await launchShown(platform, options, terminal, interrupt.signal);
       const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
       note(terminal, `${uid} is ready (${seconds} s).`);
     }

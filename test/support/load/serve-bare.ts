@@ -45,4 +45,5 @@ process.on("message", () => {
   const residentBytes = process.memoryUsage.rss();
   process.send?.({ residentBytes, numRunning, cpuMs: (user + system) / 1_000 });
 });
+process.on("disconnect", () => process.exit());
 process.send?.({ url });

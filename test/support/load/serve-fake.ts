@@ -21,4 +21,5 @@ process.on("message", () => {
     cpuMs: (user + system) / 1_000,
   });
 });
+process.on("disconnect", () => process.exit());
 process.send?.({ url: server.url });
