@@ -20,7 +20,8 @@ import { Registry } from "./registry/registry.ts";
 import { buildApp } from "./server/app.ts";
 import { executeIn } from "./server/execute-line.ts";
 import type { App } from "./server/http.ts";
-import { RecentResponses } from "./server/routes/openai/responses/stored-responses.ts";
+import { KeptResponses, Responses } from "./server/routes/openai/responses/kept-responses.ts";
+import { RecentResponses } from "./server/routes/openai/responses/recent-responses.ts";
 import { EventLog } from "./state/event-log.ts";
 import { StateDatabase } from "./state/state-database.ts";
 import { openServerState, type ServerState } from "./state/state-home.ts";
@@ -69,7 +70,7 @@ export class Platform implements AsyncDisposable {
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly metrics: Metrics;
-  readonly responses = new RecentResponses();
+  readonly responses: Responses;
   readonly state: StateDatabase;
   readonly events: EventLog;
   readonly kept: KeptModels;
@@ -120,6 +121,10 @@ export class Platform implements AsyncDisposable {
     this.kept = new KeptModels({ database: state, supervisor, resting, log });
     this.events = new EventLog(state);
     recordEvents(supervisor, { events: this.events, log });
+    this.responses = new Responses({
+      kept: new KeptResponses(state),
+      recent: new RecentResponses(),
+    });
     this.files = new FileStore(state, {
       directory: settings === undefined ? undefined : join(settings.home, "files"),
     });

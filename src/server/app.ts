@@ -30,8 +30,8 @@ import { files } from "./routes/openai/files/files.ts";
 import { models } from "./routes/openai/models.ts";
 import { moderations } from "./routes/openai/moderations/moderations.ts";
 import { refusals } from "./routes/openai/refusals.ts";
+import type { Responses } from "./routes/openai/responses/kept-responses.ts";
 import { responses } from "./routes/openai/responses/responses.ts";
-import type { ResponseStore } from "./routes/openai/responses/stored-responses.ts";
 import { metricsRoute } from "./routes/operations/metrics.ts";
 import { engines } from "./routes/xinference/engines.ts";
 import { launchAndTerminate } from "./routes/xinference/models.ts";
@@ -42,7 +42,7 @@ export type AppServices = {
   readonly resting: RestingModels;
   readonly kept: KeptModels;
   readonly events: EventLog;
-  readonly responses: ResponseStore;
+  readonly responses: Responses;
   readonly files: FileStore;
   readonly batches: BatchServices;
   readonly log: Logger;

@@ -4,10 +4,12 @@ import { batchesMigrations } from "./tables/batches.ts";
 import { eventsMigrations } from "./tables/events.ts";
 import { filesMigrations } from "./tables/files.ts";
 import { keptModelsMigrations } from "./tables/kept-models.ts";
+import { responsesMigrations } from "./tables/responses.ts";
 
 export const allMigrations: readonly Migration[] = [
   ...eventsMigrations,
   ...keptModelsMigrations,
   ...filesMigrations,
   ...batchesMigrations,
+  ...responsesMigrations,
 ];

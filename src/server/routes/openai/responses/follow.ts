@@ -1,13 +1,14 @@
 /** Keeps the record of a response while its events go by, and ends them with an event when they fail. */
 import type { ResponseEvent, ResponseObject } from "@atalaya/protocol";
 import type { HttpError } from "../../../error-reply.ts";
+import { isUnderWay } from "./response-store.ts";
 import { failedResponse } from "./to-response.ts";
 
 export type Following = {
   /** The response before its first event. */
   readonly opening: ResponseObject;
   /** Told each new state of the response. */
-  readonly update: (response: ResponseObject) => void;
+  readonly update: (response: ResponseObject) => Promise<void>;
   readonly toError: (error: unknown) => HttpError;
   readonly onEnd: () => void;
 };
@@ -69,18 +70,17 @@ async function* recorded(
     for await (const event of events) {
       if ("response" in event) {
         ({ response } = event);
-        update(response);
+        // What has only begun was kept as it was opened.
+        if (event.type !== "response.created") await update(response);
       }
       yield event;
     }
   } catch (error) {
     response = failedResponse(response, toError(error));
-    update(response);
+    await update(response);
     throw error;
   } finally {
     onEnd();
-    if (response.status === "queued" || response.status === "in_progress") {
-      update({ ...response, status: "cancelled" });
-    }
+    if (isUnderWay(response)) await update({ ...response, status: "cancelled" });
   }
 }

@@ -25,7 +25,8 @@ import { sendNamedEvents } from "../../../sse.ts";
 import { unsupportedByResponses } from "./fields.ts";
 import { fitTurns } from "./fit-turns.ts";
 import { type Following, lastResponse, withFailure } from "./follow.ts";
-import type { ResponseStore, StoredResponse } from "./stored-responses.ts";
+import type { Responses } from "./kept-responses.ts";
+import { isUnderWay, type StoredResponse } from "./response-store.ts";
 import {
   type Conversation,
   fromResponsesRequest,
@@ -34,7 +35,7 @@ import {
 } from "./to-generate-request.ts";
 import { openResponse, type ResponseHead, toResponseEvents } from "./to-response.ts";
 
-export type ResponseServices = GeneratingServices & { readonly responses: ResponseStore };
+export type ResponseServices = GeneratingServices & { readonly responses: Responses };
 
 /** Answers that nobody waits for, at once. */
 const maxInBackground = 64;
@@ -52,38 +53,47 @@ export function responses(app: App, services: ResponseServices): void {
     return await respond({ body, reply, running }, services);
   });
 
-  app.get<{ Params: { id: string } }>("/v1/responses/:id", ({ params }): ResponseObject => {
-    return stored(store, params.id).response;
-  });
+  app.get<{ Params: { id: string } }>(
+    "/v1/responses/:id",
+    async ({ params }): Promise<ResponseObject> => {
+      return (await stored(store, params.id)).response;
+    },
+  );
 
-  app.delete<{ Params: { id: string } }>("/v1/responses/:id", ({ params }): ResponseDeleted => {
-    const { response } = stored(store, params.id);
-    running.get(response.id)?.abort(cancelled());
-    store.delete(response.id);
-    return { id: response.id, object: "response", deleted: true };
-  });
+  app.delete<{ Params: { id: string } }>(
+    "/v1/responses/:id",
+    async ({ params }): Promise<ResponseDeleted> => {
+      const { response } = await stored(store, params.id);
+      running.get(response.id)?.abort(cancelled());
+      await store.delete(response.id);
+      return { id: response.id, object: "response", deleted: true };
+    },
+  );
 
-  app.post<{ Params: { id: string } }>("/v1/responses/:id/cancel", ({ params }): ResponseObject => {
-    const { response } = stored(store, params.id);
-    const controller = running.get(response.id);
-    if (controller === undefined) {
-      throw new PlatformError(
-        "invalid_request",
-        `The response is ${response.status} and can no longer be cancelled.`,
-        { details: { param: "id" } },
-      );
-    }
-    controller.abort(cancelled());
-    const now: ResponseObject = { ...response, status: "cancelled" };
-    store.update(now);
-    return now;
-  });
+  app.post<{ Params: { id: string } }>(
+    "/v1/responses/:id/cancel",
+    async ({ params }): Promise<ResponseObject> => {
+      const { response } = await stored(store, params.id);
+      const controller = running.get(response.id);
+      if (controller === undefined) {
+        throw new PlatformError(
+          "invalid_request",
+          `The response is ${response.status} and can no longer be cancelled.`,
+          { details: { param: "id" } },
+        );
+      }
+      controller.abort(cancelled());
+      const now: ResponseObject = { ...response, status: "cancelled" };
+      await store.update(now);
+      return now;
+    },
+  );
 
   app.get<{ Params: { id: string } }>(
     "/v1/responses/:id/input_items",
-    ({ params, query }): ResponseItemList => {
+    async ({ params, query }): Promise<ResponseItemList> => {
       const { after, limit, order } = parse(ListPageQuery, query);
-      const { input } = stored(store, params.id);
+      const { input } = await stored(store, params.id);
       const items = order === "asc" ? input : input.toReversed();
       const start = after === undefined ? 0 : items.findIndex(({ id }) => id === after) + 1;
       const data = items.slice(start, start + limit);
@@ -120,7 +130,7 @@ async function respond(
   await resting.wake(model);
 
   const input = toStoredItems(body.input);
-  const conversation = continued(body.previous_response_id, input, store);
+  const conversation = await continued(body.previous_response_id, input, store);
   const asked = fromResponsesRequest(body, conversation, router.defaultsOf(model));
   const controller = new AbortController();
   const byClient = body.background === true ? [] : [abortedByClient(reply)];
@@ -156,13 +166,17 @@ async function respond(
       `${maxInBackground} responses are under way already. Try again when one of them has ended.`,
     );
   }
-  if (body.store !== false) store.put({ response: opening, input });
+  if (body.store !== false) {
+    await store.put({ response: opening, input }, { onDisk: body.store === true });
+  }
   running.set(head.id, controller);
   signal.addEventListener("abort", () => running.delete(head.id), { once: true });
   const events = toResponseEvents(begun, context);
   const following: Following = {
     opening,
-    update: (response) => store.update(response),
+    update: async (response) => {
+      if (body.store !== false) await store.update(response);
+    },
     toError: (error) => toHttpError(error, log),
     onEnd: () => running.delete(head.id),
   };
@@ -180,8 +194,8 @@ async function respond(
 }
 
 /** @throws PlatformError `not_found` */
-function stored(store: ResponseStore, id: string): StoredResponse {
-  const found = store.get(id);
+async function stored(store: Responses, id: string): Promise<StoredResponse> {
+  const found = await store.get(id);
   if (found !== undefined) return found;
   throw new PlatformError(
     "not_found",
@@ -195,14 +209,14 @@ function stored(store: ResponseStore, id: string): StoredResponse {
  *
  * @throws PlatformError `not_found`, `invalid_request`
  */
-function continued(
+async function continued(
   previousId: string | null | undefined,
   input: readonly ResponseStoredItem[],
-  store: ResponseStore,
-): Conversation {
+  store: Responses,
+): Promise<Conversation> {
   const earlier: ResponseStoredItem[][] = [];
   for (let id = previousId; id != null; ) {
-    const found = store.get(id);
+    const found = await store.get(id);
     if (found === undefined) {
       throw new PlatformError(
         "not_found",
@@ -211,7 +225,7 @@ function continued(
       );
     }
     const { response } = found;
-    if (response.status === "queued" || response.status === "in_progress") {
+    if (isUnderWay(response)) {
       throw new PlatformError(
         "invalid_request",
         "The response to continue is still under way. Wait until it has ended.",
@@ -225,28 +239,31 @@ function continued(
         { details: { param: "previous_response_id" } },
       );
     }
-    earlier.unshift([...lookedUp(found.input, store), ...response.output]);
+    earlier.unshift([...(await lookedUp(found.input, store)), ...response.output]);
     id = response.previous_response_id;
   }
   const before = earlier.flat();
-  return { items: [...before, ...lookedUp(input, store)], numEarlier: before.length };
+  return { items: [...before, ...(await lookedUp(input, store))], numEarlier: before.length };
 }
 
 /** @throws PlatformError `not_found` */
-function lookedUp(
+async function lookedUp(
   items: readonly ResponseStoredItem[],
-  store: ResponseStore,
-): ResponseStoredItem[] {
-  return items.map((item, index) => {
-    if (item["type"] !== "item_reference") return item;
-    const found = store.findItem(item.id);
-    if (found !== undefined) return found;
-    throw new PlatformError(
-      "not_found",
-      "The item that is referred to is not there: its response was not stored, was deleted, or is no longer remembered. Send the item itself.",
-      { details: { param: `input[${index}].id` } },
-    );
-  });
+  store: Responses,
+): Promise<ResponseStoredItem[]> {
+  const found: ResponseStoredItem[] = [];
+  for (const [index, item] of items.entries()) {
+    const meant = item["type"] === "item_reference" ? await store.findItem(item.id) : item;
+    if (meant === undefined) {
+      throw new PlatformError(
+        "not_found",
+        "The item that is referred to is not there: its response was not stored, was deleted, or is no longer remembered. Send the item itself.",
+        { details: { param: `input[${index}].id` } },
+      );
+    }
+    found.push(meant);
+  }
+  return found;
 }
 
 function refuseContradictions(body: ResponsesRequest): void {

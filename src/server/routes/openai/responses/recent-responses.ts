@@ -1,23 +1,6 @@
-/** Responses that may be asked for, continued or deleted later; in memory, the oldest are forgotten. */
+/** Responses of the last while, in memory; the oldest are forgotten. */
 import type { ResponseObject, ResponseStoredItem } from "@atalaya/protocol";
-
-export type StoredResponse = {
-  readonly response: ResponseObject;
-  /** What it was told, without what came before; each item has its id. */
-  readonly input: readonly ResponseStoredItem[];
-};
-
-/** Where responses are kept. What is not there, or no longer, is `undefined`. */
-export type ResponseStore = {
-  put(stored: StoredResponse): void;
-  /** Takes the place of the response with its id; nothing is done when that was deleted. */
-  update(response: ResponseObject): void;
-  get(id: string): StoredResponse | undefined;
-  /** An item that a kept response said or was told. */
-  findItem(id: string): ResponseStoredItem | undefined;
-  /** @returns whether there was one */
-  delete(id: string): boolean;
-};
+import type { ResponseStore, StoredResponse } from "./response-store.ts";
 
 type Entry = { readonly stored: StoredResponse; readonly sizeBytes: number; readonly at: number };
 
@@ -42,8 +25,12 @@ export class RecentResponses implements ResponseStore {
     this.#now = now;
   }
 
-  put(stored: StoredResponse): void {
-    this.delete(stored.response.id);
+  async put(stored: StoredResponse): Promise<void> {
+    this.#put(stored);
+  }
+
+  #put(stored: StoredResponse): void {
+    this.#delete(stored.response.id);
     // Two bytes a character, which is what a string takes at most.
     const sizeBytes = 2 * JSON.stringify(stored).length;
     this.#entries.set(stored.response.id, { stored, sizeBytes, at: this.#now() });
@@ -51,17 +38,20 @@ export class RecentResponses implements ResponseStore {
     this.#forget();
   }
 
-  update(response: ResponseObject): void {
-    const before = this.get(response.id);
-    if (before !== undefined) this.put({ ...before, response });
+  async update(response: ResponseObject): Promise<boolean> {
+    this.#forget();
+    const before = this.#entries.get(response.id)?.stored;
+    if (before === undefined) return false;
+    this.#put({ ...before, response });
+    return true;
   }
 
-  get(id: string): StoredResponse | undefined {
+  async get(id: string): Promise<StoredResponse | undefined> {
     this.#forget();
     return this.#entries.get(id)?.stored;
   }
 
-  findItem(id: string): ResponseStoredItem | undefined {
+  async findItem(id: string): Promise<ResponseStoredItem | undefined> {
     this.#forget();
     for (const { stored } of this.#entries.values()) {
       const items: readonly ResponseStoredItem[] = [...stored.input, ...stored.response.output];
@@ -71,7 +61,11 @@ export class RecentResponses implements ResponseStore {
     return undefined;
   }
 
-  delete(id: string): boolean {
+  async delete(id: string): Promise<boolean> {
+    return this.#delete(id);
+  }
+
+  #delete(id: string): boolean {
     const entry = this.#entries.get(id);
     if (entry === undefined) return false;
     this.#sizeBytes -= entry.sizeBytes;
@@ -83,7 +77,7 @@ export class RecentResponses implements ResponseStore {
     for (const [id, { at }] of this.#entries) {
       const isTooOld = at < this.#now() - this.#maxAgeMs;
       if (!isTooOld && this.#sizeBytes <= this.#maxBytes) return;
-      this.delete(id);
+      this.#delete(id);
     }
   }
 }
