@@ -36,6 +36,7 @@ import { RestingModels } from "./supervisor/resting-models.ts";
 import { Router } from "./supervisor/router.ts";
 import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/supervisor.ts";
 
+export { installEnvironment, listEnvironments, removeEnvironment } from "./engines/environments.ts";
 export type { CachedModel } from "./hub/cached-models.ts";
 export type { Hub } from "./hub/hub.ts";
 export type { PullEvent, PullPlan } from "./hub/pull.ts";

@@ -48,6 +48,7 @@ export const errorTraits = {
   worker_failed: { status: 502, exitCode: 69, retryable: true },
   worker_timed_out: { status: 504, exitCode: 69, retryable: true },
   corrupt_model_file: { status: 500, exitCode: 65, retryable: false },
+  environment_failed: { status: 502, exitCode: 69, retryable: true },
   engine_unavailable: { status: 501, exitCode: 69, retryable: false },
   // Nobody's fault, and ours.
   cancelled: { status: 499, exitCode: 130, retryable: false },

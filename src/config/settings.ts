@@ -1,9 +1,10 @@
 /** Flags and environment → one checked `Settings`. A flag wins over the environment, which wins over the default. */
 import { statSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, isAbsolute, join, resolve } from "node:path";
+import { delimiter, isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { PlatformError } from "../base/errors.ts";
+import { atalayaHome } from "../base/home.ts";
 import { type LogLevel, logLevels } from "../base/logger.ts";
 
 export type Settings = {
@@ -52,7 +53,7 @@ export function readSettings(flags: SettingFlags, env: NodeJS.ProcessEnv): Setti
     host,
     port,
     endpoint: endpoint === undefined ? `http://${urlHost(host)}:${port}` : checkEndpoint(endpoint),
-    home: resolve(env["ATALAYA_HOME"] ?? join(homedir(), ".atalaya")),
+    home: atalayaHome(env),
     modelRoots: checkModelRoots(env["ATALAYA_MODEL_ROOTS"]),
     logLevel: checkLogLevel(pick(flags.logLevel, "--log-level", env, ["ATALAYA_LOG_LEVEL"])),
     fetchMedia: flags.fetchMedia !== false,

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { enginesOfFormat, findEngine, matchEngines } from "./catalog.ts";
 
 describe("an engine", () => {
@@ -9,7 +9,6 @@ describe("an engine", () => {
 
   test.each([
     { name: "vLLM", says: /The engine vLLM is not in this version .* --model-engine native/ },
-    { name: "TRANSFORMERS", says: /The engine Transformers is not in this version/ },
     {
       name: "vlm",
       says: /no engine "vlm"; there are native, transformers, vllm\. Did you mean vllm\?/,
@@ -22,7 +21,10 @@ describe("an engine", () => {
   });
 
   test("runs here, or says why not and what would help", async () => {
+    vi.stubEnv("ATALAYA_HOME", "/nowhere");
+    vi.stubEnv("ATALAYA_TRANSFORMERS_PYTHON", "");
     const matches = await matchEngines("pytorch");
+    vi.unstubAllEnvs();
     expect(matches.map(({ title, obstacle }) => [title, obstacle === undefined])).toEqual([
       ["native", true],
       ["Transformers", false],
@@ -41,7 +43,10 @@ describe("an engine", () => {
   });
 
   test("stands on a card only when this version has it", () => {
-    expect(enginesOfFormat("pytorch")).toEqual([{ title: "native", quantizations: ["none"] }]);
+    expect(enginesOfFormat("pytorch")).toEqual([
+      { title: "native", quantizations: ["none"] },
+      { title: "Transformers", quantizations: ["none", "4-bit", "8-bit"] },
+    ]);
     expect(enginesOfFormat("ggufv2")).toEqual([]);
   });
 });

@@ -65,7 +65,33 @@ const engines: ReadonlyMap<string, KnownEngine> = new Map([
       findObstacle: async () => await (await import("./native/obstacle.ts")).findObstacle(),
     },
   ],
-  ["transformers", absent("Transformers")],
+  [
+    "transformers",
+    {
+      title: "Transformers",
+      entry: {
+        kind: "transformers",
+        load: async (...args) =>
+          await (await import("./transformers/transformers-engine.ts")).loadTransformersEngine(
+            ...args,
+          ),
+        formats: ["pytorch"],
+        quantizations: ["none", "4-bit", "8-bit"],
+        options: [
+          "profile",
+          "max_model_len",
+          "max_num_seqs",
+          "num_threads",
+          "dtype",
+          "device",
+          // It never records graphs, so it is always eager.
+          "enforce_eager",
+        ],
+      },
+      findObstacle: async () =>
+        await (await import("./transformers/transformers-engine.ts")).findObstacle(),
+    },
+  ],
   ["vllm", absent("vLLM")],
 ]);
 
@@ -84,7 +110,9 @@ export async function findEngine(name: string | undefined): Promise<EngineEntry>
     );
   }
   const obstacle = await engine.findObstacle();
-  if (engine.entry === undefined || obstacle !== undefined) throw blocked(obstacle);
+  if (engine.entry === undefined) throw blocked(obstacle);
+  // One that the launch itself removes stands in the way of those alone who named no engine.
+  if (obstacle !== undefined && obstacle.isRemovedByLaunch !== true) throw blocked(obstacle);
   return engine.entry;
 }
 

@@ -6,7 +6,12 @@ import type { EngineEvent, EnginePrompt, EngineSampling } from "../generation/en
 export type EngineKind = "native" | "vllm" | "transformers";
 
 /** Why an engine cannot run here, and what would help. Both are whole sentences. */
-export type Obstacle = { readonly reason: string; readonly remedy: string };
+export type Obstacle = {
+  readonly reason: string;
+  readonly remedy: string;
+  /** A launch that names the engine does what is missing, such as making its environment. */
+  readonly isRemovedByLaunch?: true;
+};
 
 /** Which of the reference's behaviours: Meta's (`ref`) or Transformers as installed (`hf`). */
 export type ModelProfile = "ref" | "hf";

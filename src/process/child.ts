@@ -6,6 +6,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { PlatformError } from "../base/errors.ts";
+import { allowedEnvironment } from "./environment.ts";
 import { LogLines } from "./log-lines.ts";
 
 export type ChildOptions = {
@@ -22,9 +23,6 @@ export type ChildOptions = {
 
 export type ChildExit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
-/** Variables that a child may see, beside those that its starter names. */
-const allowedVariables =
-  /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SystemRoot|(CUDA|HIP|ROCR|NVIDIA)_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|GGML_.*)$/;
 /** A child that floods its log is heard this much each second. */
 const MAX_LINES_PER_SECOND = 200;
 const MAX_LINE_LENGTH = 4096;
@@ -156,14 +154,6 @@ function killGroup(leader: number): void {
   } catch {
     // Nobody of it is left.
   }
-}
-
-function allowedEnvironment(): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(process.env).flatMap(([name, value]) =>
-      value !== undefined && allowedVariables.test(name) ? [[name, value]] : [],
-    ),
-  );
 }
 
 function forwardLines({ stderr }: ChildProcess, onLog: (line: string) => void): void {

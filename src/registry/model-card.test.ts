@@ -56,9 +56,9 @@ describe("the page of llama-3.2-vision", () => {
     const fields = fieldsOf(section);
     expect(fields["Model Format:"]).toBe("pytorch");
     expect(fields["Model Size (in billions):"]).toBe(size);
-    expect(fields["Quantizations:"]).toBe("none");
+    expect(fields["Quantizations:"]).toBe("none, 4-bit, 8-bit");
     // The original has "vLLM, Transformers"; the list is of what this version has.
-    expect(fields["Engines:"]).toBe("native");
+    expect(fields["Engines:"]).toBe("native, Transformers");
     // Its spelling with Meta- is an old alias: today's name stands first.
     const today = huggingFace.replace("Meta-Llama", "Llama");
     expect(fields["Model ID:"]).toBe(`${today} (also known as ${huggingFace}, ${modelScope})`);
@@ -66,7 +66,7 @@ describe("the page of llama-3.2-vision", () => {
       `\`Hugging Face <https://huggingface.co/${today}>\`__, \`ModelScope <https://modelscope.cn/models/${modelScope.replace("Meta-Llama", "Llama")}>\`__`,
     );
     expect(section).toContain(
-      `   atalaya launch --model-engine native --model-name llama-3.2-vision --size-in-billions ${size} --model-format pytorch --quantization \${quantization}\n`,
+      `   atalaya launch --model-engine \${engine} --model-name llama-3.2-vision --size-in-billions ${size} --model-format pytorch --quantization \${quantization}\n`,
     );
   });
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { builtinRegistry } from "../../test/support/serve.ts";
 import { toEnginesReply } from "../server/routes/xinference/engines.ts";
 import { matchModel } from "./match-model.ts";
@@ -55,6 +55,11 @@ describe("the engines of a model", () => {
   });
 
   test("are in Xinference's words a list, or why there is none", async () => {
+    vi.stubEnv("ATALAYA_HOME", "/nowhere");
+    vi.stubEnv("ATALAYA_TRANSFORMERS_PYTHON", "");
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
     const offer = {
       model_name: "llama-3.2-vision",
       model_format: "pytorch",
@@ -66,7 +71,10 @@ describe("the engines of a model", () => {
         { ...offer, model_size_in_billions: 11 },
         { ...offer, model_size_in_billions: 90 },
       ],
-      Transformers: expect.stringMatching(/^The engine Transformers is not in .* Launch with/),
+      // Without an environment, or without a Python to make one from.
+      Transformers: expect.stringMatching(
+        /^The environment of Transformers is not installed.* launch with --model-engine transformers|^The engine Transformers needs Python/,
+      ),
       vLLM: expect.stringMatching(/^The engine vLLM is not in .* Launch with/),
     });
   });

@@ -5,6 +5,7 @@ import { readSettings } from "../../config/settings.ts";
 import { Platform } from "../../platform.ts";
 import { renderTable } from "../render/table.ts";
 import type { Terminal } from "../terminal.ts";
+import { addEnvironmentCommands } from "./engine-environments.ts";
 
 type EngineFlags = {
   readonly modelName?: string;
@@ -17,7 +18,7 @@ type EngineFlags = {
 const heads = ["Name", "Engine", "Format", "Size (in billions)", "Quantization", "Here"];
 
 export function engine(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command("engine")
     .description("List which engines can run a model on this machine, and what keeps the others.")
     .argument("[model]", "name of a model as NAME or NAME:SIZE")
@@ -26,8 +27,12 @@ export function engine(program: Command, terminal: Terminal): void {
     .addOption(new Option("-s, --model-size-in-billions <size>", "only this size"))
     .option("-f, --model-format <format>", "only this form of its files")
     .option("-q, --quantization <name>", "only this quantization")
-    .addHelpText("after", "\nExample:\n  $ atalaya engine llama-3.2-vision")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ atalaya engine llama-3.2-vision\n  $ atalaya engine install transformers",
+    )
     .action((model: string | undefined, flags: EngineFlags) => runEngine(model, flags, terminal));
+  addEnvironmentCommands(command, terminal);
 }
 
 async function runEngine(

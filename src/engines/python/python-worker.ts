@@ -18,7 +18,7 @@ const environment = {
 } as const;
 
 /** The folder with the workers' Python. */
-function workersDirectory(): string {
+export function workersDirectory(): string {
   return join(packageRoot(), "workers");
 }
 
