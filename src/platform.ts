@@ -9,6 +9,7 @@ import { Turns } from "./batches/turns.ts";
 import { builtinModels, demoCheckpoint, packageVersion } from "./config/package.ts";
 import { type Settings, urlHost } from "./config/settings.ts";
 import { enginesOfFormat, findEngine } from "./engines/catalog.ts";
+import { countGpus } from "./engines/gpus.ts";
 import { FileStore } from "./files/file-store.ts";
 import { Hub, type RepoOnHubs } from "./hub/hub.ts";
 import { type MediaPolicy, mediaFetcher } from "./media/media-fetcher.ts";
@@ -22,12 +23,14 @@ import { executeIn } from "./server/execute-line.ts";
 import type { App } from "./server/http.ts";
 import { KeptResponses, Responses } from "./server/routes/openai/responses/kept-responses.ts";
 import { RecentResponses } from "./server/routes/openai/responses/recent-responses.ts";
+import type { XinferenceServices } from "./server/routes/xinference/services.ts";
 import { EventLog } from "./state/event-log.ts";
 import { StateDatabase } from "./state/state-database.ts";
 import { openServerState, type ServerState } from "./state/state-home.ts";
 import { KeptModels } from "./supervisor/kept-models.ts";
 import { checkPlan, type LaunchPlan } from "./supervisor/launch.ts";
 import { locateIn } from "./supervisor/locate-files.ts";
+import { ModelCache } from "./supervisor/model-cache.ts";
 import { loadOfModel } from "./supervisor/model-load.ts";
 import { recordEvents } from "./supervisor/record-events.ts";
 import { type Registered, registerDirectory, registerFile } from "./supervisor/registration.ts";
@@ -50,11 +53,13 @@ export type PlatformOptions = {
   /** Where the hubs' caches lie is read from it; the process's own when absent. */
   readonly env?: NodeJS.ProcessEnv;
   /** Without it only the models that we ship are known by name. */
-  readonly settings?: Pick<Settings, "home" | "modelRoots">;
+  readonly settings?: Pick<Settings, "home" | "modelRoots"> & Partial<Pick<Settings, "compat">>;
   /** What survives this process; everything is kept in memory when absent. */
   readonly state?: StateDatabase;
   /** After so long without a question a model is freed until the next; never when absent. */
   readonly idleMs?: number | undefined;
+  /** Ends the whole program, when a client may ask for that. */
+  readonly stop?: () => void;
   /** Parts to use in place of the real ones. */
   readonly parts?: Partial<SupervisorParts>;
 };
@@ -80,6 +85,7 @@ export class Platform implements AsyncDisposable {
   readonly #log: Logger;
   readonly resting: RestingModels;
   readonly #apps: App[] = [];
+  readonly xinference: XinferenceServices;
 
   constructor({
     log,
@@ -88,6 +94,7 @@ export class Platform implements AsyncDisposable {
     settings,
     state = StateDatabase.inMemory(),
     idleMs,
+    stop,
     parts,
   }: PlatformOptions) {
     const fetchMedia = mediaFetcher(media);
@@ -118,7 +125,7 @@ export class Platform implements AsyncDisposable {
     );
     this.state = state;
     this.resting = new RestingModels(this.supervisor, { idleMs });
-    const { supervisor, resting } = this;
+    const { registry, supervisor, resting } = this;
     this.kept = new KeptModels({ database: state, supervisor, resting, log });
     this.events = new EventLog(state);
     recordEvents(supervisor, { events: this.events, log });
@@ -130,6 +137,14 @@ export class Platform implements AsyncDisposable {
       directory: settings === undefined ? undefined : join(settings.home, "files"),
     });
     this.batches = this.#newBatches();
+    this.xinference = {
+      registry,
+      cache: new ModelCache({ openHub: () => openHub(env), registry, supervisor }),
+      register: (text, how) => registerFile(registry, text, how),
+      countGpus: () => countGpus(env),
+      era: settings?.compat ?? "3",
+      stop,
+    };
   }
 
   #newBatches(): Platform["batches"] {
@@ -188,6 +203,7 @@ export class Platform implements AsyncDisposable {
       resting: this.resting,
       kept: this.kept,
       events: this.events,
+      xinference: this.xinference,
       responses: this.responses,
       files: this.files,
       batches: this.batches,

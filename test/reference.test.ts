@@ -32,7 +32,7 @@ function flattenRoutes(tree: string): string[] {
     /^([│ ]*)[├└]── (\S+)(?: \(([A-Z, ]+)\))?/gm,
   )) {
     parents.splice(indent.length / 4, Number.POSITIVE_INFINITY, part);
-    const path = parents.join("").replace(/:(\w+)/, "{$1}");
+    const path = parents.join("").replace(/:(\w+)/g, "{$1}");
     routes.push(...methods.split(", ").map((method) => `${method} ${path}`));
   }
   return routes.filter((route) => /^(?!HEAD)[A-Z]+ /.test(route));

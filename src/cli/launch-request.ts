@@ -45,7 +45,7 @@ export function addXinferenceOptions(command: Command): void {
   const hidden = (flags: string): Option => new Option(flags).hideHelp();
   command
     .addOption(hidden("-t, --model-type <type>"))
-    .addOption(hidden("-r, --replica <count>"))
+    .option("-r, --replica <count>", "processes that have the model each (default: 1)")
     .addOption(hidden("--n-worker <count>"))
     .addOption(hidden("--n-gpu <count>"))
     .addOption(hidden("--gpu-idx <indices>"))

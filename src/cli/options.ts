@@ -37,7 +37,7 @@ export function addLoadOptions(command: Command): Command {
       new Option(
         "--model-engine <name>",
         "engine that runs the model (default: the best that runs here)",
-      ).argParser((name: string) => name.toLowerCase()),
+      ),
     )
     .addOption(
       new Option("--profile <profile>", "ref: Meta's semantics; hf: Transformers as installed")

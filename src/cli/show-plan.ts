@@ -29,6 +29,7 @@ export async function planLocally(
     quantization: body.quantization ?? undefined,
     engine: flags.modelEngine,
     engineOptions: extra,
+    replicas: flags.replica === undefined ? undefined : Number(flags.replica),
     maxModelLen: flags.maxModelLen,
     maxNumSeqs: flags.maxNumSeqs,
     kvCacheDtype: flags.kvCacheDtype,

@@ -6,6 +6,12 @@ export interface Interrupt extends Disposable {
   readonly signal: AbortSignal;
 }
 
+/** One that the program itself can pull too. */
+export interface OwnInterrupt extends Interrupt {
+  /** As a first signal would. */
+  readonly interrupt: () => void;
+}
+
 /**
  * A terminal sends Ctrl-C to every process of its foreground group, and `npm` passes on what it gets:
  * both come within a moment, and are one key.
@@ -18,21 +24,26 @@ export function isEcho(lastAt: number | undefined, now: number): boolean {
 }
 
 /** @param onFirst says what happens now, and that a second Ctrl-C is stronger */
-export function listenForInterrupt(onFirst: () => void = () => undefined): Interrupt {
+export function listenForInterrupt(onFirst: () => void = () => undefined): OwnInterrupt {
   const controller = new AbortController();
+  const interrupt = (): void => {
+    if (controller.signal.aborted) return;
+    controller.abort(new PlatformError("cancelled", "Stopped."));
+    onFirst();
+  };
   let lastAt: number | undefined;
   const onSignal = (): void => {
     const now = performance.now();
     if (isEcho(lastAt, now)) return;
     lastAt = now;
     if (controller.signal.aborted) process.exit(errorTraits.cancelled.exitCode);
-    controller.abort(new PlatformError("cancelled", "Stopped."));
-    onFirst();
+    interrupt();
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   return {
     signal: controller.signal,
+    interrupt,
     [Symbol.dispose]: () => {
       process.off("SIGINT", onSignal);
       process.off("SIGTERM", onSignal);

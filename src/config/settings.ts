@@ -7,6 +7,9 @@ import { PlatformError } from "../base/errors.ts";
 import { atalayaHome } from "../base/home.ts";
 import { type LogLevel, logLevels } from "../base/logger.ts";
 
+/** Which generation of Xinference answers where the two contradict each other. */
+export type XinferenceEra = "3" | "0.16";
+
 export type Settings = {
   /** Where a server listens: a loopback address. */
   readonly host: string;
@@ -23,6 +26,7 @@ export type Settings = {
   readonly fetchMedia: boolean;
   /** The folder whose files `file:` addresses may name, absolute. */
   readonly mediaRoot: string | undefined;
+  readonly compat: XinferenceEra;
 };
 
 /** As typed: nothing is checked yet. */
@@ -33,6 +37,7 @@ export type SettingFlags = {
   readonly logLevel?: string | undefined;
   readonly fetchMedia?: boolean | undefined;
   readonly mediaRoot?: string | undefined;
+  readonly compat?: string | undefined;
 };
 
 const defaultPort = 9997;
@@ -58,6 +63,7 @@ export function readSettings(flags: SettingFlags, env: NodeJS.ProcessEnv): Setti
     logLevel: checkLogLevel(pick(flags.logLevel, "--log-level", env, ["ATALAYA_LOG_LEVEL"])),
     fetchMedia: flags.fetchMedia !== false,
     mediaRoot: checkMediaRoot(pick(flags.mediaRoot, "--media-root", env, ["ATALAYA_MEDIA_ROOT"])),
+    compat: checkCompat(pick(flags.compat, "--compat", env, ["ATALAYA_COMPAT"])),
   };
 }
 
@@ -129,6 +135,13 @@ function checkLogLevel(given: Given | undefined): LogLevel {
     throw invalid(`${given.source} is ${given.value}; use one of ${logLevels.join(", ")}.`);
   }
   return level.data;
+}
+
+function checkCompat(given: Given | undefined): XinferenceEra {
+  if (given === undefined) return "3";
+  const { value, source } = given;
+  if (value === "3" || value === "0.16") return value;
+  throw invalid(`${source} is ${value}; the generations of Xinference are 3 and 0.16.`);
 }
 
 function checkMediaRoot(given: Given | undefined): string | undefined {

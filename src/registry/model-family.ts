@@ -35,6 +35,9 @@ export type Licence = {
 
 export type ModelAbility = "chat" | "generate" | "vision";
 
+/** Of a checkpoint that does not say which languages it knows: Meta's list. */
+export const defaultLanguages: readonly string[] = ["en", "de", "fr", "it", "pt", "hi", "es", "th"];
+
 export type ModelFamily = {
   readonly modelName: string;
   readonly isBuiltin: boolean;

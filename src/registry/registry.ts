@@ -31,6 +31,8 @@ const maxFamilyBytes = 256 * 1024;
 export class Registry {
   readonly #parts: RegistryParts;
   #builtin: Promise<readonly ModelFamily[]> | undefined;
+  /** Registrations that end with this process, by name. */
+  readonly #transient = new Map<string, ModelFamily>();
 
   constructor(parts: RegistryParts) {
     this.#parts = parts;
@@ -43,7 +45,7 @@ export class Registry {
    */
   async list(): Promise<readonly ModelFamily[]> {
     const names = await this.#registeredNames();
-    const registered = await Promise.all(names.map((name) => this.#read(name)));
+    const registered = await Promise.all(names.map((name) => this.#registered(name)));
     return [...(await this.#builtinFamilies()), ...registered];
   }
 
@@ -73,7 +75,7 @@ export class Registry {
     const registered = (await this.#registeredNames()).find(
       (other) => other.toLowerCase() === plain,
     );
-    if (registered !== undefined) return { family: await this.#read(registered) };
+    if (registered !== undefined) return { family: await this.#registered(registered) };
     for (const candidate of builtin) {
       const spec = candidate.specs.find((one) => hasId(one, plain));
       if (spec !== undefined) return { family: candidate, spec };
@@ -84,10 +86,11 @@ export class Registry {
   /**
    * Keep a family under its name.
    *
+   * @param options.persist `false` forgets it when this process ends
    * @returns the family as kept, its directories resolved
    * @throws PlatformError `model_already_registered`, and what `checkModelPath` says
    */
-  async register(family: ModelFamily): Promise<ModelFamily> {
+  async register(family: ModelFamily, { persist = true } = {}): Promise<ModelFamily> {
     const { registrationsDirectory } = this.#parts;
     if (registrationsDirectory === undefined) throw new Error("nothing can be registered here");
     checkModelName(family.modelName);
@@ -103,6 +106,10 @@ export class Registry {
       })),
     );
     const kept = { ...family, isBuiltin: false, specs };
+    if (!persist) {
+      this.#transient.set(family.modelName, kept);
+      return kept;
+    }
     await mkdir(registrationsDirectory, { recursive: true, mode: 0o700 });
     await writeNew(
       this.#pathOf(family.modelName),
@@ -131,7 +138,7 @@ export class Registry {
         { details: { param: "model_name" } },
       );
     }
-    await rm(this.#pathOf(found));
+    if (!this.#transient.delete(found)) await rm(this.#pathOf(found));
   }
 
   /** @throws PlatformError what `checkModelPath` says */
@@ -159,6 +166,12 @@ export class Registry {
   }
 
   async #registeredNames(): Promise<string[]> {
+    return [...(await this.#keptNames()), ...this.#transient.keys()].toSorted((a, b) =>
+      a.toLowerCase().localeCompare(b.toLowerCase(), "en"),
+    );
+  }
+
+  async #keptNames(): Promise<string[]> {
     const { registrationsDirectory } = this.#parts;
     if (registrationsDirectory === undefined) return [];
     const files = await readdir(registrationsDirectory).catch((error: NodeJS.ErrnoException) => {
@@ -167,8 +180,11 @@ export class Registry {
     });
     return files
       .filter((file) => file.endsWith(".json") && !file.startsWith("."))
-      .map((file) => file.slice(0, -".json".length))
-      .toSorted((a, b) => a.toLowerCase().localeCompare(b.toLowerCase(), "en"));
+      .map((file) => file.slice(0, -".json".length));
+  }
+
+  async #registered(name: string): Promise<ModelFamily> {
+    return this.#transient.get(name) ?? (await this.#read(name));
   }
 
   async #read(name: string): Promise<ModelFamily> {

@@ -3,12 +3,14 @@ import type { AnswerReceipt } from "@atalaya/protocol";
 import type { FastifyReply } from "fastify";
 import { PlatformError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import type { XinferenceEra } from "../config/settings.ts";
 import type { FinishReason, GeneratedToken, GenerateEvent, Usage } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
 import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { Router } from "../supervisor/router.ts";
 import { abortedByClient } from "./abort.ts";
 import { Receipt, withReceipt } from "./receipt.ts";
+import type { RunningRequests } from "./running-requests.ts";
 import { settle } from "./settle.ts";
 
 /** What a generating route needs. */
@@ -17,6 +19,10 @@ export type GeneratingServices = {
   /** Models that come back when they are named. */
   readonly resting: RestingModels;
   readonly log: Logger;
+  /** So that another call can end a request by its client's own id; without it none can. */
+  readonly requests?: RunningRequests;
+  /** The newer of the two generations of Xinference when absent. */
+  readonly era?: XinferenceEra;
 };
 
 /** How a whole answer ends; one that was cut is thrown. */
@@ -49,17 +55,30 @@ export function startAnswer(
     readonly request: GenerateRequest;
     /** Fields that nothing read. */
     readonly ignoredFields: readonly string[];
+    /** What its client calls it. */
+    readonly clientId?: string | undefined;
   },
   reply: FastifyReply,
-  { router }: GeneratingServices,
+  { router, requests }: GeneratingServices,
 ): StartedAnswer {
   const { model, request, ignoredFields } = question;
   const receipt = new Receipt({ profile: router.about(model).profile, ignoredFields });
-  const signal = abortedByClient(reply);
+  const { clientId } = question;
+  const running = clientId === undefined ? undefined : requests?.add(model, clientId);
+  const hungUp = abortedByClient(reply);
+  const signal = running === undefined ? hungUp : AbortSignal.any([hungUp, running.signal]);
   const { id: requestId, traceContext } = reply.request;
   const answer = router.generate(model, request, { signal, requestId, traceContext });
-  const events = withReceipt(answer, receipt, reply);
+  const events = thenDispose(withReceipt(answer, receipt, reply), running);
   return { events, receipt, signal };
+}
+
+async function* thenDispose<Event>(
+  events: AsyncIterable<Event>,
+  running: Disposable | undefined,
+): AsyncGenerator<Event, void> {
+  using _ = running;
+  yield* events;
 }
 
 /** Wait until a stream has begun, so that what is wrong with its request still gets a status. */

@@ -101,7 +101,8 @@ describe("a request is refused before any work", () => {
     "/v1/models/",
     "/v1%2fmodels",
     "/v1/models;x",
-    "//v1/models",
+    "//v2/models",
+    "/v1//models",
     "http://x/v1/models",
     "/v1/models/%E0%A4%A",
     "/v1/%zz",
@@ -194,19 +195,23 @@ describe("routes", () => {
   });
 
   test.each([
-    { body: {}, status: 400, says: /Say what to launch/ },
+    { body: {}, status: 400, says: /^Invalid input. Please specify the `model_name` field.$/ },
     { body: { model_path: "./relative" }, status: 400, says: /needs an absolute path/ },
-    { body: { model_path: "/no/such/dir" }, status: 404, says: /There is no directory dir\./ },
-    { body: { model_name: "llama-3.2-vision" }, status: 404, says: /are not on this machine/ },
+    { body: { model_path: "/no/such/dir" }, status: 400, says: /There is no directory dir\./ },
+    {
+      body: { model_name: "llama-3.2-vision" },
+      status: 400,
+      says: /^Model not found, name: llama-3.2-vision, format: None, size: None, quantization: None. .* are not on this machine/,
+    },
     {
       body: { model_name: "llama-3.2-visoin" },
-      status: 404,
+      status: 400,
       says: /Did you mean llama-3\.2-vision\?/,
     },
     {
       body: { model_name: "llama-3.2-vision", model_engine: "vLLM", enforce_eager: true },
-      status: 501,
-      says: /The engine vLLM is not in this version/,
+      status: 400,
+      says: /^Model llama-3.2-vision cannot be run on engine vLLM. The engine vLLM is not in this version/,
     },
     {
       body: { model_name: "llama-3.2-vision", model_size_in_billions: "1_8" },
@@ -223,7 +228,11 @@ describe("routes", () => {
       status: 400,
       says: /more than the 2048 positions/,
     },
-    { body: { model_name: "demo", replica: 2 }, status: 400, says: /does not support "replica"/ },
+    {
+      body: { model_name: "demo", quantization_config: { load_in_4bit: true } },
+      status: 400,
+      says: /does not support "quantization_config"/,
+    },
     {
       body: { model_name: "demo", max_mdoel_len: 5 },
       status: 400,
@@ -242,15 +251,15 @@ describe("routes", () => {
     expect(Object.keys(reply.json())).toEqual(["native", "Transformers", "vLLM"]);
     expect(reply.json().native).toHaveLength(2);
     const unknown = await app.inject({ url: "/v1/engines/llama-3.2-visoin" });
-    expect(unknown.statusCode).toBe(404);
+    expect(unknown.statusCode).toBe(400);
     expect(unknown.json().error.message).toMatch(/Did you mean llama-3\.2-vision\?/);
   });
 
   test("terminating what is not there says what is", async () => {
     const reply = await app.inject({ method: "DELETE", url: "/v1/models/gone" });
-    expect(reply.statusCode).toBe(404);
-    expect(reply.json().error.message).toBe(
-      'No model is called "gone". None is running: launch one with atalaya launch DIRECTORY.',
+    expect(reply.statusCode).toBe(400);
+    expect(reply.json().detail).toBe(
+      'Model not found in the model list, uid: gone. No model is called "gone". None is running: launch one with atalaya launch DIRECTORY.',
     );
   });
 });

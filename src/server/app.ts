@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import type { HealthReply } from "@atalaya/protocol";
 import { type FastifyRequest, fastify } from "fastify";
+import { PlatformError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { FileStore } from "../files/file-store.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -33,8 +34,9 @@ import { refusals } from "./routes/openai/refusals.ts";
 import type { Responses } from "./routes/openai/responses/kept-responses.ts";
 import { responses } from "./routes/openai/responses/responses.ts";
 import { metricsRoute } from "./routes/operations/metrics.ts";
-import { engines } from "./routes/xinference/engines.ts";
-import { launchAndTerminate } from "./routes/xinference/models.ts";
+import type { XinferenceServices } from "./routes/xinference/services.ts";
+import { xinference } from "./routes/xinference/xinference.ts";
+import { RunningRequests } from "./running-requests.ts";
 
 export type AppServices = {
   readonly supervisor: Supervisor;
@@ -48,6 +50,7 @@ export type AppServices = {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly version: string;
+  readonly xinference: XinferenceServices;
   /** Further names, without port, that requests may be addressed to. */
   readonly ownNames?: readonly string[];
   /** Where Ollama's clients look for a server: they ask for `/` to see whether one is there. */
@@ -56,10 +59,13 @@ export type AppServices = {
 
 export function buildApp(services: AppServices): App {
   const { supervisor, router, resting, log, metrics, version } = services;
+  const { era } = services.xinference;
+  const requests = new RunningRequests();
   const app: App = fastify({
     logger: false,
     genReqId: requestIdOf,
     bodyLimit: httpLimits.bodyBytes,
+    rewriteUrl: ({ url = "/" }) => withOneSlash(url),
     requestTimeout: httpLimits.bodyTimeMs,
     keepAliveTimeout: httpLimits.keepAliveMs,
     http: { maxHeaderSize: httpLimits.headerBytes },
@@ -79,7 +85,11 @@ export function buildApp(services: AppServices): App {
     { parseAs: "buffer" },
     async (_request: FastifyRequest, body: Buffer) => parseJsonBody(body),
   );
-  app.setErrorHandler((error, _request, reply) => sendError(reply, error, log));
+  app.setErrorHandler((error, _request, reply) => {
+    const isUnknownModel = error instanceof PlatformError && error.code === "model_not_found";
+    // The older generation of Xinference says 400 to whoever names a model that is not there.
+    return sendError(reply, error, log, era === "0.16" && isUnknownModel ? 400 : undefined);
+  });
   app.setNotFoundHandler((request, reply) =>
     (request.url.startsWith("/api/") ? sendOllamaError : sendError)(
       reply,
@@ -96,8 +106,8 @@ export function buildApp(services: AppServices): App {
   app.get("/health", { config: { isPublicProbe: true } }, (): HealthReply => {
     return { status: "ok", version };
   });
-  chatCompletions(app, { router, resting, log });
-  completions(app, { router, resting, log });
+  chatCompletions(app, { router, resting, log, requests, era });
+  completions(app, { router, resting, log, requests, era });
   responses(app, services);
   moderations(app, services);
   files(app, services.files);
@@ -107,11 +117,15 @@ export function buildApp(services: AppServices): App {
   ollama(app, services);
   if (services.isOllamaPort === true) app.get("/", () => "Ollama is running (Atalaya)");
   models(app, supervisor);
-  launchAndTerminate(app, services);
   launchLines(app, services);
-  engines(app, supervisor);
+  xinference(app, { ...services, requests });
   metricsRoute(app, metrics);
   return app;
+}
+
+/** Clients that were given an endpoint with a slash behind it ask for `//v1/models`. */
+function withOneSlash(url: string): string {
+  return url.startsWith("//v1/") ? url.slice(1) : url;
 }
 
 function notFound(app: App, { method, raw }: FastifyRequest): Error {

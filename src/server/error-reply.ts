@@ -29,10 +29,24 @@ export function toHttpError(error: unknown, log: Logger): HttpError {
   );
 }
 
-export function sendError(reply: FastifyReply, error: unknown, log: Logger): FastifyReply {
-  const { status, body, retryAfter } = toHttpError(error, log);
+/** @param status in place of the error's own */
+export function sendError(
+  reply: FastifyReply,
+  error: unknown,
+  log: Logger,
+  status?: number,
+): FastifyReply {
+  const { status: own, body, retryAfter } = toHttpError(error, log);
   if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
-  return reply.code(status).type("application/json; charset=utf-8").send(body);
+  return reply
+    .code(status ?? own)
+    .type("application/json; charset=utf-8")
+    .send(withDetail(body));
+}
+
+/** Xinference's clients look for the sentence there. */
+export function withDetail(body: ErrorReply): ErrorReply & { readonly detail: string } {
+  return { ...body, detail: body.error.message };
 }
 
 function fromPlatformError(error: PlatformError, log: Logger): HttpError {

@@ -47,7 +47,11 @@ export const unsupportedByChat: UnsupportedFields = {
   prediction: () => false,
   web_search_options: () => false,
   chat_template: isEmpty,
-  chat_template_kwargs: isEmpty,
+  // What Xinference's client sends when it is told not to think, which no model here does.
+  chat_template_kwargs: (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    Object.values(value).every((one) => one === false),
   mm_processor_kwargs: isEmpty,
   images: isEmpty,
 };
@@ -61,19 +65,10 @@ export const unsupportedByCompletions: UnsupportedFields = {
 /** Options of a launch that change nothing when they say this. */
 export const unsupportedByLaunch: UnsupportedFields = {
   model_type: is("LLM"),
-  replica: is(1),
   n_worker: is(1),
-  n_gpu: is("auto"),
-  gpu_idx: () => false,
-  worker_ip: () => false,
-  replica_config: () => false,
-  request_limits: () => false,
   peft_model_config: () => false,
   quantization_config: () => false,
   envs: isEmpty,
-  enable_virtual_env: is(false),
-  virtual_env_packages: isEmpty,
-  virtual_env_find_links: isEmpty,
   enable_thinking: is(false),
   // Clients send true without being asked. No checkpoint's code is ever run here.
   trust_remote_code: is(true, false),

@@ -1,12 +1,15 @@
 /** A model instance → its row on the wire. */
 import type { ModelRecord } from "@atalaya/protocol";
 import type { PlatformError } from "../base/errors.ts";
+import { defaultLanguages } from "../registry/model-family.ts";
 import type { ModelInstance } from "../supervisor/instance.ts";
 import { withoutDirectories } from "./error-reply.ts";
 
-export function toModelRecord(instance: ModelInstance): ModelRecord {
-  const { uid, modelName, size, engineKind, profile, launchedAt, state } = instance;
+/** @param address of the server, `host:port` */
+export function toModelRecord(instance: ModelInstance, address: string): ModelRecord {
+  const { uid, modelName, size, profile, launchedAt, state, origin } = instance;
   const isReady = state === "ready";
+  const [source] = origin?.spec.sources ?? [];
   return {
     id: uid,
     object: "model",
@@ -14,15 +17,24 @@ export function toModelRecord(instance: ModelInstance): ModelRecord {
     owned_by: "atalaya",
     model_type: "LLM",
     model_name: modelName,
-    model_engine: engineKind,
-    model_format: "pytorch",
-    quantization: "none",
+    model_engine: instance.engineName,
+    model_format: instance.format,
+    quantization: instance.quantization,
     model_size_in_billions: size ?? null,
     model_ability: isReady
       ? [instance.pipeline.tokenizer.hasChatTemplate ? "chat" : "generate", "vision"]
       : [],
     context_length: isReady ? instance.engine.model.contextLength : null,
-    replica: 1,
+    model_lang: origin?.family.languages ?? defaultLanguages,
+    model_description: origin?.family.description ?? "",
+    model_family: origin?.family.basedOn ?? modelName,
+    model_hub: source?.hub ?? null,
+    revision: source?.revision ?? null,
+    address,
+    accelerators: [],
+    multimodal_projector: null,
+    strict_system_first: false,
+    replica: instance.replicas.list().length,
     profile,
     state,
     ...stateDetails(instance),

@@ -5,6 +5,7 @@ import type { Engine, EngineKind, LoadProgress, ModelProfile } from "../engines/
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { DefaultSampling } from "./default-sampling.ts";
 import type { Replicas } from "./replicas.ts";
+import type { ResolvedModel } from "./resolve-model.ts";
 
 export type ModelInstance = {
   readonly uid: ModelUid;
@@ -15,6 +16,12 @@ export type ModelInstance = {
   /** Where its files are; `undefined` while they are still to come. */
   readonly directory: string | undefined;
   readonly engineKind: EngineKind;
+  /** The engine as its owner wrote it, else as we do. */
+  readonly engineName: string;
+  readonly format: string;
+  readonly quantization: string;
+  /** What the registry knows of it. */
+  readonly origin: ResolvedModel["origin"];
   readonly profile: ModelProfile;
   readonly launchedAt: Date;
   /** Those that it answers with, as they are now. */

@@ -181,6 +181,13 @@ export class KeptModels {
           if (change.reason === "asked") await this.forget(uid);
           if (change.reason === "resting") await this.#rests(uid);
           break;
+        case "replicas-changed":
+          await this.#tables
+            .updateTable("kept_models")
+            .set({ options: JSON.stringify(change.options) })
+            .where("uid", "=", uid)
+            .execute();
+          break;
         case "model-loaded":
           await this.#isIn(uid, this.#parts.supervisor.find(uid)?.directory);
           break;

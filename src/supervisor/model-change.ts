@@ -17,6 +17,13 @@ export type ModelChange = { readonly uid: string } & (
   | { readonly type: "model-failed"; readonly error: PlatformError }
   | { readonly type: "model-answered" }
   | { readonly type: "worker-ended"; readonly replica: number; readonly end: WorkerEnd }
+  | {
+      readonly type: "replicas-changed";
+      readonly replica: number;
+      readonly what: "added" | "removed";
+      /** As the model would be launched again. */
+      readonly options: LaunchOptions;
+    }
   | { readonly type: "model-terminated"; readonly reason: EndReason; readonly numCut: number }
 );
 

@@ -40,6 +40,10 @@ function toEvent(change: ModelChange): NewEvent | undefined {
       const { exitCode, exitSignal } = end;
       return { type, subject, details: { replica, exitCode, exitSignal } };
     }
+    case "replicas-changed": {
+      const { replica, what, options } = change;
+      return { type, subject, details: { replica, what, count: options.replicas } };
+    }
     case "model-terminated":
       return { type, subject, details: { reason: change.reason, numCut: change.numCut } };
     default:

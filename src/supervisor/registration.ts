@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { PlatformError } from "../base/errors.ts";
 import { type CheckpointFacts, readCheckpointFacts } from "../engines/model-shape.ts";
-import type { ModelFamily } from "../registry/model-family.ts";
+import { defaultLanguages, type ModelFamily } from "../registry/model-family.ts";
 import { parseFamilyText, type Registry } from "../registry/registry.ts";
 
 export type Registered = {
@@ -14,7 +14,6 @@ export type Registered = {
 /** Sizes that people call by a rounder number than they have. */
 const knownSizes = [11, 90] as const;
 const NEAR = 0.05;
-const defaultLanguages = ["en", "de", "fr", "it", "pt", "hi", "es", "th"] as const;
 
 /**
  * Register what a file in Xinference's form describes. A checkpoint on this machine is looked into
@@ -23,7 +22,11 @@ const defaultLanguages = ["en", "de", "fr", "it", "pt", "hi", "es", "th"] as con
  * @throws PlatformError `invalid_request`, `model_already_registered`, `forbidden`, `model_not_found`,
  *   `corrupt_model_file`
  */
-export async function registerFile(registry: Registry, text: string): Promise<Registered> {
+export async function registerFile(
+  registry: Registry,
+  text: string,
+  options: { readonly persist?: boolean } = {},
+): Promise<Registered> {
   const { family, unused } = parseFamilyText(text, { isBuiltin: false });
   for (const { directory, size } of family.specs) {
     if (directory === undefined) continue;
@@ -37,7 +40,7 @@ export async function registerFile(registry: Registry, text: string): Promise<Re
       );
     }
   }
-  return { family: await registry.register(family), unused };
+  return { family: await registry.register(family, options), unused };
 }
 
 /**

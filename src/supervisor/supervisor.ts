@@ -50,7 +50,7 @@ export interface Lease extends Disposable {
 type Slot = {
   instance: ModelInstance;
   readonly replicas: Replicas;
-  readonly options: LaunchOptions;
+  options: LaunchOptions;
   readonly leases: Leases;
   /** Aborting it ends the loading. */
   readonly loading: AbortController;
@@ -107,7 +107,7 @@ export class Supervisor implements AsyncDisposable {
     const mayDownload = options.download !== false && this.#parts.fetchFiles !== undefined;
     const directory = checkPlan(plan, { download: mayDownload });
     const { kind } = plan.engine;
-    const { modelName, size } = plan.model;
+    const { modelName, size, format, origin } = plan.model;
     // A launch may have begun to close meanwhile.
     this.#refuseWhenClosing();
     const uid = this.#claimUid(options.uid, modelName);
@@ -119,6 +119,10 @@ export class Supervisor implements AsyncDisposable {
         size,
         directory,
         engineKind: kind,
+        engineName: options.engine ?? kind,
+        format,
+        quantization: plan.quantization,
+        origin,
         profile: options.profile,
         launchedAt: this.#parts.now?.() ?? new Date(),
         replicas,
@@ -168,6 +172,17 @@ export class Supervisor implements AsyncDisposable {
     return this.#slotNamed(name).instance;
   }
 
+  /**
+   * As `get`, for a model that can be asked.
+   *
+   * @throws PlatformError `model_not_found`, `model_not_ready`, or why it could not be loaded
+   */
+  getReady(name: string): ReadyInstance {
+    const { instance } = this.#slotNamed(name);
+    if (instance.state !== "ready") throw notReady(instance);
+    return instance;
+  }
+
   /** As `get`, for whoever can do without. */
   find(name: string): ModelInstance | undefined {
     return findByName(this.nameBehind(name), this.list());
@@ -199,10 +214,12 @@ export class Supervisor implements AsyncDisposable {
    */
   async addReplica(uid: string, alias?: string): Promise<ReplicaRecord> {
     this.#refuseWhenClosing();
-    const { instance, options, replicas } = this.#slotOf(uid);
-    if (instance.state !== "ready") throw notReady(instance);
-    checkPlan(await this.plan({ ...options, replicas: 1 }), { download: false });
-    return await replicas.add(alias);
+    const slot = this.#slotOf(uid);
+    if (slot.instance.state !== "ready") throw notReady(slot.instance);
+    checkPlan(await this.plan({ ...slot.options, replicas: 1 }), { download: false });
+    const added = await slot.replicas.add(alias);
+    await this.#tellReplicas(slot, { replica: added.id, what: "added" });
+    return added;
   }
 
   /**
@@ -213,9 +230,14 @@ export class Supervisor implements AsyncDisposable {
    * @throws PlatformError `model_not_found`, `invalid_request`
    */
   async removeReplica(uid: string, id: number, { drainMs = defaultDrainMs } = {}): Promise<number> {
-    const { replicas } = this.#slotOf(uid);
+    const slot = this.#slotOf(uid);
+    const { replicas } = slot;
     const others = replicas.list().filter((one) => one.id !== id && one.state !== "stopping");
-    if (others.length > 0) return await replicas.remove(id, { drainMs });
+    if (others.length > 0) {
+      const numLeft = await replicas.remove(id, { drainMs });
+      await this.#tellReplicas(slot, { replica: id, what: "removed" });
+      return numLeft;
+    }
     replicas.require(id);
     await this.terminate(uid, { drainMs });
     return 0;
@@ -239,8 +261,8 @@ export class Supervisor implements AsyncDisposable {
   /** @throws PlatformError `model_not_found`, `model_not_ready`, or the engine's own problem */
   lease(uid: string): Lease {
     this.#refuseWhenClosing();
-    const { instance, leases } = this.#slotNamed(uid);
-    if (instance.state !== "ready") throw notReady(instance);
+    const { leases } = this.#slotNamed(uid);
+    const instance = this.getReady(uid);
     const problem = instance.engine.problem();
     if (problem !== undefined) throw problem;
     const { signal, release } = leases.take();
@@ -264,6 +286,24 @@ export class Supervisor implements AsyncDisposable {
     options: { readonly drainMs?: number; readonly reason?: EndReason } = {},
   ): Promise<void> {
     await this.#terminate(this.#slotOf(uid), options);
+  }
+
+  /**
+   * Give up a launch that is under way; its record stays, as one that failed.
+   *
+   * @throws PlatformError `model_not_found`; `invalid_request` when it has ended already
+   */
+  async cancel(uid: string): Promise<void> {
+    const slot = this.#slotOf(uid);
+    if (slot.instance.state !== "starting") {
+      throw new PlatformError(
+        "invalid_request",
+        `The launch of "${uid}" has ended already; it is ${slot.instance.state}. Terminate it instead.`,
+        { details: { param: "model_uid" } },
+      );
+    }
+    slot.loading.abort(new PlatformError("cancelled", "Launch cancelled"));
+    await slot.settled;
   }
 
   /**
@@ -366,6 +406,21 @@ export class Supervisor implements AsyncDisposable {
     this.#parts.log.info({ modelUid: instance.uid, reason, numCut }, "model-terminated");
     await this.#tell({ type: "model-terminated", uid: instance.uid, reason, numCut });
     return numCut;
+  }
+
+  /** The next launch of this model has as many. */
+  async #tellReplicas(
+    slot: Slot,
+    how: { readonly replica: number; readonly what: "added" | "removed" },
+  ): Promise<void> {
+    const records = slot.replicas.list().filter(({ state }) => state !== "stopping");
+    slot.options = {
+      ...slot.options,
+      replicas: records.length,
+      replicaAliases: records.map(({ alias }) => alias),
+    };
+    const { uid } = slot.instance;
+    await this.#tell({ type: "replicas-changed", uid, ...how, options: slot.options });
   }
 
   async #tell(change: ModelChange): Promise<void> {

@@ -41,9 +41,13 @@ export class AtalayaClient {
     return list.data;
   }
 
-  /** @throws ApiError `model_not_found` */
+  /**
+   * Of a model in any state.
+   *
+   * @throws ApiError `model_not_found`
+   */
   async getModel(uid: string, options: CallOptions = {}): Promise<ModelRecord> {
-    return await this.#call("GET", `/v1/models/${encodeURIComponent(uid)}`, options);
+    return await this.#call("GET", `/v1/models/${encodeURIComponent(uid)}?state=all`, options);
   }
 
   /** @param options.waitReady `false` returns as soon as loading has begun */

@@ -1,4 +1,4 @@
-/** Every error, in OpenAI's form: as a reply's body, and as the last event of a broken stream. */
+/** Every error, in OpenAI's form with Xinference's beside it: as a reply's body, and as the last event of a broken stream. */
 export type ErrorReply = {
   readonly error: {
     /** For a person: what happened, with the values, then what to do. */
@@ -9,6 +9,8 @@ export type ErrorReply = {
     /** Stable; see the table of errors. */
     readonly code: string;
   };
+  /** The message once more, where Xinference's clients look for it. Not in streams. */
+  readonly detail?: string;
 };
 
 export type HealthReply = { readonly status: "ok"; readonly version: string };

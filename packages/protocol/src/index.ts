@@ -13,3 +13,4 @@ export * from "./ollama.ts";
 export * from "./pictures.ts";
 export * from "./receipt.ts";
 export * from "./responses.ts";
+export * from "./xinference.ts";

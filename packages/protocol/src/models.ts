@@ -19,8 +19,33 @@ export const LaunchRequest = z.looseObject({
     .max(requestLimits.maxModelUidLength)
     .regex(/^[^/?#\s\p{Cc}]+$/u)
     .nullish(),
-  /** In any case: clients write "vLLM" as well as "vllm". */
-  model_engine: z.string().toLowerCase().nullish(),
+  /** In any case: clients write "vLLM" as well as "vllm". It is told back as it was written. */
+  model_engine: z.string().max(100).nullish(),
+  /** Processes that have the model each; as text too. */
+  replica: z.union([z.int(), z.string()]).nullish(),
+  /** Answers at the same time, of each replica. */
+  request_limits: z.int().nullish(),
+  /** One object a replica, with its name. */
+  replica_config: z
+    .array(
+      z.looseObject({
+        replica_uid: z.string().min(1).max(requestLimits.maxModelUidLength).nullish(),
+        devices: z
+          .array(
+            z.looseObject({
+              worker_ip: z.string().nullish(),
+              n_gpu: z.union([z.int(), z.string()]).nullish(),
+              gpu_idx: z.union([z.int(), z.array(z.int())]).nullish(),
+            }),
+          )
+          .nullish(),
+      }),
+    )
+    .nullish(),
+  /** The one machine that there is. */
+  worker_ip: z.string().nullish(),
+  n_gpu: z.union([z.int(), z.string()]).nullish(),
+  gpu_idx: z.union([z.int(), z.array(z.int())]).nullish(),
   /** Meta's semantics (`ref`, the default) or those of Transformers as installed (`hf`). */
   profile: z.enum(["ref", "hf"]).nullish(),
   /** Tokens of prompt and answer together, at most. */
@@ -51,13 +76,26 @@ export type ModelRecord = {
   readonly model_type: "LLM";
   readonly model_name: string;
   readonly model_engine: string;
-  readonly model_format: "pytorch";
-  readonly quantization: "none";
+  readonly model_format: string;
+  readonly quantization: string;
   readonly model_size_in_billions: number | null;
   readonly model_ability: readonly ("chat" | "generate" | "vision")[];
+  /** ISO 639-1. */
+  readonly model_lang: readonly string[];
+  readonly model_description: string;
+  readonly model_family: string;
+  readonly model_hub: string | null;
+  readonly revision: string | null;
+  /** Of the server: replicas have none of their own. */
+  readonly address: string;
+  /** Graphics cards that it was given, by number. */
+  readonly accelerators: readonly string[];
+  readonly multimodal_projector: null;
+  /** Further system messages may come anywhere in a conversation. */
+  readonly strict_system_first: false;
   /** Tokens of prompt and answer together; `null` until the model is ready. */
   readonly context_length: number | null;
-  readonly replica: 1;
+  readonly replica: number;
   readonly profile: "ref" | "hf";
   readonly state: ModelState;
   /** While starting. */
@@ -82,7 +120,7 @@ export type EngineOffer = {
   readonly support_draft_model: false;
 };
 
-/** `GET /v1/models` lists the models that can answer; `?state=all` lists every one. */
+/** `GET /v1/models` lists the models that can answer; `?state=all` lists every one. So does the route of one. */
 export const ListModelsQuery = z.object({ state: z.enum(["ready", "all"]).default("ready") });
 
 /** With `wait_ready=false`, `POST /v1/models` answers at once, and the record tells how it goes on. */

@@ -36,6 +36,7 @@ export function serve(program: Command, terminal: Terminal): void {
       "[models...]",
       "checkpoint directories in Hugging Face layout, names of models, or demo",
     )
+    .option("--compat <generation>", "of Xinference, 3 or 0.16, where they contradict each other")
     .option("--ollama", "listen on port 11434 too, where Ollama's clients look")
     .option("--no-autostart", "do not start again what was running when the server stopped")
     .option(
@@ -69,6 +70,7 @@ async function runServe(
     settings,
     state: state.database,
     idleMs: flags.idleUnload,
+    stop: interrupt.interrupt,
   });
   try {
     const url = await platform.listen(settings);

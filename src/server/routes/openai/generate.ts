@@ -16,6 +16,7 @@ import { checkFields, type UnsupportedFields } from "../../known-fields.ts";
 import { parse } from "../../parse.ts";
 import type { Receipt } from "../../receipt.ts";
 import { sendEventStream } from "../../sse.ts";
+import { withEmptyLastDelta } from "../xinference/era.ts";
 import type { AnswerHead } from "./answer.ts";
 
 type GeneratingBody = {
@@ -64,6 +65,7 @@ export async function answer<Body extends GeneratingBody>(
     unsupported: dialect.unsupported,
   });
   ignoredFields.push(...dialect.ignoredInside(body));
+  const clientId = takeRequestId(body, ignoredFields);
 
   const { model } = body;
   await services.resting.wake(model);
@@ -73,7 +75,7 @@ export async function answer<Body extends GeneratingBody>(
     created: Math.floor(Date.now() / 1_000),
     model,
   };
-  const started = startAnswer({ model, request, ignoredFields }, reply, services);
+  const started = startAnswer({ model, request, ignoredFields, clientId }, reply, services);
   if (body.stream !== true) {
     return dialect.toReply(await collectAnswer(started), head, request);
   }
@@ -82,5 +84,18 @@ export async function answer<Body extends GeneratingBody>(
     receipt: started.receipt,
     includeUsage: body.stream_options?.include_usage === true,
   });
-  return sendEventStream(reply, chunks, services.log);
+  const shown = services.era === "0.16" ? withEmptyLastDelta(chunks) : chunks;
+  return sendEventStream(reply, shown, services.log);
+}
+
+/** Xinference's clients name a request, to abort it by that name. */
+function takeRequestId(body: GeneratingBody, ignoredFields: string[]): string | undefined {
+  const id = body["request_id"];
+  if (typeof id !== "string" || id.length > 200) return undefined;
+  ignoredFields.splice(
+    0,
+    ignoredFields.length,
+    ...ignoredFields.filter((field) => field !== "request_id"),
+  );
+  return id;
 }

@@ -1,8 +1,9 @@
 /** `GET /v1/models` and `GET /v1/models/{uid}`: OpenAI's list, with Xinference's fields beside. */
-import { ListModelsQuery, type ModelList } from "@atalaya/protocol";
+import { ListModelsQuery, type ModelList, type ModelRecord } from "@atalaya/protocol";
 import type { Supervisor } from "../../../supervisor/supervisor.ts";
 import type { App } from "../../http.ts";
 import { toModelRecord } from "../../model-record.ts";
+import { addressOf } from "../../own-address.ts";
 import { parse } from "../../parse.ts";
 
 export function models(app: App, supervisor: Supervisor): void {
@@ -11,10 +12,18 @@ export function models(app: App, supervisor: Supervisor): void {
     const instances = supervisor.list();
     const shown =
       state === "all" ? instances : instances.filter((instance) => instance.state === "ready");
-    return { object: "list", data: shown.map(toModelRecord) };
+    return {
+      object: "list",
+      data: shown.map((instance) => toModelRecord(instance, addressOf(app))),
+    };
   });
 
-  app.get<{ Params: { uid: string } }>("/v1/models/:uid", async ({ params }) =>
-    toModelRecord(supervisor.get(params.uid)),
+  app.get<{ Params: { uid: string } }>(
+    "/v1/models/:uid",
+    async ({ params: { uid }, query }): Promise<ModelRecord> => {
+      const { state } = parse(ListModelsQuery, query);
+      const instance = state === "all" ? supervisor.get(uid) : supervisor.getReady(uid);
+      return toModelRecord(instance, addressOf(app));
+    },
   );
 }

@@ -4,14 +4,20 @@ import type { LaunchRequest } from "@atalaya/protocol";
 import { PlatformError } from "../../../base/errors.ts";
 import { hubNames } from "../../../supervisor/bring-files.ts";
 import type { LaunchOptions } from "../../../supervisor/supervisor.ts";
+import { type Machine, toPlacement } from "./launch-fields.ts";
 
 /**
  * @param unknown names of the body's fields that are no words of a launch: options of the engine, or
  *   mistyped, which the engine tells
- * @throws PlatformError `invalid_request`
+ * @throws PlatformError `invalid_request`, `unsupported_parameter`
  */
-export function toLaunchOptions(body: LaunchRequest, unknown: readonly string[]): LaunchOptions {
+export function toLaunchOptions(
+  body: LaunchRequest,
+  unknown: readonly string[],
+  machine: Machine,
+): LaunchOptions {
   return {
+    ...toPlacement(body, machine),
     model: modelOf(body),
     uid: body.model_uid ?? undefined,
     familyName: body.model_name ?? undefined,

@@ -1,0 +1,43 @@
+/** Errors of Xinference's routes: its statuses, and its `detail` beside our `error`. */
+import type { FastifyReply } from "fastify";
+import { type ErrorCode, PlatformError } from "../../../base/errors.ts";
+import type { Logger } from "../../../base/logger.ts";
+import { toHttpError, withDetail } from "../../error-reply.ts";
+
+/** Where Xinference answers with another status than we do elsewhere. */
+const statuses: Partial<Record<ErrorCode, number>> = {
+  model_not_found: 400,
+  model_already_launched: 400,
+  model_already_registered: 400,
+  engine_unavailable: 400,
+};
+
+/** Seconds; what Xinference tells whoever asks a model that is still loading. */
+const RETRY_SECONDS = 30;
+
+export function sendXinferenceError(
+  reply: FastifyReply,
+  error: unknown,
+  log: Logger,
+): FastifyReply {
+  const { status, body, retryAfter } = toHttpError(error, log);
+  const code = error instanceof PlatformError ? error.code : undefined;
+  if (code === "model_not_ready") reply.header("retry-after", RETRY_SECONDS);
+  else if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
+  return reply
+    .code((code === undefined ? undefined : statuses[code]) ?? status)
+    .type("application/json; charset=utf-8")
+    .send(withDetail(body));
+}
+
+/** The same refusal in Xinference's words, with ours behind them: scripts look for the first. */
+export function inXinferencesWords(error: unknown, words: string): unknown {
+  if (!(error instanceof PlatformError)) return error;
+  const { code, message, details } = error;
+  return new PlatformError(code, `${words} ${message}`, { cause: error, details });
+}
+
+/** Only a plain name is repeated: what was sent may be a page of text. */
+export function shownName(name: string): string {
+  return /^[\w.:/@+ -]{1,100}$/.test(name) ? name : "?";
+}

@@ -1,0 +1,36 @@
+/** What Xinference's routes need. */
+import type { Logger } from "../../../base/logger.ts";
+import type { XinferenceEra } from "../../../config/settings.ts";
+import type { Registry } from "../../../registry/registry.ts";
+import type { EventLog } from "../../../state/event-log.ts";
+import type { KeptModels } from "../../../supervisor/kept-models.ts";
+import type { ModelCache } from "../../../supervisor/model-cache.ts";
+import type { Registered } from "../../../supervisor/registration.ts";
+import type { RestingModels } from "../../../supervisor/resting-models.ts";
+import type { Supervisor } from "../../../supervisor/supervisor.ts";
+import type { RunningRequests } from "../../running-requests.ts";
+
+/** Beside the models that run. */
+export type XinferenceServices = {
+  readonly registry: Registry;
+  readonly cache: ModelCache;
+  /** @throws PlatformError see `registration.ts` */
+  readonly register: (text: string, options: { readonly persist: boolean }) => Promise<Registered>;
+  /** Graphics cards of this machine. */
+  readonly countGpus: () => Promise<number>;
+  readonly era: XinferenceEra;
+  /** Ends the whole program, as Ctrl-C does; `undefined` where the server is a part of another. */
+  readonly stop: (() => void) | undefined;
+};
+
+export type XinferenceParts = {
+  readonly supervisor: Supervisor;
+  readonly resting: RestingModels;
+  readonly kept: KeptModels;
+  readonly events: EventLog;
+  readonly requests: RunningRequests;
+  readonly xinference: XinferenceServices;
+  readonly log: Logger;
+  /** Of this program. */
+  readonly version: string;
+};

@@ -1,0 +1,27 @@
+/** Xinference's management API: everything its clients call beside the asking itself, which is OpenAI's. */
+import type { App } from "../../http.ts";
+import { cache } from "./cache.ts";
+import { cluster } from "./cluster.ts";
+import { engines } from "./engines.ts";
+import { sendXinferenceError } from "./errors.ts";
+import { instances } from "./instances.ts";
+import { launchAndTerminate } from "./models.ts";
+import { refused } from "./refused.ts";
+import { registrations } from "./registrations.ts";
+import { requests } from "./requests.ts";
+import type { XinferenceParts } from "./services.ts";
+
+/** A scope of its own, since its errors have other statuses. */
+export function xinference(app: App, parts: XinferenceParts): void {
+  void app.register(async (scope) => {
+    scope.setErrorHandler((error, _request, reply) => sendXinferenceError(reply, error, parts.log));
+    launchAndTerminate(scope, parts);
+    instances(scope, parts);
+    registrations(scope, parts);
+    engines(scope, parts);
+    cache(scope, parts);
+    cluster(scope, parts);
+    requests(scope, parts);
+    refused(scope);
+  });
+}
