@@ -199,7 +199,7 @@ describe("routes", () => {
     { body: { model_path: "./relative" }, status: 400, says: /needs an absolute path/ },
     { body: { model_path: "/no/such/dir" }, status: 400, says: /There is no directory dir\./ },
     {
-      body: { model_name: "llama-3.2-vision" },
+      body: { model_name: "llama-3.2-vision", download: false },
       status: 400,
       says: /^Model not found, name: llama-3.2-vision, format: None, size: None, quantization: None. .* are not on this machine/,
     },
