@@ -40,6 +40,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   observe: ["supervisor", "state", "engines", "generation", "config", "base"],
   supervisor: [
+    "devices",
     "engines",
     "state",
     "pipeline",
@@ -58,6 +59,7 @@ const mayImport: Record<string, readonly string[]> = {
   state: ["posix", "base"],
   hub: ["posix", "base"],
   engines: [
+    "devices",
     "models",
     "ggml",
     "formats",
@@ -76,6 +78,7 @@ const mayImport: Record<string, readonly string[]> = {
   image: ["base"],
   media: ["base"],
   process: ["base"],
+  devices: ["base"],
   posix: ["base"],
   generation: ["base"],
   config: ["base"],

@@ -15,6 +15,10 @@ export const KV_BLOCK_SIZE = 64;
 const FULL_LENGTH_SEQUENCES = 4;
 /** Part of the free memory that the KV cache may take when nobody named a context length. */
 const KV_MEMORY_FRACTION = 0.25;
+/** What the cache takes of the room that everything else leaves, but for the buffers of a step. */
+const ROOM_FRACTION = 0.8;
+/** Of the free memory, what the cache gets even where the weights take all: they are read from disk then. */
+const LEAST_FRACTION = 1 / 64;
 /** Tokens of one forward pass, at most. */
 export const MAX_BATCHED_TOKENS = 512;
 /** Part of the machine's memory that pictures' states may take, and the most they take by default. */
@@ -62,7 +66,8 @@ export type CacheSize = {
 };
 
 /**
- * As asked for; otherwise what the model can, or a quarter of the free memory holds.
+ * As asked for; otherwise what the model can, or a quarter of the free memory holds, or most of what
+ * everything else leaves of it.
  *
  * The cache never holds less than one sequence of full length.
  */
@@ -71,12 +76,19 @@ export function chooseCacheSize(
   options: {
     readonly dtype: StateDtype;
     readonly freeBytes: number;
+    /** `bytesBesideCache`: mapped pages of weights count as free, and are needed all the same. */
+    readonly otherBytes: number;
     readonly maxModelLen: number | undefined;
     readonly maxNumSeqs: number | undefined;
   },
 ): CacheSize {
   const bytesPerToken = kvBytesPerToken(shape, options.dtype);
-  const affordable = Math.floor((options.freeBytes * KV_MEMORY_FRACTION) / bytesPerToken);
+  const { freeBytes, otherBytes } = options;
+  const share = Math.max(
+    Math.min(freeBytes * KV_MEMORY_FRACTION, (freeBytes - otherBytes) * ROOM_FRACTION),
+    freeBytes * LEAST_FRACTION,
+  );
+  const affordable = Math.floor(share / bytesPerToken);
   const contextLength =
     options.maxModelLen ?? Math.min(shape.text.maxPositions, Math.max(affordable, KV_BLOCK_SIZE));
   const blocksPerSequence = Math.ceil(contextLength / KV_BLOCK_SIZE);
@@ -88,6 +100,13 @@ export function chooseCacheSize(
     contextLength,
     numBlocks: Math.max(blocksPerSequence, Math.min(wanted, numAffordable)),
   };
+}
+
+/** What a model takes beside its KV cache and the buffers of a step: weights, one picture, the tower, the worker. */
+export function bytesBesideCache(shape: ModelShape, dtype: StateDtype): number {
+  const picture = shape.vision.maxTiles * crossBytesPerTile(shape, dtype);
+  const weights = shape.matrixBytes + shape.vectorBytes;
+  return weights + picture + towerBytes(shape, dtype) + WORKER_BASE_BYTES;
 }
 
 /** The most that pictures' states may take, those in use aside. */

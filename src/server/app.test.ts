@@ -204,6 +204,11 @@ describe("routes", () => {
       says: /^Model not found, name: llama-3.2-vision, format: None, size: None, quantization: None. .* are not on this machine/,
     },
     {
+      body: { model_name: "llama-3.2-vision", download_hub: "csghub" },
+      status: 400,
+      says: /"download_hub" is "csghub", which is no hub that is known here; use auto, huggingface, modelscope/,
+    },
+    {
       body: { model_name: "llama-3.2-visoin" },
       status: 400,
       says: /Did you mean llama-3\.2-vision\?/,

@@ -1,14 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { builtinRegistry } from "../../test/support/serve.ts";
+import type { HostMemory } from "../devices/host-memory.ts";
 import { crossBytesPerTile, kvBytesPerToken } from "../engines/memory.ts";
 import { type ModelShape, shapeOfConfig } from "../engines/model-shape.ts";
-import {
-  cardsThatHold,
-  type HostMemory,
-  type MemoryWish,
-  planMemory,
-  vllmPictureBytes,
-} from "./launch-plan.ts";
+import { cardsThatHold, planOnCards, vllmPictureBytes, vllmTokenBytes } from "./card-plan.ts";
+import { type MemoryWish, planMemory } from "./launch-plan.ts";
 
 async function shapeOf(name: string, size: number): Promise<ModelShape> {
   const { family } = await builtinRegistry().find(name);
@@ -94,10 +90,10 @@ describe("what is known of the models", () => {
 describe("a plan", () => {
   test("sums up its parts, and fits when they do", async () => {
     const shape = await shapeOf("llama-3.2-vision-instruct", 11);
-    const wish = { ...nothing, maxModelLen: 8_192, maxNumSeqs: 2 };
+    const wish = { ...nothing, maxModelLen: 8_192, maxNumSeqs: 1 };
     const plan = planMemory(shape, { wish, host: host(64) });
     expect(plan.totalBytes).toBe(plan.parts.reduce((sum, { bytes }) => sum + bytes, 0));
-    expect(plan).toMatchObject({ verdict: "fits", nearest: undefined, numSequences: 2 });
+    expect(plan).toMatchObject({ verdict: "fits", nearest: undefined, numSequences: 1 });
     expect(planMemory(shape, { wish, host: host(plan.totalBytes / 1e9) }).verdict).toBe("fits");
     expect(planMemory(shape, { wish, host: host(plan.totalBytes / 1e9 - 0.001) }).verdict).toBe(
       "from-disk",
@@ -125,7 +121,23 @@ describe("a plan", () => {
       planMemory(shape, { wish: nothing, host: host(gigabytes), alternatives }).nearest;
     expect(offer(32)).toBe("llama-3.2-vision:11b");
     expect(offer(16)).toBeUndefined();
-    expect(offer(192)).toMatch(/^--max-model-len \d+ --max-num-seqs 1$/);
+    const long = { ...nothing, maxModelLen: 131_072 };
+    expect(planMemory(shape, { wish: long, host: host(192), alternatives }).nearest).toMatch(
+      /^--max-model-len \d+ --max-num-seqs 1$/,
+    );
+  });
+
+  test("without a wish leaves the weights their room, and fits where anything does", async () => {
+    const shape = await shapeOf("llama-3.2-vision-instruct", 11);
+    for (const gigabytes of [24, 28, 32, 48, 64, 128, 512]) {
+      const plan = planMemory(shape, { wish: nothing, host: host(gigabytes) });
+      expect([gigabytes, plan.verdict]).toEqual([gigabytes, "fits"]);
+      expect(plan.contextLength).toBeGreaterThan(2_048);
+    }
+    // Where the weights alone are too much, a little cache runs all the same.
+    const small = planMemory(shape, { wish: nothing, host: host(16) });
+    expect(small.verdict).toBe("from-disk");
+    expect(small.contextLength).toBeGreaterThan(1_024);
   });
 
   test("refuses a context that the model does not have", async () => {
@@ -134,5 +146,60 @@ describe("a plan", () => {
     expect(() => planMemory(shape, { wish, host: host(64) })).toThrow(
       "--max-model-len 131073 is more than the 131072 positions of this model. Leave it out or lower it.",
     );
+  });
+});
+
+describe("a plan on graphics cards", () => {
+  const cardOf = (gigabytes: number, usedGigabytes = 0.5) => ({
+    name: `card of ${gigabytes} GB`,
+    totalBytes: gigabytes * 1e9,
+    freeBytes: (gigabytes - usedGigabytes) * 1e9,
+  });
+  const cards = (count: number, gigabytes: number) =>
+    Array.from({ length: count }, () => cardOf(gigabytes));
+  const none = { maxModelLen: undefined, maxNumSeqs: undefined };
+
+  test("counts tokens and pictures in all layers", async () => {
+    const shape = await shapeOf("llama-3.2-vision-instruct", 11);
+    // 40 layers of 8 heads of 128, keys and values, 2 bytes.
+    expect(vllmTokenBytes(shape)).toBe(40 * 2 * 8 * 128 * 2);
+    expect(vllmPictureBytes(shape)).toBe(4 * 1_601 * vllmTokenBytes(shape));
+  });
+
+  test("takes the fewest that hold it, and says what each takes", async () => {
+    const shape = await shapeOf("llama-3.2-vision", 90);
+    const plan = planOnCards(shape, cards(8, 80), { ...none, maxModelLen: 8_192, maxNumSeqs: 16 });
+    expect(plan).toMatchObject({
+      numDevices: 4,
+      verdict: "fits",
+      device: "each of 4 × card of 80 GB",
+    });
+    expect(plan.totalBytes).toBe(plan.parts.reduce((all, { bytes }) => all + bytes, 0));
+    expect(plan.parts[0]?.bytes).toBeCloseTo(shape.fileBytes / 4, 0);
+    expect(planOnCards(shape, cards(2, 141), none)).toMatchObject({
+      numDevices: 2,
+      verdict: "fits",
+    });
+    expect(planOnCards(shape, cards(2, 80), none)).toMatchObject({ verdict: "too-large" });
+  });
+
+  test("that is asked for more cards than there are, or for too much, says what would fit", async () => {
+    const shape = await shapeOf("llama-3.2-vision-instruct", 11);
+    const parallel = { ...none, tensorParallel: 2 };
+    expect(planOnCards(shape, cards(1, 80), parallel).verdict).toBe("too-large");
+    const long = { ...none, maxModelLen: 131_072, maxNumSeqs: 1 };
+    const plan = planOnCards(shape, cards(1, 40), long);
+    expect(plan.nearest).toBe(`--max-model-len ${plan.largestContext}`);
+    const shorter = { ...long, maxModelLen: plan.largestContext };
+    expect(planOnCards(shape, cards(1, 40), shorter).verdict).toBe("fits");
+    expect(planOnCards(shape, cards(1, 24), none).nearest).toBe(
+      "--quantization fp8 or bitsandbytes, or cards of 2 × 24 GB or 1 × 48 GB",
+    );
+    expect(planOnCards(shape, cards(1, 24), { ...none, quantization: "fp8" }).verdict).toBe("fits");
+  });
+
+  test("on a card that is in use counts what is free", async () => {
+    const shape = await shapeOf("llama-3.2-vision-instruct", 11);
+    expect(planOnCards(shape, [cardOf(80, 60)], none).verdict).toBe("too-large");
   });
 });

@@ -3,7 +3,9 @@
  * numbers, the machine's memory and the options of a launch → a table, a verdict, and what would fit.
  */
 import { PlatformError } from "../base/errors.ts";
+import type { HostMemory } from "../devices/host-memory.ts";
 import {
+  bytesBesideCache,
   chooseCacheSize,
   crossBytesPerTile,
   defaultStateDtype,
@@ -16,12 +18,6 @@ import {
 } from "../engines/memory.ts";
 import type { ModelShape } from "../engines/model-shape.ts";
 
-export type HostMemory = {
-  readonly totalBytes: number;
-  /** What a program could get now, caches that would make room included. */
-  readonly availableBytes: number;
-};
-
 export type MemoryWish = {
   readonly maxModelLen: number | undefined;
   readonly maxNumSeqs: number | undefined;
@@ -32,7 +28,11 @@ export type MemoryWish = {
 
 export type MemoryPart = { readonly what: string; readonly bytes: number };
 
+/** Of one device; where there are several, they are alike. */
 export type MemoryPlan = {
+  /** As a person knows it: this machine, or a graphics card. */
+  readonly device: string;
+  readonly numDevices: number;
   readonly dtype: StateDtype;
   /** Tokens of prompt and answer together. */
   readonly contextLength: number;
@@ -88,6 +88,7 @@ export function planMemory(
   const { contextLength, numBlocks } = chooseCacheSize(shape, {
     dtype,
     freeBytes: host.availableBytes,
+    otherBytes: bytesBesideCache(shape, dtype),
     maxModelLen: wish.maxModelLen,
     maxNumSeqs: wish.maxNumSeqs,
   });
@@ -123,6 +124,8 @@ export function planMemory(
     host,
   });
   return {
+    device: "this machine",
+    numDevices: 1,
     dtype,
     contextLength,
     numSequences: Math.floor((numBlocks * KV_BLOCK_SIZE) / contextLength),
@@ -136,44 +139,6 @@ export function planMemory(
     nearest:
       verdict === "fits" ? undefined : nearestFit(largestContext, { wish, host, alternatives }),
   };
-}
-
-export type CardLayout = { readonly numCards: number; readonly cardBytes: number };
-
-/** What vLLM may use of a card, and what it leaves to the tower's peak. */
-const VLLM_MEMORY_FRACTION = 0.9;
-const VLLM_TOWER_BYTES = 2e9;
-/** A context to do something useful with. */
-const USEFUL_CONTEXT = 8_192;
-const cardSizes = [24e9, 48e9, 80e9, 141e9] as const;
-/** Numbers of cards that divide eight key-value heads. */
-const cardCounts = [1, 2, 4, 8] as const;
-
-/**
- * How many graphics cards of each usual size would hold the model in vLLM with 8,192 tokens and one
- * picture; the layouts that up to eight cards make.
- *
- * @see engines.md §2.6
- */
-export function cardsThatHold(shape: ModelShape): readonly CardLayout[] {
-  const shared =
-    shape.fileBytes + USEFUL_CONTEXT * kvBytesPerToken(shape, "f16") + vllmPictureBytes(shape);
-  const layouts = cardSizes.flatMap((cardBytes) => {
-    const numCards = cardCounts.find(
-      (count) => shared / count + VLLM_TOWER_BYTES <= cardBytes * VLLM_MEMORY_FRACTION,
-    );
-    return numCards === undefined ? [] : [{ numCards, cardBytes }];
-  });
-  // Beyond the smallest single card, larger ones say nothing new.
-  const firstSingle = layouts.findIndex(({ numCards }) => numCards === 1);
-  return firstSingle < 0 ? layouts : layouts.slice(0, firstSingle + 1);
-}
-
-/** vLLM 0.10.2 pages a picture for all layers, five times what its cross-attention layers read. */
-export function vllmPictureBytes(shape: ModelShape): number {
-  const { numSelfLayers, numCrossLayers } = shape.text;
-  const needed = shape.vision.maxTiles * crossBytesPerTile(shape, "f16");
-  return (needed * (numSelfLayers + numCrossLayers)) / numCrossLayers;
 }
 
 function findLargestContext(

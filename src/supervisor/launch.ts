@@ -1,21 +1,15 @@
 /** A launch's words → engine, model and memory: everything that can be said before anything starts. */
-import { freemem, totalmem } from "node:os";
 import { PlatformError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
+import { type HostMemory, hostMemory } from "../devices/host-memory.ts";
+import { type GraphicsCard, listGraphicsCards } from "../devices/nvidia-smi.ts";
 import { type EngineEntry, enginesOfFormat } from "../engines/catalog.ts";
 import type { EngineOptions } from "../engines/engine.ts";
 import type { ModelShape } from "../engines/model-shape.ts";
 import { readCheckpointFacts, shapeOfConfig } from "../engines/model-shape.ts";
 import { selectQuantization } from "../registry/select-spec.ts";
-import {
-  type Alternative,
-  type CardLayout,
-  cardsThatHold,
-  type HostMemory,
-  type MemoryPlan,
-  type MemoryWish,
-  planMemory,
-} from "./launch-plan.ts";
+import { type CardLayout, cardsThatHold, planOnCards } from "./card-plan.ts";
+import { type Alternative, type MemoryPlan, type MemoryWish, planMemory } from "./launch-plan.ts";
 import {
   filesMissing,
   type ModelResources,
@@ -46,8 +40,16 @@ export type LaunchPlan = {
   readonly cards: readonly CardLayout[];
 };
 
+/** What a model can be put on. */
+export type Devices = {
+  readonly host: HostMemory;
+  readonly cards: readonly GraphicsCard[];
+};
+
 type Parts = ModelResources & {
   readonly findEngine: (name: string | undefined) => Promise<EngineEntry>;
+  /** This machine's when absent. */
+  readonly readDevices?: () => Promise<Devices>;
 };
 
 /**
@@ -65,13 +67,37 @@ export async function planLaunch(wish: LaunchWish, parts: Parts): Promise<Launch
   refuseUnknownOptions(engine, namesOfOptions(wish));
   const quantization = selectQuantization(modelName, wish.quantization, engine.quantizations);
   const shape = await shapeOfModel(model);
-  const host = hostMemory();
+  return await withMemory({ engine, model, quantization, shape }, wish, parts);
+}
+
+type WithoutMemory = Omit<LaunchPlan, "memory" | "cards">;
+
+async function withMemory(
+  plan: WithoutMemory,
+  wish: LaunchWish,
+  { readDevices = ownDevices }: Pick<Parts, "readDevices">,
+): Promise<LaunchPlan> {
+  const { engine, model, quantization, shape } = plan;
+  if (shape === undefined) return { ...plan, memory: undefined, cards: [] };
+  const { host, cards } = await readDevices();
+  const options = wish.engineOptions ?? {};
   const memory =
-    shape === undefined
-      ? undefined
+    engine.kind === "vllm" && cards.length > 0
+      ? planOnCards(shape, cards, {
+          ...wish,
+          quantization,
+          tensorParallel: numberIn(options["tensor_parallel_size"]),
+          memoryFraction: numberIn(options["gpu_memory_utilization"]),
+        })
       : planMemory(shape, { wish, host, alternatives: alternativesTo(model) });
-  const cards = shape === undefined ? [] : cardsThatHold(shape);
-  return { engine, model, quantization, shape, memory, cards };
+  return { ...plan, memory, cards: cardsThatHold(shape) };
+}
+
+const numberIn = (value: unknown): number | undefined =>
+  typeof value === "number" && value > 0 ? value : undefined;
+
+async function ownDevices(): Promise<Devices> {
+  return { host: hostMemory(), cards: await listGraphicsCards() };
 }
 
 /**
@@ -97,7 +123,7 @@ function refuseTooLarge({ model, memory }: LaunchPlan): void {
   const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);
   throw new PlatformError(
     "out_of_memory",
-    `${model.modelName} with a context of ${memory.contextLength} tokens needs ${gigabytes(memory.totalBytes)} GB, and ${gigabytes(memory.availableBytes)} GB are free. ${memory.nearest === undefined ? "Free memory, or take a larger machine." : `What would fit: ${memory.nearest}`}`,
+    `${model.modelName} with a context of ${memory.contextLength} tokens needs ${gigabytes(memory.totalBytes)} GB${memory.numDevices > 1 ? " of each card" : ""}, and ${gigabytes(memory.availableBytes)} GB ${memory.device === "this machine" ? "are free" : `are to be had of ${memory.device}`}. ${memory.nearest === undefined ? "Free memory, or take a larger machine." : `What would fit: ${memory.nearest}`}`,
   );
 }
 
@@ -108,21 +134,14 @@ function refuseTooLarge({ model, memory }: LaunchPlan): void {
  */
 export async function planWithFiles(
   plan: LaunchPlan,
-  wish: MemoryWish,
-  directory: string,
+  wish: LaunchWish,
+  { directory, ...parts }: Pick<Parts, "readDevices"> & { readonly directory: string },
 ): Promise<LaunchPlan> {
   const model = { ...plan.model, directory, partialCopy: undefined };
   const { shape } = await readCheckpointFacts(directory);
-  const alternatives = alternativesTo(model);
-  const memory = planMemory(shape, { wish, host: hostMemory(), alternatives });
-  const whole = { ...plan, model, shape, memory, cards: cardsThatHold(shape) };
+  const whole = await withMemory({ ...plan, model, shape }, wish, parts);
   refuseTooLarge(whole);
   return whole;
-}
-
-/** What a program could get now, and what the machine has. */
-function hostMemory(): HostMemory {
-  return { totalBytes: totalmem(), availableBytes: freemem() };
 }
 
 const isUnset = (quantization: string): boolean =>

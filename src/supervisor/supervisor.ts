@@ -13,6 +13,7 @@ import { bringFiles, type FetchFiles } from "./bring-files.ts";
 import type { ModelInstance, ReadyInstance } from "./instance.ts";
 import {
   checkPlan,
+  type Devices,
   type LaunchPlan,
   type LaunchWish,
   planLaunch,
@@ -34,6 +35,8 @@ export type SupervisorParts = ModelResources & {
   /** @throws PlatformError `engine_unavailable` */
   readonly findEngine: (name: string | undefined) => Promise<EngineEntry>;
   readonly openPipeline: (directory: string) => Promise<Pipeline>;
+  /** What a model can be put on; this machine's when absent. */
+  readonly readDevices?: () => Promise<Devices>;
   /** Downloads; without it only what is on this machine can be launched. */
   readonly fetchFiles?: FetchFiles;
   readonly log: Logger;
@@ -383,7 +386,7 @@ export class Supervisor implements AsyncDisposable {
     const onEvent = (event: LaunchEvent): void => showProgress(slot, event);
     const directory = await bringFiles(plan.model, { fetchFiles, signal, onEvent });
     signal.throwIfAborted();
-    await planWithFiles(plan, slot.options, directory);
+    await planWithFiles(plan, slot.options, { ...this.#parts, directory });
     slot.instance = { ...slot.instance, directory };
     return directory;
   }

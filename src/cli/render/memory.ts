@@ -14,7 +14,10 @@ export function renderMemory(plan: LaunchPlan): string {
     "KV cache": `${sequences} of ${grouped(contextLength)} tokens, ${showBytes(perToken)} a token, ${memory.dtype}`,
   };
   const rows = parts.map(({ what, bytes }) => [what, showBytes(bytes), notes[what] ?? ""]);
-  const free = `of ${showBytes(memory.availableBytes)} that are free`;
+  const free =
+    memory.device === "this machine"
+      ? `of ${showBytes(memory.availableBytes)} that are free`
+      : `of ${showBytes(memory.availableBytes)} on ${memory.device}`;
   const table = renderTable(
     ["What", "Memory", ""],
     [...rows, ["all together", showBytes(memory.totalBytes), free]],
@@ -60,14 +63,12 @@ function verdictLines({ memory }: LaunchPlan): string[] {
   return nearest === undefined ? [what] : [what, `What would fit: ${nearest}`];
 }
 
-function cardLines({ cards }: LaunchPlan): string[] {
-  if (cards.length === 0) return [];
+function cardLines({ cards, memory }: LaunchPlan): string[] {
+  if (cards.length === 0 || memory?.device !== "this machine") return [];
   const layouts = cards.map(
     ({ numCards, cardBytes }) => `${numCards} × ${Math.round(cardBytes / 1e9)} GB`,
   );
-  return [
-    `On graphics cards, which no engine of this version uses yet, it would need ${layouts.join(" or ")}.`,
-  ];
+  return [`On graphics cards, with vLLM, it would need ${layouts.join(" or ")}.`];
 }
 
 const grouped = (count: number): string => count.toLocaleString("en-US");

@@ -3,10 +3,10 @@
  *
  * Owns the back end, the weights and the KV cache; knows nothing of requests, queues or sampling.
  */
-import { freemem } from "node:os";
 import { PlatformError } from "../../base/errors.ts";
 import type { BlockId } from "../../base/ids.ts";
 import { tokenId } from "../../base/ids.ts";
+import { hostMemory } from "../../devices/host-memory.ts";
 import type { Picture } from "../../generation/engine-prompt.ts";
 import { Backend } from "../../ggml/backend.ts";
 import type { TensorSet } from "../../ggml/tensor-set.ts";
@@ -22,7 +22,13 @@ import {
 } from "../../models/mllama/processor-config.ts";
 import { type TextPart, textForward } from "../../models/mllama/text-model.ts";
 import type { EngineLoadOptions, EngineModelInfo, LoadProgress } from "../engine.ts";
-import { chooseCacheSize, crossBytesPerTile, defaultStateDtype, KV_BLOCK_SIZE } from "../memory.ts";
+import {
+  bytesBesideCache,
+  chooseCacheSize,
+  crossBytesPerTile,
+  defaultStateDtype,
+  KV_BLOCK_SIZE,
+} from "../memory.ts";
 import { shapeOfCheckpoint } from "../model-shape.ts";
 import type { CrossStates, ModelRunner, StepSequence } from "./model-runner.ts";
 
@@ -97,7 +103,8 @@ class MllamaRunner implements ModelRunner {
     const { contextLength, numBlocks } = chooseCacheSize(shape, {
       ...options,
       dtype: kvDtype,
-      freeBytes: freemem(),
+      freeBytes: hostMemory().availableBytes,
+      otherBytes: bytesBesideCache(shape, kvDtype),
     });
     this.numBlocks = numBlocks;
     this.#cacheSet = allocateCache(backend, checkpoint, kvDtype, this.numBlocks * KV_BLOCK_SIZE);
