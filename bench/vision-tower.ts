@@ -1,7 +1,9 @@
 /**
  * The vision tower at full size, on pictures of one to four tiles: what the shared rows save.
  *
- *     npx tsx bench/vision-tower.ts [--local 32] [--global 8] [--tiles 1,2,4] [--runs 3] [--plain] [--json FILE]
+ *     npx tsx bench/vision-tower.ts [--local 32] [--global 8] [--tiles 1,2,4] [--runs 3] [--plain] [--parts] [--json FILE]
+ *
+ * With --parts it is computed as beside running answers, in parts, and the parts' times are told.
  */
 import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "3" },
     threads: { type: "string", default: String(availableParallelism()) },
     plain: { type: "boolean", default: false },
+    parts: { type: "boolean", default: false },
     json: { type: "string" },
   },
 });
@@ -108,13 +111,15 @@ const vision: VisionWeights = {
   hasZeroTileTables: true,
 };
 
+const partMs: number[] = [];
+
 async function encodeMs(numTiles: number): Promise<number> {
   const layout = (values.plain ? plainLayout : sharedLayout)(numTiles, config.vision);
   const aspectRatioId =
     1 + aspectRatios.findIndex(({ rows, columns }) => rows * columns === numTiles);
   const length = layout.numSlots * config.vision.numPatches * 3 * patchSize ** 2;
   const patches = Float32Array.from({ length }, (_, i) => Math.sin(i));
-  using graph = backend.newGraph({ kind: "tower", maxNodes: 8192 });
+  using graph = backend.newGraph({ kind: "tower", maxNodes: 8192, isPausable: values.parts });
   const projected = visionForward(graph, config, vision, {
     layout,
     patches,
@@ -122,7 +127,13 @@ async function encodeMs(numTiles: number): Promise<number> {
     taps: "input",
     attentionDtype: "f16",
   });
-  await graph.compute([graph.slice(projected, 0, 0, 1)]);
+  let lastPause: number | undefined;
+  const pause = async (): Promise<void> => {
+    const now = performance.now();
+    if (lastPause !== undefined) partMs.push(now - lastPause);
+    lastPause = now;
+  };
+  await graph.compute([graph.slice(projected, 0, 0, 1)], values.parts ? { pause } : {});
   return graph.computeMs;
 }
 
@@ -139,6 +150,16 @@ const result = {
   cpu: cpus()[0]?.model,
   threads: backend.numThreads,
   runs: numRuns,
+  ...(values.parts && {
+    parts: {
+      count: partMs.length,
+      medianMs: Math.round(median(partMs)),
+      ninetyNinthMs: Math.round(
+        partMs.toSorted((a, b) => a - b)[Math.floor(partMs.length * 0.99)] ?? Number.NaN,
+      ),
+      longestMs: Math.round(Math.max(...partMs)),
+    },
+  }),
   byTiles: [...times].map(([numTiles, measured]) => ({
     tiles: numTiles,
     medianMs: Math.round(median(measured)),

@@ -98,10 +98,15 @@ export class Backend implements Disposable {
    * Begin a graph. Graphs of one `kind` reuse the same memory, so a kind should mean a size.
    *
    * @param options.maxNodes operators and inputs at most; the graph throws at the next one
+   * @param options.isPausable whether it may be computed in parts
    */
-  newGraph(options: { readonly kind: string; readonly maxNodes: number }): Graph {
+  newGraph(options: {
+    readonly kind: string;
+    readonly maxNodes: number;
+    readonly isPausable?: boolean;
+  }): Graph {
     if (this.#isDisposed) throw new Error("the back end was disposed");
-    const { kind, maxNodes } = options;
+    const { kind, maxNodes, isPausable = false } = options;
     if (!Number.isInteger(maxNodes) || maxNodes < 1) {
       throw new Error(`a graph of ${maxNodes} nodes cannot be: maxNodes is a positive integer`);
     }
@@ -113,6 +118,7 @@ export class Backend implements Disposable {
       library: this.library,
       arena,
       maxNodes,
+      isPausable,
       run: (graph) => this.#run(graph),
       release: (canReuse) => {
         this.#numGraphs--;

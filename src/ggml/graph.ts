@@ -6,6 +6,7 @@
  */
 import { type Dtype, dtypeTraits } from "./dtype.ts";
 import { GraphInputs, type InputData } from "./graph-inputs.ts";
+import { computeInSlices } from "./graph-slices.ts";
 import type { GgmlLibrary } from "./library.ts";
 import {
   type AttentionOperands,
@@ -40,6 +41,8 @@ type GraphParts = {
   readonly library: GgmlLibrary;
   readonly arena: GraphArena;
   readonly maxNodes: number;
+  /** Whether it will be computed in parts: what its nodes cost is kept then. */
+  readonly isPausable: boolean;
   /** Compute a graph when its turn comes. */
   readonly run: (
     graph: Pointer,
@@ -62,17 +65,20 @@ export class Graph implements Disposable, TensorOwner {
   /** Operands that outlive the graph, and the sets that hold them. */
   readonly #persistent = new Set<Tensor>();
   readonly #sets = new Set<TensorSet>();
+  /** Of a graph that is computed in parts. */
+  readonly #costs: Map<Pointer, number> | undefined;
   #numTensors = 0;
   #computeMs = 0;
   #canReuseArena = true;
   #state: "building" | "computing" | "computed" | "disposed" = "building";
 
   /** Made by `Backend.newGraph`. */
-  constructor({ library, arena, maxNodes, run, release }: GraphParts) {
+  constructor({ library, arena, maxNodes, isPausable, run, release }: GraphParts) {
     const { base } = library;
     this.#library = library;
     this.#arena = arena;
     this.#maxNodes = maxNodes;
+    this.#costs = isPausable ? new Map() : undefined;
     this.#run = run;
     this.#release = release;
     this.#context = base.ggml_init({
@@ -113,7 +119,9 @@ export class Graph implements Disposable, TensorOwner {
       () => `${weight} is repacked, and has to be one matrix`,
     );
     const shape = [...input.shape.slice(0, -1), w[1]];
-    return this.#make("ggml_mul_mat", "f32", shape, weight, input);
+    const product = this.#make("ggml_mul_mat", "f32", shape, weight, input);
+    this.#setCost(product, 2 * w[0] * product.numElements);
+    return product;
   }
 
   /** `a + b`, `b` repeated along axes where `a` is a multiple of it. */
@@ -187,6 +195,8 @@ export class Graph implements Disposable, TensorOwner {
       0,
     );
     this.#library.base.ggml_flash_attn_ext_set_prec(Tensor.pointerOf(result), GGML_PREC_F32);
+    const numScores = numQueries * numHeads * key.extents[1];
+    this.#setCost(result, 2 * numScores * (key.extents[0] + value.extents[0]));
     return result;
   }
 
@@ -374,9 +384,13 @@ export class Graph implements Disposable, TensorOwner {
    * Run the graph, off the event loop, after those of the back end that were asked for before; and
    * read `outputs`. Inputs that nothing reads are left out.
    *
+   * @param options.pause waited for before each part of a pausable graph; what it throws ends the computation
    * @returns for each output its elements, row-major, float32
    */
-  async compute(outputs: readonly Tensor[]): Promise<Float32Array[]> {
+  async compute(
+    outputs: readonly Tensor[],
+    { pause }: { readonly pause?: (() => Promise<void>) | undefined } = {},
+  ): Promise<Float32Array[]> {
     const { base } = this.#library;
     this.#checkBuilding();
     const packed = outputs.map((output) => {
@@ -393,7 +407,10 @@ export class Graph implements Disposable, TensorOwner {
         throw new Error("ggml could not allocate the graph's buffers");
       }
       this.#inputs.write(base);
-      const { status, computeMs } = await this.#run(this.#graph);
+      const { status, computeMs } =
+        this.#costs === undefined || pause === undefined
+          ? await this.#run(this.#graph)
+          : await computeInSlices(this.#graph, { base, costs: this.#costs, run: this.#run, pause });
       this.#computeMs = computeMs;
       if (status !== 0) throw new Error(`ggml ended the computation with status ${status}`);
     } finally {
@@ -442,7 +459,14 @@ export class Graph implements Disposable, TensorOwner {
     shape: readonly number[],
     ...args: readonly (Tensor | number | undefined)[]
   ): Tensor {
-    return new Tensor(this, this.#call(symbol, ...args), dtype, shape);
+    const tensor = new Tensor(this, this.#call(symbol, ...args), dtype, shape);
+    // An element of any other operator takes as long as some hundred products.
+    this.#setCost(tensor, 200 * tensor.numElements);
+    return tensor;
+  }
+
+  #setCost(tensor: Tensor, cost: number): void {
+    this.#costs?.set(Tensor.pointerOf(tensor), cost);
   }
 
   #call(

@@ -57,6 +57,8 @@ export const baseSymbols = {
   ggml_flash_attn_ext_set_prec: "void ggml_flash_attn_ext_set_prec(void* a, int prec)",
   ggml_new_graph_custom: "void* ggml_new_graph_custom(void* ctx, size_t size, bool grads)",
   ggml_build_forward_expand: "void ggml_build_forward_expand(void* graph, void* tensor)",
+  ggml_graph_node: "void* ggml_graph_node(void* graph, int i)",
+  ggml_graph_add_node: "void ggml_graph_add_node(void* graph, void* tensor)",
   ggml_graph_n_nodes: "int ggml_graph_n_nodes(void* graph)",
   // ggml-alloc.h
   ggml_gallocr_new: "void* ggml_gallocr_new(void* buft)",

@@ -1,5 +1,6 @@
 import type { Graph } from "../ggml/graph.ts";
 import type { Tensor } from "../ggml/tensor.ts";
+import { byRows } from "./by-rows.ts";
 
 /** Weights `[out, in]`, biases `[out]` float32. */
 export type GeluMlpWeights = {
@@ -17,6 +18,10 @@ export type GeluMlpWeights = {
  * @see Transformers `MllamaVisionMLP`
  */
 export function geluMlp(graph: Graph, hidden: Tensor, weights: GeluMlpWeights): Tensor {
-  const inner = graph.add(graph.matmul(weights.fc1, hidden), weights.fc1Bias);
-  return graph.add(graph.matmul(weights.fc2, graph.gelu(inner)), weights.fc2Bias);
+  const [intermediateSize = 0, hiddenSize = 0] = weights.fc1.shape;
+  // Of the larger product: each is a part of its own.
+  return byRows(graph, hidden, 2 * intermediateSize * hiddenSize, (rows) => {
+    const inner = graph.add(graph.matmul(weights.fc1, rows), weights.fc1Bias);
+    return graph.add(graph.matmul(weights.fc2, graph.gelu(inner)), weights.fc2Bias);
+  });
 }

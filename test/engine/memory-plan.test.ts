@@ -51,7 +51,10 @@ async function allocate({
     { directory, profile: "ref", maxModelLen, maxNumSeqs, kvCacheDtype, numThreads: 1 },
     { onProgress: () => undefined },
   );
-  using states = await runner.encodeImage({ ...picture, contentHash: contentHash(picture) });
+  using states = await runner.encodeImage(
+    { ...picture, contentHash: contentHash(picture) },
+    async () => {},
+  );
   const numTokens = Math.min(MAX_BATCHED_TOKENS, maxModelLen);
   await runner.step([
     {

@@ -58,7 +58,8 @@ async function generate(
 ): Promise<{ ids: number[]; logits: Float32Array[] }> {
   const prompt = goldenPrompt(golden);
   const pictures: CrossStates[] = [];
-  for (const picture of prompt.pictures) pictures.push(await runner.encodeImage(picture));
+  for (const picture of prompt.pictures)
+    pictures.push(await runner.encodeImage(picture, async () => {}));
   const imagePositions = golden.promptIds.flatMap((id, position) =>
     id === runner.model.imageTokenId ? [position] : [],
   );

@@ -23,6 +23,8 @@ export type Script = {
   readonly contextLength?: number;
   /** Called before each step with what is to be run; may wait or throw. */
   readonly onStep?: (batch: readonly StepSequence[]) => Promise<void> | void;
+  /** In how many parts a picture is encoded; 0: without a pause. */
+  readonly numEncodeParts?: number;
   /** Called before each encoding; may wait or throw. */
   readonly onEncode?: (picture: Picture) => Promise<void> | void;
   /** Changes the logits of a sequence before they are returned. */
@@ -57,6 +59,7 @@ export class ScriptedRunner implements ModelRunner {
   /** One entry a step: how many tokens each sequence ran. */
   readonly steps: number[][] = [];
   readonly encoded: ScriptedStates[] = [];
+  numPartsEncoded = 0;
   isDisposed = false;
   readonly #script: Script;
   readonly #cells = new Map<number, { readonly token: TokenId; readonly position: number }>();
@@ -76,8 +79,12 @@ export class ScriptedRunner implements ModelRunner {
     };
   }
 
-  async encodeImage(picture: Picture): Promise<CrossStates> {
+  async encodeImage(picture: Picture, pause: () => Promise<void>): Promise<CrossStates> {
     await this.#script.onEncode?.(picture);
+    for (let part = 0; part < (this.#script.numEncodeParts ?? 0); part++) {
+      await pause();
+      this.numPartsEncoded++;
+    }
     const states = new ScriptedStates(picture.pixels[0] ?? 0);
     this.encoded.push(states);
     return states;

@@ -125,9 +125,9 @@ class MllamaRunner implements ModelRunner {
     };
   }
 
-  async encodeImage(picture: Picture): Promise<CrossStates> {
+  async encodeImage(picture: Picture, pause: () => Promise<void>): Promise<CrossStates> {
     const tiles = prepareTiles(picture, this.#processor);
-    const states = await encodeImage(this.#mllama, tiles);
+    const states = await encodeImage(this.#mllama, tiles, { pause });
     const { grid, resized, aspectRatioId } = tiles;
     return new EncodedPicture(states, { grid, resized, aspectRatioId });
   }

@@ -40,8 +40,12 @@ export interface ModelRunner extends AsyncDisposable {
   readonly maxPictureBytes: number;
   /** What it holds; absent in a stand-in. */
   memory?(): { readonly weightBytes: number; readonly cacheBytes: number };
-  /** Run a picture through tower, projector and the cross layers' key and value products. */
-  encodeImage(picture: Picture): Promise<CrossStates>;
+  /**
+   * Run a picture through tower, projector and the cross layers' key and value products.
+   *
+   * @param pause waited for before each part of the work, so that others get their turn; what it throws ends it
+   */
+  encodeImage(picture: Picture, pause: () => Promise<void>): Promise<CrossStates>;
   /**
    * One forward pass over all of `batch`; off the event loop.
    *

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -491,4 +492,94 @@ describe("a beginning that was there before", () => {
       { numRuns: 60 },
     );
   });
+});
+
+describe("a picture that takes long", () => {
+  test("lets running answers go on between its parts", async () => {
+    const { engine, runner } = start({ numEncodeParts: 12 });
+    await using _ = engine;
+    const tokensAtPart: number[] = [];
+    const running = (async () => {
+      let count = 0;
+      const sampling = greedy(40);
+      for await (const event of engine.generate(textPrompt(5, 6), { sampling, signal: never })) {
+        if (event.type === "token") tokensAtPart[count++] = runner.numPartsEncoded;
+      }
+    })();
+    const seeing = collect(engine, picturePrompt(3), 2);
+    await Promise.all([running, seeing]);
+    // A token for every part, none waits for two of them.
+    const waits = tokensAtPart.slice(1).map((part, index) => part - (tokensAtPart[index] ?? 0));
+    expect(Math.max(...waits)).toBe(1);
+    expect(runner.numPartsEncoded).toBe(12);
+  });
+
+  test("is given up when nobody waits for it any more, and begun anew for the next", async () => {
+    const { engine, runner } = start({ numEncodeParts: 1_000 });
+    await using _ = engine;
+    const stop = new AbortController();
+    const given = collect(engine, picturePrompt(3), 2, stop.signal);
+    while (runner.numPartsEncoded < 5) await new Promise((resolve) => setImmediate(resolve));
+    stop.abort();
+    expect(await given).toEqual([]);
+    const parts = runner.numPartsEncoded;
+    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect(runner.numPartsEncoded).toBe(parts);
+    expect(runner.encoded).toHaveLength(0);
+    expect(engine.stats()).toMatchObject({ cachedPictures: 0, numRunning: 0 });
+    const events = await collect(engine, picturePrompt(3), 2);
+    expect(events[0]).toMatchObject({ type: "image", cached: false });
+    expect(runner.encoded).toHaveLength(1);
+  });
+
+  test("goes on when one of two lets go of it", async () => {
+    const { engine, runner } = start({ numEncodeParts: 200 });
+    await using _ = engine;
+    const stop = new AbortController();
+    const given = collect(engine, picturePrompt(3), 2, stop.signal);
+    const kept = collect(engine, picturePrompt(3), 2);
+    while (runner.numPartsEncoded < 5) await new Promise((resolve) => setImmediate(resolve));
+    stop.abort();
+    await given;
+    expect(tokensOf(await kept)).toHaveLength(2);
+    expect(runner.numPartsEncoded).toBe(200);
+  });
+
+  test("keeps nobody waiting whose picture is there", async () => {
+    const { engine, runner } = start({ numEncodeParts: 400 });
+    await using _ = engine;
+    await collect(engine, picturePrompt(3), 2);
+    const slow = collect(engine, picturePrompt(4), 2);
+    while (runner.numPartsEncoded < 405) await new Promise((resolve) => setImmediate(resolve));
+    await collect(engine, picturePrompt(3), 2);
+    expect(runner.numPartsEncoded).toBeLessThan(500);
+    await slow;
+  });
+
+  test("ends with the engine", async () => {
+    const { engine, runner } = start({ numEncodeParts: 100_000 });
+    const cut = collect(engine, picturePrompt(3), 2);
+    while (runner.numPartsEncoded < 5) await new Promise((resolve) => setImmediate(resolve));
+    await engine[Symbol.asyncDispose]();
+    await cut;
+    expect(runner.numPartsEncoded).toBeLessThan(100);
+    expect(runner.isDisposed).toBe(true);
+  });
+});
+
+test("a long prompt comes in pieces that a running answer can wait for", async () => {
+  const numTokensOf = (batch: readonly { readonly tokenIds: readonly unknown[] }[]): number =>
+    batch.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
+  const { engine, runner } = start({
+    onStep: (batch) => sleep(4 * numTokensOf(batch)),
+  });
+  await using _ = engine;
+  const answering = collect(engine, textPrompt(5, 6), 30);
+  while (runner.steps.length < 3) await sleep(2);
+  const long = textPrompt(...Array.from({ length: 120 }, (_, index) => 1 + (index % 50)));
+  await Promise.all([answering, collect(engine, long, 2)]);
+  const beside = runner.steps.filter((step) => step.length > 1).map((step) => Math.max(...step));
+  expect(beside.length).toBeGreaterThan(3);
+  // A tenth of a second holds 25 tokens here.
+  expect(Math.max(...beside)).toBeLessThanOrEqual(30);
 });

@@ -1,7 +1,7 @@
 /**
  * Requests in, events out: the loop that feeds a model runner.
  *
- * Each turn of the loop encodes at most one new picture, then runs one forward pass over what
+ * Each turn of the loop encodes a part of one new picture, then runs one forward pass over what
  * `planStep` chose, then samples. A sequence that finds no free block makes the youngest give its
  * blocks back; that one is computed again later from its own tokens, and loses nothing.
  */
@@ -18,8 +18,10 @@ import type {
 import type { EngineModelInfo, EngineStats } from "../engine.ts";
 import { MAX_BATCHED_TOKENS, pictureBudgetBytes } from "../memory.ts";
 import { BlockPool } from "./block-pool.ts";
+import { EncodingTurns } from "./encoding-turns.ts";
 import type { CrossStates, ModelRunner, StepSequence } from "./model-runner.ts";
 import { planStep, type ScheduledSequence } from "./plan-step.ts";
+import { PromptPace } from "./prompt-pace.ts";
 import { chooseToken, logProbabilities } from "./sampler.ts";
 import { Sequence } from "./sequence.ts";
 import { VisionCache } from "./vision-cache.ts";
@@ -42,6 +44,8 @@ export class NativeEngine implements AsyncDisposable {
   readonly #maxWaiting: number;
   readonly #blocks: BlockPool;
   readonly #pictures: VisionCache;
+  readonly #encodings = new EncodingTurns();
+  readonly #pace = new PromptPace();
   #waiting: Sequence[] = [];
   #running: Sequence[] = [];
   #arrivals = 0;
@@ -57,7 +61,14 @@ export class NativeEngine implements AsyncDisposable {
     this.#maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
     this.#blocks = new BlockPool(runner.numBlocks);
     this.#pictures = new VisionCache(
-      (picture) => runner.encodeImage(picture),
+      (picture, cancelled) => {
+        const encoding = this.#encodings.start(
+          (pause) => runner.encodeImage(picture, pause),
+          cancelled,
+        );
+        this.#wake();
+        return encoding;
+      },
       options.pictureBudgetBytes ?? pictureBudgetBytes(totalmem()),
       runner.maxPictureBytes,
     );
@@ -105,7 +116,7 @@ export class NativeEngine implements AsyncDisposable {
       blockSize: this.#runner.blockSize,
     });
     const cancel = (): void => {
-      sequence.isCancelled = true;
+      sequence.cancel();
       this.#wake();
     };
     if (signal.aborted) return;
@@ -128,7 +139,7 @@ export class NativeEngine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    for (const sequence of [...this.#waiting, ...this.#running]) sequence.isCancelled = true;
+    for (const sequence of [...this.#waiting, ...this.#running]) sequence.cancel();
     await this.#loop;
     this.#pictures[Symbol.dispose]();
     await this.#runner[Symbol.asyncDispose]();
@@ -173,14 +184,15 @@ export class NativeEngine implements AsyncDisposable {
   }
 
   get #hasWork(): boolean {
-    return this.#waiting.length > 0 || this.#running.length > 0;
+    return this.#waiting.length > 0 || this.#running.length > 0 || !this.#encodings.isEmpty;
   }
 
   async #run(): Promise<void> {
     while (this.#hasWork) {
       this.#dropCancelled();
       this.#admit();
-      await this.#encodeNextPicture();
+      this.#fetchPictures();
+      await this.#encodings.grant();
       await this.#step();
       // Let cancellations and new requests in, also when the runner never had to wait.
       await new Promise<void>((resolve) => setImmediate(resolve));
@@ -233,38 +245,55 @@ export class NativeEngine implements AsyncDisposable {
   }
 
   /**
-   * The oldest sequence's next picture; one a turn, so that running answers go on in between.
+   * Ask for the next picture of the oldest sequence that lacks one; it is encoded while running answers go on. Those
+   * whose next picture is there, or on its way, need not wait for it.
    *
-   * While there is no room for it, it waits, and with it every younger one.
+   * While there is no room for it, it waits, and with it every younger one that needs room too.
    */
-  async #encodeNextPicture(): Promise<void> {
-    const sequence = this.#running.find(({ hasAllPictures }) => !hasAllPictures);
-    if (sequence === undefined) return;
-    const imageIndex = sequence.pictures.length;
-    const picture = sequence.prompt.pictures[imageIndex];
-    if (picture === undefined) return;
-    // Whoever can go on will let go of its pictures; when nobody can, this one must.
-    if (!this.#pictures.hasRoomFor(picture) && this.#running.some((other) => other.hasAllPictures))
-      return;
+  #fetchPictures(): void {
+    const lacking = this.#running.filter(({ hasAllPictures }) => !hasAllPictures);
+    for (const [index, sequence] of lacking.entries()) {
+      const picture = sequence.nextPicture;
+      if (picture === undefined || sequence.isAwaitingPicture) continue;
+      const isKnown = this.#pictures.has(picture);
+      if (index > 0 && !isKnown) continue;
+      // Whoever can go on will let go of its pictures; when nobody can, this one must.
+      const mayWait = this.#running.some((other) => other.hasAllPictures);
+      if (mayWait && !this.#pictures.hasRoomFor(picture)) continue;
+      sequence.isAwaitingPicture = true;
+      void this.#fetchPicture(sequence, picture).finally(() => {
+        sequence.isAwaitingPicture = false;
+        this.#wake();
+      });
+    }
+  }
+
+  async #fetchPicture(sequence: Sequence, picture: Picture): Promise<void> {
     try {
-      const held = await this.#pictures.acquire(picture);
+      const held = await this.#pictures.acquire(picture, sequence.cancelled);
+      if (sequence.isCancelled) {
+        held[Symbol.dispose]();
+        return;
+      }
+      const imageIndex = sequence.pictures.length;
       sequence.pictures.push(held);
       sequence.events.push({ type: "image", imageIndex, ...reportOf(picture, held) });
     } catch (error) {
-      this.#fail(sequence, asPlatformError(error));
+      if (!sequence.isCancelled) this.#fail(sequence, asPlatformError(error));
     }
   }
 
   async #step(): Promise<void> {
     const ready = this.#running.filter(({ hasAllPictures }) => hasAllPictures);
     const plan = planStep(ready, {
-      maxTokens: this.#maxBatchedTokens,
+      maxTokens: this.#tokenBudget(ready),
       maxSequences: this.#maxNumSeqs,
     }).filter((scheduled) => this.#reserve(scheduled));
     // Reserving for one sequence may have taken the blocks of another that was planned before it.
     const batch = plan.filter(({ sequence }) => this.#running.includes(sequence));
     if (batch.length === 0) return;
     let logits: readonly (Float32Array | undefined)[];
+    const startedAt = performance.now();
     try {
       logits = await this.#runner.step(batch.map(toStepSequence));
     } catch (cause) {
@@ -272,11 +301,23 @@ export class NativeEngine implements AsyncDisposable {
       for (const { sequence } of batch) this.#fail(sequence, error);
       return;
     }
+    const numPromptTokens = batch.reduce(
+      (sum, { numTokens }) => sum + (numTokens > 1 ? numTokens : 0),
+      0,
+    );
+    this.#pace.observe(numPromptTokens, performance.now() - startedAt);
     for (const [index, { sequence, numTokens }] of batch.entries()) {
       this.#publishBlocks(sequence, numTokens);
       const row = logits[index];
       if (row !== undefined && !sequence.isCancelled) this.#advance(sequence, row);
     }
+  }
+
+  /** Of the next step. While answers are under way, prompts take no longer than these may wait. */
+  #tokenBudget(ready: readonly Sequence[]): number {
+    const numAnswering = ready.filter(({ generated }) => generated.length > 0).length;
+    if (numAnswering === 0) return this.#maxBatchedTokens;
+    return Math.min(this.#maxBatchedTokens, numAnswering + this.#pace.numTokens);
   }
 
   /** Tokens were run: the blocks that they filled can be found by others from now on. */
@@ -389,7 +430,10 @@ export class NativeEngine implements AsyncDisposable {
     sequence.blockIds = [];
     sequence.releasePictures();
     sequence.events.end();
+    // A picture that it still waits for is let go of.
+    sequence.cancel();
     this.#running = this.#running.filter((other) => other !== sequence);
+    this.#waiting = this.#waiting.filter((other) => other !== sequence);
   }
 }
 

@@ -1,6 +1,11 @@
 /** One request while it runs: its tokens, what the cache holds of them, its pictures, its listener. */
 import type { BlockId, TokenId } from "../../base/ids.ts";
-import type { EngineEvent, EnginePrompt, EngineSampling } from "../../generation/engine-prompt.ts";
+import type {
+  EngineEvent,
+  EnginePrompt,
+  EngineSampling,
+  Picture,
+} from "../../generation/engine-prompt.ts";
 import type { FinishReason } from "../../generation/event.ts";
 import { AsyncQueue } from "./async-queue.ts";
 import { BlockKeys } from "./block-keys.ts";
@@ -24,7 +29,9 @@ export class Sequence {
   numCached = 0;
   /** Of the prompt, how many were found there when it first ran. */
   numReused: number | undefined;
-  isCancelled = false;
+  /** Its next picture is being fetched or encoded. */
+  isAwaitingPicture = false;
+  readonly #cancelling = new AbortController();
 
   constructor(parts: {
     readonly arrival: number;
@@ -50,12 +57,30 @@ export class Sequence {
     });
   }
 
+  /** Aborts when nobody wants the answer any more. */
+  get cancelled(): AbortSignal {
+    return this.#cancelling.signal;
+  }
+
+  get isCancelled(): boolean {
+    return this.cancelled.aborted;
+  }
+
+  cancel(): void {
+    this.#cancelling.abort();
+  }
+
   get numTokens(): number {
     return this.prompt.tokenIds.length + this.generated.length;
   }
 
   get hasAllPictures(): boolean {
     return this.pictures.length === this.prompt.pictures.length;
+  }
+
+  /** The first that it does not have yet. */
+  get nextPicture(): Picture | undefined {
+    return this.prompt.pictures[this.pictures.length];
   }
 
   /** Tokens at positions `[start, start + count)`, of prompt and answer alike. */

@@ -4,7 +4,10 @@ import { VisionCache } from "./vision-cache.ts";
 
 /** Every picture's states count 1,000 bytes. */
 function cacheOf(numPictures: number, runner = new ScriptedRunner()) {
-  const cache = new VisionCache((picture) => runner.encodeImage(picture), numPictures * 1_000);
+  const cache = new VisionCache(
+    (picture) => runner.encodeImage(picture, async () => {}),
+    numPictures * 1_000,
+  );
   return { cache, runner };
 }
 

@@ -9,6 +9,8 @@ import type { CrossStates } from "./model-runner.ts";
 
 type Entry = {
   readonly states: Promise<CrossStates>;
+  /** Ends the encoding when nobody waits for it any more. */
+  readonly encoding: AbortController;
   /** Known once encoded. */
   sizeBytes: number;
   numUsers: number;
@@ -23,8 +25,10 @@ export interface HeldStates extends Disposable {
   readonly encodeMs: number;
 }
 
+type EncodePicture = (picture: Picture, signal: AbortSignal) => Promise<CrossStates>;
+
 export class VisionCache implements Disposable {
-  readonly #encode: (picture: Picture) => Promise<CrossStates>;
+  readonly #encode: EncodePicture;
   readonly #budgetBytes: number;
   readonly #maxPictureBytes: number;
   /** In the order of their last use. */
@@ -32,11 +36,7 @@ export class VisionCache implements Disposable {
   #usedBytes = 0;
 
   /** @param maxPictureBytes what one picture's states take, at most */
-  constructor(
-    encode: (picture: Picture) => Promise<CrossStates>,
-    budgetBytes: number,
-    maxPictureBytes = 0,
-  ) {
+  constructor(encode: EncodePicture, budgetBytes: number, maxPictureBytes = 0) {
     this.#encode = encode;
     this.#budgetBytes = budgetBytes;
     this.#maxPictureBytes = maxPictureBytes;
@@ -51,6 +51,11 @@ export class VisionCache implements Disposable {
     return this.#usedBytes;
   }
 
+  /** Whether a picture's states are there, or being encoded. */
+  has({ contentHash }: Picture): boolean {
+    return this.#entries.has(contentHash);
+  }
+
   /** Whether a picture can be held within the budget, beside those that are held already. */
   hasRoomFor({ contentHash }: Picture): boolean {
     let bytes = this.#entries.get(contentHash)?.numUsers === 0 ? 0 : this.#maxPictureBytes;
@@ -61,28 +66,45 @@ export class VisionCache implements Disposable {
     return bytes <= this.#budgetBytes;
   }
 
-  /** Take hold of a picture's states, encoding them if they are not there. */
-  async acquire(picture: Picture): Promise<HeldStates> {
+  /**
+   * Take hold of a picture's states, encoding them if they are not there.
+   *
+   * @param signal lets go while they are encoded; when all have let go, the encoding ends
+   */
+  async acquire(picture: Picture, signal?: AbortSignal): Promise<HeldStates> {
+    signal?.throwIfAborted();
     const key = picture.contentHash;
     const start = performance.now();
     const found = this.#entries.get(key);
-    const entry = found ?? { states: this.#encodeWithRoom(picture), sizeBytes: 0, numUsers: 0 };
+    const entry = found ?? this.#newEntry(picture);
     // Most recently used is last.
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     entry.numUsers++;
+    const letGo = (): void => {
+      entry.numUsers--;
+      if (entry.numUsers > 0 || entry.sizeBytes > 0) return;
+      // Whoever comes now begins anew.
+      if (this.#entries.get(key) === entry) this.#entries.delete(key);
+      entry.encoding.abort(signal?.reason);
+    };
+    signal?.addEventListener("abort", letGo, { once: true });
     let states: CrossStates;
     try {
       states = await entry.states;
     } catch (error) {
       if (this.#entries.get(key) === entry) this.#entries.delete(key);
       throw error;
+    } finally {
+      signal?.removeEventListener("abort", letGo);
     }
     if (entry.sizeBytes === 0) {
       entry.sizeBytes = states.sizeBytes;
       this.#usedBytes += states.sizeBytes;
       await this.#dropUnused(this.#budgetBytes);
     }
+    // It let go of them already, but they came in time for others or for later.
+    signal?.throwIfAborted();
     let isHeld = true;
     return {
       states,
@@ -95,9 +117,15 @@ export class VisionCache implements Disposable {
     };
   }
 
-  async #encodeWithRoom(picture: Picture): Promise<CrossStates> {
+  #newEntry(picture: Picture): Entry {
+    const encoding = new AbortController();
+    const states = this.#encodeWithRoom(picture, encoding.signal);
+    return { states, encoding, sizeBytes: 0, numUsers: 0 };
+  }
+
+  async #encodeWithRoom(picture: Picture, signal: AbortSignal): Promise<CrossStates> {
     await this.#dropUnused(this.#budgetBytes - this.#maxPictureBytes);
-    return await this.#encode(picture);
+    return await this.#encode(picture, signal);
   }
 
   /** Until no more than `maxBytes` are left, or all that is left is in use. */

@@ -2,6 +2,7 @@
 import type { Graph } from "../../ggml/graph.ts";
 import type { Tensor } from "../../ggml/tensor.ts";
 import type { TensorSet, TensorSpec } from "../../ggml/tensor-set.ts";
+import { byRows } from "../../nn/by-rows.ts";
 import { rmsNorm } from "../../nn/rms-norm.ts";
 import type { ImageTiles } from "./image-tiles.ts";
 import type { MllamaModel } from "./mllama-model.ts";
@@ -14,6 +15,8 @@ export type EncodeOptions = {
   /** Compute every row by itself even where equal rows could be shared; for comparison. */
   readonly isPlain?: boolean;
   readonly onStage?: VisionStage;
+  /** Waited for before each part of the work, which takes well under a tenth of a second; what it throws ends it. */
+  readonly pause?: (() => Promise<void>) | undefined;
 };
 
 /** Arrange a picture's rows: shared where the loaded tile tables allow it. */
@@ -36,7 +39,7 @@ export function chooseLayout(
 export async function encodeImage(
   model: MllamaModel,
   tiles: ImageTiles,
-  { isPlain = false, onStage = () => {} }: EncodeOptions = {},
+  { isPlain = false, onStage = () => {}, pause }: EncodeOptions = {},
 ): Promise<PictureStates> {
   const { backend, config, weights, switches, stateDtype } = model;
   const layout = chooseLayout(model, tiles.numTiles, isPlain);
@@ -50,7 +53,11 @@ export async function encodeImage(
     numStoredTokens,
   );
   try {
-    using graph = backend.newGraph({ kind: "encode-image", maxNodes: maxNodes(model) });
+    using graph = backend.newGraph({
+      kind: "encode-image",
+      maxNodes: maxNodes(model),
+      isPausable: pause !== undefined,
+    });
     const projected = visionForward(
       graph,
       config,
@@ -73,7 +80,7 @@ export async function encodeImage(
       : graph.slice(projected, 0, 0, numStoredTokens);
     onStage("projected", visionTokens);
     storeCrossStates(graph, model, visionTokens, states);
-    await graph.compute([]);
+    await graph.compute([], { pause });
     return states;
   } catch (error) {
     states[Symbol.dispose]();
@@ -108,15 +115,15 @@ function storeCrossStates(
   weights.text.layers.forEach((layer, index) => {
     if (layer.type !== "cross") return;
     const stored = states.layer(index);
-    const heads = graph.reshape(graph.matmul(layer.attention.key, visionTokens), [
-      numTokens,
-      numKvHeads,
-      headSize,
-    ]);
+    const product = (weight: Tensor): Tensor =>
+      byRows(graph, visionTokens, 2 * (weight.shape[0] ?? 0) * (weight.shape[1] ?? 0), (rows) =>
+        graph.matmul(weight, rows),
+      );
+    const heads = graph.reshape(product(layer.attention.key), [numTokens, numKvHeads, headSize]);
     const keys = rmsNorm(graph, { hidden: heads, weight: layer.keyNorm, epsilon });
     const keyRows = graph.reshape(keys, [numTokens, numKvHeads * headSize]);
     graph.require(graph.copyInto(keyRows, stored.key));
-    const values = graph.matmul(layer.attention.value, visionTokens);
+    const values = product(layer.attention.value);
     graph.require(graph.copyInto(values, stored.value));
   });
 }
@@ -138,7 +145,7 @@ function stateSpecs(
 /** Operators and inputs of the tower, its projector and the cross-attention layers, with room. */
 function maxNodes({ config }: MllamaModel): number {
   const { numLocalLayers, numGlobalLayers } = config.vision;
-  return 256 + 64 * (numLocalLayers + numGlobalLayers) + 16 * config.text.crossLayers.length;
+  return 1_024 + 128 * (numLocalLayers + numGlobalLayers) + 64 * config.text.crossLayers.length;
 }
 
 class StoredStates implements PictureStates {

@@ -6,6 +6,7 @@
  */
 import type { Graph } from "../../ggml/graph.ts";
 import type { Tensor } from "../../ggml/tensor.ts";
+import { byRows } from "../../nn/by-rows.ts";
 import { geluMlp } from "../../nn/gelu-mlp.ts";
 import { layerNorm } from "../../nn/layer-norm.ts";
 import type { MllamaConfig } from "./config.ts";
@@ -59,9 +60,14 @@ export function visionForward(
     onStage(`global.${index}`, hidden);
   });
 
-  const features = interleaveFeatures(graph, hidden, tapped, layout.numTokenRows);
-  onStage("features", features);
-  return graph.add(graph.matmul(weights.projector, features), weights.projectorBias);
+  const [textSize = 0, featureSize = 0] = weights.projector.shape;
+  const finalRows = graph.slice(hidden, 0, 0, layout.numTokenRows);
+  return byRows(graph, finalRows, 2 * textSize * featureSize, (rows, start) => {
+    const taps = tapped.map((tap) => graph.slice(tap, 0, start, rows.shape[0] ?? 0));
+    const features = interleaveFeatures(graph, rows, taps);
+    onStage("features", features);
+    return graph.add(graph.matmul(weights.projector, features), weights.projectorBias);
+  });
 }
 
 type Attend = (query: Tensor, key: Tensor, value: Tensor) => Tensor;
@@ -204,14 +210,21 @@ function sharedRowAttention(
     const values = graph.cast(byHead(value), dtype);
     const keys = graph.cast(byHead(key), dtype);
     const realQuery = graph.slice(query, 0, 0, numRealRows);
-    const real = graph.attention({
-      query: byHead(extraQuery === undefined ? realQuery : graph.concat(realQuery, extraQuery, 2)),
-      key:
-        extraKey === undefined ? keys : graph.cast(byHead(graph.concat(key, extraKey, 2)), dtype),
-      value: values,
-      mask: undefined,
-      scale,
-    });
+    const countedKeys =
+      extraKey === undefined ? keys : graph.cast(byHead(graph.concat(key, extraKey, 2)), dtype);
+    const real = byRows(
+      graph,
+      extraQuery === undefined ? realQuery : graph.concat(realQuery, extraQuery, 2),
+      4 * numRows * numHeads * headSize,
+      (rows) =>
+        graph.attention({
+          query: byHead(rows),
+          key: countedKeys,
+          value: values,
+          mask: undefined,
+          scale,
+        }),
+    );
     const other = graph.attention({
       query: byHead(graph.slice(query, 0, numRealRows, numRows - numRealRows)),
       key: graph.slice(keys, 1, 0, numRealRows),
@@ -260,18 +273,12 @@ function logChannels(
  * @returns `[numTokens, hiddenSize · (1 + numTaps)]`; tap t of channel d stands at
  *   `hiddenSize + d · numTaps + t`
  */
-function interleaveFeatures(
-  graph: Graph,
-  final: Tensor,
-  taps: readonly Tensor[],
-  numTokens: number,
-): Tensor {
-  const hiddenSize = final.shape[1] ?? 0;
-  const finalRows = graph.slice(final, 0, 0, numTokens);
+function interleaveFeatures(graph: Graph, final: Tensor, taps: readonly Tensor[]): Tensor {
+  const [numTokens = 0, hiddenSize = 0] = final.shape;
   const stacked = taps
-    .map((tap) => graph.reshape(graph.slice(tap, 0, 0, numTokens), [1, numTokens, hiddenSize]))
+    .map((tap) => graph.reshape(tap, [1, numTokens, hiddenSize]))
     .reduce((joined, tap) => graph.concat(joined, tap, 0));
   const interleaved = graph.contiguous(graph.permute(stacked, [1, 2, 0]));
   const flat = graph.reshape(interleaved, [numTokens, hiddenSize * taps.length]);
-  return graph.concat(finalRows, flat, 1);
+  return graph.concat(final, flat, 1);
 }
