@@ -49,6 +49,8 @@ class Picture:
     pixels: bytes
     # Hex SHA-256 over width, height and pixels: equal for equal pictures.
     content_hash: str
+    # Tiles it is fitted into, at most; None: as many as the model takes.
+    max_tiles: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,16 @@ class Prompt:
 
 
 @dataclass(frozen=True)
+class PromptLogprobs:
+    # Position of the first token that is reported, at least 1: nothing precedes the one at 0.
+    start: int
+    # Alternatives reported with each.
+    num_alternatives: int
+
+
+@dataclass(frozen=True)
 class Sampling:
+    # 0: nothing is generated; the prompt's log-probabilities are all that is wanted.
     max_tokens: int
     temperature: float
     top_k: int
@@ -73,6 +84,14 @@ class Sampling:
     stop_token_ids: Sequence[int]
     # Alternatives reported with each token; None: no log-probabilities.
     logprobs: int | None
+    # (token id, what is added to its logit)
+    logit_bias: Sequence[tuple[int, float]] = ()
+    # No stop token before there are so many tokens, unless the grammar leaves nothing else.
+    min_tokens: int = 0
+    # xgrammar's EBNF with the start symbol `root`: what the answer's text is a sentence of.
+    grammar: str | None = None
+    # Report the prompt's own tokens with their log-probabilities.
+    prompt_logprobs: PromptLogprobs | None = None
 
 
 @dataclass(frozen=True)
@@ -109,11 +128,17 @@ class Token:
 
 
 @dataclass(frozen=True)
+class PromptToken:
+    # In the prompt's order, all of them before the first token.
+    token: Token
+
+
+@dataclass(frozen=True)
 class Finish:
     reason: FinishReason
 
 
-Event = ImageReport | Token | Finish
+Event = ImageReport | PromptToken | Token | Finish
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from .contract import (
     ModelInfo,
     Picture,
     Prompt,
+    PromptLogprobs,
+    PromptToken,
     Sampling,
     Stats,
     Token,
@@ -75,6 +77,10 @@ def from_generate_request(request: Any) -> tuple[Prompt, Sampling]:
             seed=_optional(sampling, "seed"),
             stop_token_ids=list(sampling.stop_token_ids),
             logprobs=_optional(sampling, "logprobs"),
+            logit_bias=[(one.token_id, _finite(one.bias)) for one in sampling.logit_bias],
+            min_tokens=sampling.min_tokens,
+            grammar=_optional(sampling, "grammar"),
+            prompt_logprobs=_prompt_logprobs(sampling),
         ),
     )
 
@@ -84,23 +90,30 @@ def from_picture(picture: Any) -> Picture:
     width, height, pixels = picture.width, picture.height, picture.pixels
     if width == 0 or height == 0 or len(pixels) != width * height * 3:
         raise ValueError(f"{len(pixels)} bytes are no picture of {width} × {height}")
-    return Picture(width, height, pixels, picture.content_hash)
+    max_tiles = _optional(picture, "max_tiles")
+    return Picture(width, height, pixels, picture.content_hash, max_tiles)
 
 
 def to_generate_reply(event: Event) -> Any:
     if isinstance(event, Token):
-        token = messages.Token(
-            token_id=event.token_id,
-            top_logprobs=[
-                {"token_id": top.token_id, "logprob": top.logprob} for top in event.top_logprobs
-            ],
-        )
-        if event.logprob is not None:
-            token.logprob = event.logprob
-        return messages.GenerateReply(token=token)
+        return messages.GenerateReply(token=_to_token(event))
+    if isinstance(event, PromptToken):
+        return messages.GenerateReply(prompt_token=_to_token(event.token))
     if isinstance(event, Finish):
         return messages.GenerateReply(finish={"reason": event.reason})
     return messages.GenerateReply(image=to_image_report(event))
+
+
+def _to_token(event: Token) -> Any:
+    token = messages.Token(
+        token_id=event.token_id,
+        top_logprobs=[
+            {"token_id": top.token_id, "logprob": top.logprob} for top in event.top_logprobs
+        ],
+    )
+    if event.logprob is not None:
+        token.logprob = event.logprob
+    return token
 
 
 def to_image_report(report: ImageReport) -> Any:
@@ -132,6 +145,13 @@ def to_stats_reply(stats: Stats) -> Any:
             picture_bytes=stats.picture_bytes,
         ),
     )
+
+
+def _prompt_logprobs(sampling: Any) -> PromptLogprobs | None:
+    if not sampling.HasField("prompt_logprobs"):
+        return None
+    wanted = sampling.prompt_logprobs
+    return PromptLogprobs(max(1, wanted.start), wanted.num_alternatives)
 
 
 def _optional(message: Any, field: str) -> Any:
