@@ -10,8 +10,10 @@ import { builtinModels, demoCheckpoint, packageVersion } from "./config/package.
 import { type Settings, urlHost } from "./config/settings.ts";
 import { enginesOfFormat, findEngine } from "./engines/catalog.ts";
 import { countGpus } from "./engines/gpus.ts";
+import { type ModelShape, shapeOfRemote } from "./engines/model-shape.ts";
 import { FileStore } from "./files/file-store.ts";
 import { Hub, type RepoOnHubs } from "./hub/hub.ts";
+import type { RemoteFiles } from "./hub/remote-files.ts";
 import { type MediaPolicy, mediaFetcher } from "./media/media-fetcher.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { observeAnswer } from "./observe/observe-answer.ts";
@@ -32,6 +34,11 @@ import { checkPlan, type LaunchPlan } from "./supervisor/launch.ts";
 import { locateIn } from "./supervisor/locate-files.ts";
 import { ModelCache } from "./supervisor/model-cache.ts";
 import { loadOfModel } from "./supervisor/model-load.ts";
+import {
+  type MemoryQuestion,
+  type ReckonedMemory,
+  reckonMemory,
+} from "./supervisor/reckon-memory.ts";
 import { recordEvents } from "./supervisor/record-events.ts";
 import { type Registered, registerDirectory, registerFile } from "./supervisor/registration.ts";
 import { repoToPull } from "./supervisor/repo-to-pull.ts";
@@ -108,6 +115,11 @@ export class Platform implements AsyncDisposable {
       locateFiles: locateIn(
         async (repo, revision) => await (await openHub(env)).find(repo, revision),
       ),
+      readRemoteShape: async (wanted, signal) =>
+        await (await openHub(env)).inspect(
+          { ...wanted, revision: undefined, signal },
+          shapeOfFiles,
+        ),
       fetchFiles: async ({ repo, hub }, hooks) => {
         const options = { revision: undefined, include: [], exclude: [], verify: false };
         return (await (await openHub(env)).pull({ repo, hub, ...options, ...hooks })).directory;
@@ -170,6 +182,11 @@ export class Platform implements AsyncDisposable {
   async modelCard(name: string, format: CardFormat): Promise<string> {
     const { family } = await this.registry.find(name);
     return renderModelCard(family, format, enginesOfFormat);
+  }
+
+  /** @throws PlatformError see `reckon-memory.ts` */
+  async reckonMemory(question: MemoryQuestion): Promise<ReckonedMemory | undefined> {
+    return await reckonMemory(question, this.registry);
   }
 
   /** @throws PlatformError see `repo-to-pull.ts` */
@@ -276,6 +293,13 @@ export async function openHub(env: NodeJS.ProcessEnv): Promise<Hub> {
  */
 export async function openState({ home }: Pick<Settings, "home">): Promise<ServerState> {
   return await openServerState({ home, version: packageVersion() });
+}
+
+async function shapeOfFiles(files: RemoteFiles): Promise<ModelShape> {
+  const { repo: name, sizes } = files;
+  const read = async (path: string, start: number, end: number): Promise<Uint8Array> =>
+    await files.read(path, start, end);
+  return await shapeOfRemote({ name, sizes, read });
 }
 
 function openRegistry(settings: PlatformOptions["settings"]): Registry {

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { packageVersion } from "../config/package.ts";
 import { cached } from "./commands/cached.ts";
+import { calModelMem } from "./commands/cal-model-mem.ts";
 import { chat } from "./commands/chat.ts";
 import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
@@ -52,6 +53,7 @@ Examples:
     removeCache,
     modelCard,
     engine,
+    calModelMem,
     register,
     unregister,
     registrations,

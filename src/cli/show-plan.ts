@@ -6,6 +6,7 @@ import { checkPlan, type LaunchPlan, Platform } from "../platform.ts";
 import type { LaunchFlags } from "./launch-request.ts";
 import { renderMemory } from "./render/memory.ts";
 import { renderPlan } from "./render/plan.ts";
+import { listenForInterrupt } from "./signals.ts";
 import type { ExtraOptions } from "./xinference-options.ts";
 
 export type PlanContext = {
@@ -18,10 +19,12 @@ export type PlanContext = {
 export async function planLocally(
   body: LaunchRequest,
   { flags, settings, extra }: PlanContext,
+  options: { readonly mayAskHub?: AbortSignal } = {},
 ): Promise<LaunchPlan> {
   await using platform = new Platform({ log: createLogger("silent"), settings });
+  const { supervisor } = platform;
   const { model_path: path, model_name: name } = body;
-  return await platform.supervisor.plan({
+  const wish = {
     model: path ?? name ?? "",
     familyName: path == null ? undefined : (name ?? undefined),
     size: flags.sizeInBillions,
@@ -36,7 +39,10 @@ export async function planLocally(
     download: flags.download,
     hub: flags.hub === "auto" ? undefined : flags.hub,
     revision: flags.revision,
-  });
+  };
+  const signal = options.mayAskHub;
+  const isAllowed = signal !== undefined && flags.download !== false;
+  return isAllowed ? await supervisor.planWithHub(wish, signal) : await supervisor.plan(wish);
 }
 
 /**
@@ -50,7 +56,8 @@ export async function showPlan(
   stdout: NodeJS.WritableStream,
 ): Promise<void> {
   const { flags } = context;
-  const plan = await planLocally(body, context);
+  using interrupt = listenForInterrupt();
+  const plan = await planLocally(body, context, { mayAskHub: interrupt.signal });
   if (flags.dryRun === true) {
     const isChosen = flags.modelEngine === undefined;
     stdout.write(renderPlan(plan, { uid: flags.modelUid, isEngineChosen: isChosen }));

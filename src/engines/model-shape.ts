@@ -1,5 +1,8 @@
 /** The numbers of a model that decide how much memory it takes, from a checkpoint or from its `config.json`. */
-import { type Checkpoint, openCheckpoint } from "../models/mllama/checkpoint.ts";
+import { PlatformError } from "../base/errors.ts";
+import { PREFIX_BYTES, parseHeaderLength, parseSafetensorsHeader } from "../formats/safetensors.ts";
+import { checkTensors } from "../models/mllama/check-tensors.ts";
+import { type Checkpoint, openCheckpoint, readTensorTables } from "../models/mllama/checkpoint.ts";
 import { type MllamaConfig, parseMllamaConfig } from "../models/mllama/config.ts";
 import { isGate, isMatrix } from "../models/mllama/weight-kinds.ts";
 import { expectedTensors } from "../models/mllama/weights.ts";
@@ -49,6 +52,63 @@ export async function readCheckpointFacts(directory: string): Promise<Checkpoint
   return { shape: shapeOfCheckpoint(checkpoint), hasChatTemplate: source !== undefined };
 }
 
+/** A checkpoint that is elsewhere, read by name and range. */
+export type RemoteCheckpoint = {
+  /** What a person calls it. */
+  readonly name: string;
+  /** Name → bytes; those of the checkpoint's own directory. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /** Bytes from `start` up to, not including, `end`, of a file in `sizes`. */
+  readonly read: (name: string, start: number, end: number) => Promise<Uint8Array>;
+};
+
+/** A config has a few hundred short lines, an index one a tensor. */
+const MAX_JSON_BYTES = 4 * 1024 * 1024;
+/** Holds the header of every published file of this family, so that one question is enough. */
+const FIRST_READ_BYTES = 128 * 1024;
+
+/**
+ * The shape of a checkpoint from the tables at the heads of its files: of 21 GB, half a megabyte is read.
+ *
+ * @throws PlatformError `corrupt_model_file` when they lie, and whatever `read` throws
+ */
+export async function shapeOfRemote({ name, sizes, read }: RemoteCheckpoint): Promise<ModelShape> {
+  const sizeOf = (file: string): number => {
+    const size = sizes.get(file);
+    if (size === undefined) throw corrupt(name, `${file} is missing`);
+    return size;
+  };
+  const readJson = async (file: string): Promise<unknown> => {
+    const size = sizeOf(file);
+    if (size > MAX_JSON_BYTES) {
+      throw corrupt(name, `${file} has ${size} bytes, and at most ${MAX_JSON_BYTES} are read`);
+    }
+    const text = new TextDecoder().decode(await read(file, 0, size));
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      throw corrupt(name, `${file} is no JSON`, cause);
+    }
+  };
+  const config = parseMllamaConfig(await readJson("config.json"));
+  const found = await readTensorTables({
+    path: name,
+    names: new Set(sizes.keys()),
+    readJson,
+    readTable: async (file) => {
+      const size = sizeOf(file);
+      const first = await read(file, 0, Math.min(size, FIRST_READ_BYTES));
+      const length = parseHeaderLength(first.subarray(0, PREFIX_BYTES), size, file);
+      const end = PREFIX_BYTES + length;
+      const rest = end > first.length ? await read(file, first.length, end) : new Uint8Array();
+      const header = Buffer.concat([first, rest]).subarray(PREFIX_BYTES, end);
+      return parseSafetensorsHeader(header, size, file);
+    },
+  });
+  const tensors = checkTensors(config, found);
+  return shapeOfTensors(config, tensors);
+}
+
 /**
  * @param json a published `config.json`; weights are of its `torch_dtype`
  * @throws PlatformError `corrupt_model_file`
@@ -65,6 +125,10 @@ export function shapeOfConfig(json: unknown): ModelShape {
 }
 
 export function shapeOfCheckpoint({ config, tensors }: Checkpoint): ModelShape {
+  return shapeOfTensors(config, tensors);
+}
+
+function shapeOfTensors(config: MllamaConfig, tensors: Checkpoint["tensors"]): ModelShape {
   const entries = [...tensors].map(([name, { shape, sizeBytes }]) => ({ name, shape, sizeBytes }));
   const hasFloat32Matrices = [...tensors.values()].some(
     ({ dtype, shape }) => dtype === "F32" && shape.length > 1,
@@ -95,6 +159,10 @@ function shapeOf(
     text: { ...text, numCrossLayers, numSelfLayers: text.numLayers - numCrossLayers },
     vision: { ...vision, numTaps: vision.tapLayers.length },
   };
+}
+
+function corrupt(name: string, what: string, cause?: unknown): PlatformError {
+  return new PlatformError("corrupt_model_file", `${name} cannot be used: ${what}.`, { cause });
 }
 
 const hasFloat32Weights = (json: unknown): boolean =>

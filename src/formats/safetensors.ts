@@ -43,7 +43,7 @@ export type SafetensorsDtype = keyof typeof bytesPerElement;
 /** The whole table of a 90B checkpoint has 200 kB; a larger one is read for too long to be honest. */
 const MAX_HEADER_BYTES = 2 * 1024 * 1024;
 /** The length of the header, a little-endian 64-bit number, stands before it. */
-const PREFIX_BYTES = 8;
+export const PREFIX_BYTES = 8;
 /** Of "version https://git-lfs…", which is what a clone without LFS has in the file's place. */
 const LFS_POINTER_START = "version ";
 /** The one name in the table that is no tensor's. */
@@ -61,7 +61,7 @@ export async function openSafetensors(path: string): Promise<ReadonlyMap<string,
   try {
     const { size } = await file.stat();
     const prefix = await readBytes(file, { offset: 0, sizeBytes: PREFIX_BYTES });
-    const sizeBytes = checkedHeaderLength(prefix, size, path);
+    const sizeBytes = parseHeaderLength(prefix, size, path);
     const header = await readBytes(file, { offset: PREFIX_BYTES, sizeBytes });
     return parseSafetensorsHeader(header, size, path);
   } finally {
@@ -69,7 +69,12 @@ export async function openSafetensors(path: string): Promise<ReadonlyMap<string,
   }
 }
 
-function checkedHeaderLength(prefix: Uint8Array, fileSizeBytes: number, path: string): number {
+/**
+ * @param prefix the file's first eight bytes, or as many as it has
+ * @returns the length of the JSON text after them
+ * @throws PlatformError `corrupt_model_file`
+ */
+export function parseHeaderLength(prefix: Uint8Array, fileSizeBytes: number, path: string): number {
   if (prefix.byteLength < PREFIX_BYTES) {
     throw corrupt(path, `it has ${fileSizeBytes} bytes, too few for any header`);
   }

@@ -15,6 +15,7 @@ import { HubHttp } from "./http.ts";
 import { defaultLimits, type HubLimits } from "./limits.ts";
 import { checkRepoId, checkRevision, parseRepoId, type RepoId, showRepo } from "./names.ts";
 import { type Pulled, type PullOptions, pull } from "./pull.ts";
+import { RemoteFiles } from "./remote-files.ts";
 import { type HubName, type HubSettings, hubNames, readHubSettings } from "./settings.ts";
 import { HuggingFaceSource } from "./sources/hugging-face.ts";
 import { ModelScopeSource } from "./sources/model-scope.ts";
@@ -73,29 +74,33 @@ export class Hub {
    * @throws PlatformError, any of docs/reference/errors.md
    */
   async pull(options: HubPullOptions): Promise<Pulled> {
-    const { revision } = options;
-    if (revision !== undefined) checkRevision(revision);
-    const wanted = checkRepos(options.repo);
-    const sources = this.#sourcesFor(options.hub).flatMap((place) => {
-      const there = wanted[place.hub];
-      return there === undefined ? [] : [{ place, there }];
+    return await this.#askFirstReachable(options, async (place, there, hasNext) => {
+      return await this.#pullFrom(place, { ...options, ...there }, hasNext);
     });
-    const [firstSource] = sources;
-    if (firstSource === undefined) throw notOnHub(wanted, options.hub ?? this.#settings.preferred);
-    this.#refuseOffline(firstSource.there.repo);
-    const failures: PlatformError[] = [];
-    for (const [index, { place, there }] of sources.entries()) {
-      const next = sources[index + 1]?.place;
-      try {
-        return await this.#pullByAnyName(place, there, { options, hasNext: next !== undefined });
-      } catch (error) {
-        if (!(error instanceof PassedOn)) throw error;
-        failures.push(error.cause);
-        if (next === undefined) break;
-        options.onEvent({ type: "hub-skipped", reason: error.cause.message, next: next.endpoint });
-      }
-    }
-    throw joinFailures(failures);
+  }
+
+  /**
+   * Look into files of a repository without downloading them. Hubs are chosen as by `pull`.
+   *
+   * @throws PlatformError as `pull`, and whatever `look` throws
+   */
+  async inspect<Value>(
+    options: Pick<HubPullOptions, "repo" | "hub" | "revision" | "signal">,
+    look: (files: RemoteFiles) => Promise<Value>,
+  ): Promise<Value> {
+    const target = { ...options, onEvent: () => undefined };
+    return await this.#askFirstReachable(target, async (place, { repo, revision }) => {
+      await using source = this.#openSource(place);
+      const files = await RemoteFiles.list(source, {
+        repo,
+        revision,
+        signal: options.signal,
+        limits: { ...this.#limits, maxAttempts: Math.min(2, this.#limits.maxAttempts) },
+      }).catch((error: unknown) => {
+        throw isAbsent(error, place) ? new PassedOn(error) : error;
+      });
+      return await look(files);
+    });
   }
 
   /**
@@ -136,27 +141,37 @@ export class Hub {
     );
   }
 
-  /** @throws as `#pullFrom`, for the first name, when none is known */
-  async #pullByAnyName(
-    place: Place,
-    { repo, aliases, revision }: CheckedRepo,
-    { options, hasNext }: { readonly options: HubPullOptions; readonly hasNext: boolean },
-  ): Promise<Pulled> {
-    const chosen = { ...options, revision: options.revision ?? revision };
-    try {
-      return await this.#pullFrom(place, { ...chosen, repo }, hasNext);
-    } catch (error) {
-      const isUnknown = causeOf(error)?.code === "model_not_found";
-      for (const alias of isUnknown ? aliases : []) {
-        const pulled = await this.#pullFrom(place, { ...chosen, repo: alias }, hasNext).catch(
-          (other: unknown) => {
-            if (causeOf(other)?.code !== "model_not_found") throw other;
-          },
-        );
-        if (pulled !== undefined) return pulled;
+  /** @param ask throws PassedOn when the next place may be asked instead */
+  async #askFirstReachable<Value>(
+    options: Pick<HubPullOptions, "repo" | "hub" | "revision" | "onEvent">,
+    ask: Ask<Value>,
+  ): Promise<Value> {
+    const { revision } = options;
+    if (revision !== undefined) checkRevision(revision);
+    const wanted = checkRepos(options.repo);
+    const sources = this.#sourcesFor(options.hub).flatMap((place) => {
+      const there = wanted[place.hub];
+      return there === undefined ? [] : [{ place, there }];
+    });
+    const [firstSource] = sources;
+    if (firstSource === undefined) throw notOnHub(wanted, options.hub ?? this.#settings.preferred);
+    this.#refuseOffline(firstSource.there.repo);
+    const failures: PlatformError[] = [];
+    for (const [index, { place, there }] of sources.entries()) {
+      const next = sources[index + 1]?.place;
+      const named = { ...there, revision: revision ?? there.revision };
+      try {
+        return await askByAnyName(named, async (repo) => {
+          return await ask(place, { repo, revision: named.revision }, next !== undefined);
+        });
+      } catch (error) {
+        if (!(error instanceof PassedOn)) throw error;
+        failures.push(error.cause);
+        if (next === undefined) break;
+        options.onEvent({ type: "hub-skipped", reason: error.cause.message, next: next.endpoint });
       }
-      throw error;
     }
+    throw joinFailures(failures);
   }
 
   /** @throws PassedOn when the next place may be asked instead */
@@ -177,12 +192,7 @@ export class Hub {
         },
       });
     } catch (error) {
-      const isAbsent =
-        error instanceof PlatformError &&
-        (error.code === "hub_unavailable" ||
-          // ModelScope has two sites with different models, and may stand in for a hub that is away.
-          (error.code === "model_not_found" && place.hub === "modelscope"));
-      if (isAbsent && !hasStarted) throw new PassedOn(error);
+      if (isAbsent(error, place) && !hasStarted) throw new PassedOn(error);
       throw error;
     }
   }
@@ -258,6 +268,43 @@ class PassedOn extends Error {
     super(cause.message);
     this.cause = cause;
   }
+}
+
+type Ask<Value> = (
+  place: Place,
+  there: { readonly repo: RepoId; readonly revision: string | undefined },
+  hasNext: boolean,
+) => Promise<Value>;
+
+/**
+ * A hub that does not know a repository by its name may know it by an older one.
+ *
+ * @throws what the hub said of the first name, when it knows none
+ */
+async function askByAnyName<Value>(
+  { repo, aliases }: CheckedRepo,
+  ask: (repo: RepoId) => Promise<Value>,
+): Promise<Value> {
+  let first: unknown;
+  for (const name of [repo, ...aliases]) {
+    try {
+      return await ask(name);
+    } catch (error) {
+      if (causeOf(error)?.code !== "model_not_found") throw error;
+      first ??= error;
+    }
+  }
+  throw first;
+}
+
+/** Whether another hub, or another address of this one, may have what this one has not. */
+function isAbsent(error: unknown, place: Place): error is PlatformError {
+  return (
+    error instanceof PlatformError &&
+    (error.code === "hub_unavailable" ||
+      // ModelScope has two sites with different models, and may stand in for a hub that is away.
+      (error.code === "model_not_found" && place.hub === "modelscope"))
+  );
 }
 
 /** The failure itself, passed on or not. */

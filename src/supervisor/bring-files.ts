@@ -36,20 +36,23 @@ export async function bringFiles(
   },
 ): Promise<string> {
   const sum = new DownloadSum();
-  onEvent({ type: "stage", stage: "finding the files", fraction: undefined });
-  const [only, ...others] = sources;
-  const hub = others.length === 0 ? only?.hub : undefined;
-  return await fetchFiles(
-    { repo: toRepoOnHubs(sources), hub },
-    {
-      signal,
-      onEvent: (event) => {
-        onEvent({ type: "download", event });
-        const fraction = sum.add(event);
-        if (fraction !== undefined) onEvent({ type: "stage", ...fraction });
-      },
+  return await fetchFiles(toWanted(sources), {
+    signal,
+    onEvent: (event) => {
+      onEvent({ type: "download", event });
+      const fraction = sum.add(event);
+      if (fraction !== undefined) onEvent({ type: "stage", ...fraction });
     },
-  );
+  });
+}
+
+/** What to ask hubs for, where a model's sources are on several or on one. */
+export function toWanted(sources: readonly ModelSource[]): {
+  readonly repo: RepoOnHubs;
+  readonly hub: HubName | undefined;
+} {
+  const [only, ...others] = sources;
+  return { repo: toRepoOnHubs(sources), hub: others.length === 0 ? only?.hub : undefined };
 }
 
 export function toRepoOnHubs(sources: readonly ModelSource[]): RepoOnHubs {

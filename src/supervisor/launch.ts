@@ -7,7 +7,10 @@ import { type EngineEntry, enginesOfFormat } from "../engines/catalog.ts";
 import type { EngineOptions } from "../engines/engine.ts";
 import type { ModelShape } from "../engines/model-shape.ts";
 import { readCheckpointFacts, shapeOfConfig } from "../engines/model-shape.ts";
+import type { RepoOnHubs } from "../hub/hub.ts";
+import type { HubName } from "../hub/settings.ts";
 import { selectQuantization } from "../registry/select-spec.ts";
+import { toWanted } from "./bring-files.ts";
 import { type CardLayout, cardsThatHold, planOnCards } from "./card-plan.ts";
 import { type Alternative, type MemoryPlan, type MemoryWish, planMemory } from "./launch-plan.ts";
 import {
@@ -125,6 +128,35 @@ function refuseTooLarge({ model, memory }: LaunchPlan): void {
     "out_of_memory",
     `${model.modelName} with a context of ${memory.contextLength} tokens needs ${gigabytes(memory.totalBytes)} GB${memory.numDevices > 1 ? " of each card" : ""}, and ${gigabytes(memory.availableBytes)} GB ${memory.device === "this machine" ? "are free" : `are to be had of ${memory.device}`}. ${memory.nearest === undefined ? "Free memory, or take a larger machine." : `What would fit: ${memory.nearest}`}`,
   );
+}
+
+/** The shape of a checkpoint on a hub, from the heads of its files. @throws PlatformError as `Hub.pull`, `corrupt_model_file` */
+export type ReadRemoteShape = (
+  wanted: { readonly repo: RepoOnHubs; readonly hub: HubName | undefined },
+  signal: AbortSignal,
+) => Promise<ModelShape>;
+
+/**
+ * The plan of a model of which only its hub can tell how large it is; any other stays as it is.
+ *
+ * @throws PlatformError as `Hub.pull`, and `corrupt_model_file`
+ */
+export async function planWithHub(
+  plan: LaunchPlan,
+  wish: LaunchWish,
+  {
+    readRemoteShape,
+    signal,
+    ...parts
+  }: Pick<Parts, "readDevices"> & {
+    readonly readRemoteShape: ReadRemoteShape;
+    readonly signal: AbortSignal;
+  },
+): Promise<LaunchPlan> {
+  const { sources } = plan.model;
+  if (plan.shape !== undefined || sources.length === 0) return plan;
+  const shape = await readRemoteShape(toWanted(sources), signal);
+  return await withMemory({ ...plan, shape }, wish, parts);
 }
 
 /**

@@ -18,6 +18,8 @@ import {
   type LaunchWish,
   planLaunch,
   planWithFiles,
+  planWithHub,
+  type ReadRemoteShape,
 } from "./launch.ts";
 import { type LaunchEvent, LaunchLog } from "./launch-log.ts";
 import type { LaunchOptions } from "./launch-options.ts";
@@ -35,6 +37,8 @@ export type SupervisorParts = ModelResources & {
   /** @throws PlatformError `engine_unavailable` */
   readonly findEngine: (name: string | undefined) => Promise<EngineEntry>;
   readonly openPipeline: (directory: string) => Promise<Pipeline>;
+  /** Looks at a checkpoint on its hub; without it nothing is known of what was not downloaded. */
+  readonly readRemoteShape?: ReadRemoteShape;
   /** What a model can be put on; this machine's when absent. */
   readonly readDevices?: () => Promise<Devices>;
   /** Downloads; without it only what is on this machine can be launched. */
@@ -91,6 +95,22 @@ export class Supervisor implements AsyncDisposable {
    */
   async plan(wish: LaunchWish): Promise<LaunchPlan> {
     return await planLaunch(wish, this.#parts);
+  }
+
+  /**
+   * As `plan`; what neither this machine nor the registry knows of the model, its hub is asked.
+   *
+   * @throws PlatformError as `plan` and as `Hub.pull`
+   */
+  async planWithHub(wish: LaunchWish, signal: AbortSignal): Promise<LaunchPlan> {
+    return await this.#askHub(await this.plan(wish), wish, signal);
+  }
+
+  async #askHub(plan: LaunchPlan, wish: LaunchWish, signal: AbortSignal): Promise<LaunchPlan> {
+    const { readRemoteShape, readDevices } = this.#parts;
+    if (readRemoteShape === undefined) return plan;
+    const devices = readDevices === undefined ? {} : { readDevices };
+    return await planWithHub(plan, wish, { readRemoteShape, signal, ...devices });
   }
 
   /** @throws PlatformError `model_not_found`, `invalid_request`, `engine_unavailable` */
@@ -384,6 +404,8 @@ export class Supervisor implements AsyncDisposable {
     if (fetchFiles === undefined) throw new Error("a launch without files was let through");
     const { signal } = slot.loading;
     const onEvent = (event: LaunchEvent): void => showProgress(slot, event);
+    onEvent({ type: "stage", stage: "finding the files", fraction: undefined });
+    checkPlan(await this.#askHub(plan, slot.options, signal), {});
     const directory = await bringFiles(plan.model, { fetchFiles, signal, onEvent });
     signal.throwIfAborted();
     await planWithFiles(plan, slot.options, { ...this.#parts, directory });

@@ -50,7 +50,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const preprocessor = await readJson(directory, "preprocessor_config.json");
   checkProcessor(config, preprocessor);
   const specialTokens = await readSpecialTokens(directory, config);
-  const tensors = checkTensors(config, await readTensorTables(directory));
+  const tensors = checkTensors(config, await readTensorTables(filesIn(directory)));
   return {
     directory: path,
     config,
@@ -145,18 +145,38 @@ function checkProcessor({ vision }: MllamaConfig, preprocessor: unknown): void {
   }
 }
 
-/** Every tensor of every file, by legacy name. */
-async function readTensorTables(directory: Directory): Promise<Map<string, TensorEntry>> {
-  const { path, names } = directory;
+/** A checkpoint's files, wherever they are. */
+export type CheckpointFiles = Directory & {
+  /** @throws PlatformError `corrupt_model_file` */
+  readonly readJson: (name: string) => Promise<unknown>;
+  /** The table of one safetensors file. @throws PlatformError `corrupt_model_file` */
+  readonly readTable: (name: string) => Promise<ReadonlyMap<string, TensorEntry>>;
+};
+
+function filesIn(directory: Directory): CheckpointFiles {
+  return {
+    ...directory,
+    readJson: async (name) => await readJson(directory, name),
+    readTable: async (name) => await openSafetensors(await resolveFile(directory, name)),
+  };
+}
+
+/**
+ * Every tensor of every file, by legacy name.
+ *
+ * @throws PlatformError `corrupt_model_file`
+ */
+export async function readTensorTables(files: CheckpointFiles): Promise<Map<string, TensorEntry>> {
+  const { path, names } = files;
   const index =
     names.has(SINGLE_FILE) || !names.has(INDEX_FILE)
       ? undefined
-      : parseSafetensorsIndex(await readJson(directory, INDEX_FILE));
-  if (index === undefined && !names.has(SINGLE_FILE)) throw noWeights(directory);
+      : parseSafetensorsIndex(await files.readJson(INDEX_FILE));
+  if (index === undefined && !names.has(SINGLE_FILE)) throw noWeights(files);
 
   const tensors = new Map<string, TensorEntry>();
   for (const shard of index === undefined ? [SINGLE_FILE] : new Set(index.values())) {
-    const table = await openSafetensors(await resolveFile(directory, shard));
+    const table = await files.readTable(shard);
     for (const [name, entry] of table) {
       const legacy = legacyName(name);
       if (tensors.has(legacy)) throw corrupt(path, `its tensor ${shown(legacy)} is there twice`);
