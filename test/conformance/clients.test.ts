@@ -25,6 +25,7 @@ import { langchainOllama, langchainOpenai } from "./clients/langchain.ts";
 import { llamaIndex, retiredClients } from "./clients/llama-index.ts";
 import { ollama } from "./clients/ollama.ts";
 import { openaiClients } from "./clients/openai.ts";
+import { pythonClients, pythonVersions } from "./clients/python.ts";
 
 const clients: readonly ClientUnderTest[] = [
   ...openaiClients,
@@ -37,6 +38,7 @@ const clients: readonly ClientUnderTest[] = [
   langchainOllama,
   anthropic,
   aiAnthropic,
+  ...pythonClients,
 ];
 
 const picture = readFileSync(join(demoPictures(), "first.png"));
@@ -153,6 +155,7 @@ features["hangs up half-way"] = async (client) => {
 };
 features["reads our errors"] = async (client) => {
   const question = { ...questions.text, model: "nobody" };
+  // Behind words of Xinference's, where a client asks whether the model is there.
   const sentence = /No model is called \\?"nobody\\?"\. Running: \\?"demo/;
   await expect(client.ask(url, question)).rejects.toThrow(sentence);
   await expect(joined(client.stream(url, question))).rejects.toThrow(sentence);
@@ -190,7 +193,10 @@ test("the table in the docs is what came out", ({ skip }) => {
 /** Another version of a package stands under an alias: `npm:openai@4.104.0`. */
 function shown(name: string, version = "?"): string {
   const [, realName = name, realVersion = version] = /^npm:(.+)@(.+)$/.exec(version) ?? [];
-  return `\`${realName}\` ${realVersion}`;
+  const [, inPython] = /^(.+) \(Python\)/.exec(name) ?? [];
+  return inPython === undefined
+    ? `\`${realName}\` ${realVersion}`
+    : `Python's \`${inPython}\` ${version}`;
 }
 
 function versionsIn(directory: string): Record<string, string> {
@@ -202,7 +208,11 @@ function versionsIn(directory: string): Record<string, string> {
 }
 
 function table(): string {
-  const versions = { ...versionsIn(retiredClients), ...versionsIn(packageRoot()) };
+  const versions = {
+    ...versionsIn(retiredClients),
+    ...versionsIn(packageRoot()),
+    ...pythonVersions(),
+  };
   const names = Object.keys(features);
   const rows = clients.map((client) => [
     client.packages.map((name) => shown(name, versions[name])).join(", "),

@@ -9,10 +9,16 @@ export type Question = {
 
 /** Somebody else's client, unmodified, behind two verbs. */
 export type ClientUnderTest = {
-  /** The npm packages that take part; their versions go into the table. */
+  /** The packages that take part, of npm unless they say Python; their versions go into the table. */
   readonly packages: readonly string[];
   /** Whose API it speaks. */
-  readonly dialect: "OpenAI" | "OpenAI responses" | "Ollama" | "Anthropic";
+  readonly dialect:
+    | "OpenAI"
+    | "OpenAI responses"
+    | "Ollama"
+    | "Anthropic"
+    | "Xinference"
+    | "Xinference, async";
   /** The command that installs it, where it is not. */
   readonly missing?: string | undefined;
   /** @param url of the server, without a path */
