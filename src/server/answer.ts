@@ -10,7 +10,7 @@ import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { Router } from "../supervisor/router.ts";
 import { abortedByClient } from "./abort.ts";
 import { Receipt, withReceipt } from "./receipt.ts";
-import type { RunningRequests } from "./running-requests.ts";
+import type { RunningRequest, RunningRequests } from "./running-requests.ts";
 import { settle } from "./settle.ts";
 
 /** What a generating route needs. */
@@ -69,16 +69,20 @@ export function startAnswer(
   const signal = running === undefined ? hungUp : AbortSignal.any([hungUp, running.signal]);
   const { id: requestId, traceContext } = reply.request;
   const answer = router.generate(model, request, { signal, requestId, traceContext });
-  const events = thenDispose(withReceipt(answer, receipt, reply), running);
+  const events = whileRunning(withReceipt(answer, receipt, reply), running);
   return { events, receipt, signal };
 }
 
-async function* thenDispose<Event>(
+/** Pass events on while nobody aborts the request, and take it off the list at the end. */
+async function* whileRunning<Event>(
   events: AsyncIterable<Event>,
-  running: Disposable | undefined,
+  running: RunningRequest | undefined,
 ): AsyncGenerator<Event, void> {
   using _ = running;
-  yield* events;
+  for await (const event of events) {
+    running?.signal.throwIfAborted();
+    yield event;
+  }
 }
 
 /** Wait until a stream has begun, so that what is wrong with its request still gets a status. */

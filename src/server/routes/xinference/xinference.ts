@@ -1,4 +1,5 @@
 /** Xinference's management API: everything its clients call beside the asking itself, which is OpenAI's. */
+import type { IncomingMessage } from "node:http";
 import type { App } from "../../http.ts";
 import { cache } from "./cache.ts";
 import { cluster } from "./cluster.ts";
@@ -15,6 +16,7 @@ import type { XinferenceParts } from "./services.ts";
 export function xinference(app: App, parts: XinferenceParts): void {
   void app.register(async (scope) => {
     scope.setErrorHandler((error, _request, reply) => sendXinferenceError(reply, error, parts.log));
+    scope.addHook("onRequest", async ({ raw }) => forgetTypeOfNothing(raw));
     launchAndTerminate(scope, parts);
     instances(scope, parts);
     registrations(scope, parts);
@@ -24,4 +26,10 @@ export function xinference(app: App, parts: XinferenceParts): void {
     requests(scope, parts);
     refused(scope);
   });
+}
+
+/** Python's asynchronous client gives a type to the body that it does not send. */
+function forgetTypeOfNothing({ headers }: IncomingMessage): void {
+  const isEmpty = headers["content-length"] === "0" && headers["transfer-encoding"] === undefined;
+  if (isEmpty) delete headers["content-type"];
 }
