@@ -131,7 +131,7 @@ async function step(position: number): Promise<{ totalMs: number; typescriptMs: 
         cells: Array.from({ length: position + 1 }, (_, cell) => cell),
         pictures: [],
         imagePositions: [],
-        wantsLogits: true,
+        numLogits: 1,
       },
     ],
     kvCache,

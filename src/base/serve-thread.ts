@@ -6,7 +6,7 @@ import type { ThreadMessage } from "./worker-thread.ts";
 export type ThreadService<Question, Value, Ready> = {
   /** Sent once, before any question. */
   readonly ready: Ready;
-  readonly answer: (question: Question) => Value;
+  readonly answer: (question: Question) => Value | Promise<Value>;
 };
 
 /**
@@ -17,26 +17,31 @@ export type ThreadService<Question, Value, Ready> = {
  * @param start makes the service from the data that the starter gave
  */
 export function serveThread<Data, Question, Value, Ready>(
-  start: (data: Data) => ThreadService<Question, Value, Ready>,
+  start: (
+    data: Data,
+  ) => ThreadService<Question, Value, Ready> | Promise<ThreadService<Question, Value, Ready>>,
 ): void {
   const port = parentPort;
   if (port === null) throw new Error("this module is the inside of a worker thread");
   const say = (message: ThreadMessage): void => port.postMessage(message);
-  const service = orRefusal(() => start(workerData as Data), say);
-  if (service === undefined) return;
-  say({ type: "ready", value: service.ready });
-  port.on("message", (question: Question) => {
-    const answer = orRefusal(() => ({ value: service.answer(question) }), say);
-    if (answer !== undefined) say({ type: "answer", value: answer.value });
+  // A rejection that is no refusal ends the thread, since nobody handles it.
+  void orRefusal(() => start(workerData as Data), say).then((service) => {
+    if (service === undefined) return;
+    port.on("message", (question: Question) => {
+      void orRefusal(async () => ({ value: await service.answer(question) }), say).then(
+        (answer) => answer !== undefined && say({ type: "answer", value: answer.value }),
+      );
+    });
+    say({ type: "ready", value: service.ready });
   });
 }
 
-function orRefusal<Value>(
-  work: () => Value,
+async function orRefusal<Value>(
+  work: () => Value | Promise<Value>,
   say: (message: ThreadMessage) => void,
-): Value | undefined {
+): Promise<Value | undefined> {
   try {
-    return work();
+    return await work();
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;
     say({ type: "refused", code: error.code, message: error.message });

@@ -55,6 +55,18 @@ export type EncodedImage = { readonly bytes: Uint8Array };
 /** An `http:`, `https:` or `file:` address; whether it may be read is decided where it is fetched. */
 export type RemoteImage = { readonly url: string };
 
+/** What an answer must look like. `field` is where the caller said so, for the sentence that refuses it. */
+export type AnswerForm = { readonly field: string } & (
+  | { readonly type: "json-object" }
+  | { readonly type: "json-schema"; readonly schema: unknown }
+  /** All of the answer matches it. */
+  | { readonly type: "regex"; readonly pattern: string }
+  /** xgrammar's EBNF, start symbol `root`. */
+  | { readonly type: "grammar"; readonly text: string }
+  /** One of these texts; at least one. */
+  | { readonly type: "choices"; readonly options: readonly string[] }
+);
+
 /** How the next token is chosen and when to end. Ranges are checked by `checkSamplingParams`. */
 export type SamplingParams = {
   /** Tokens to generate at most; `undefined`: as many as the context still holds. */

@@ -86,6 +86,13 @@ export function byteLevelBytes(token: string): Uint8Array | undefined {
   return bytes.every((byte) => byte !== undefined) ? Uint8Array.from(bytes) : undefined;
 }
 
+const characterOfByte: readonly string[] = byteLevelAlphabet().map(([character]) => character);
+
+/** Bytes in the spelling of a byte-level vocabulary. */
+export function byteLevelText(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => characterOfByte[byte]).join("");
+}
+
 function byteLevelAlphabet(): [string, number][] {
   const isPrintable = (byte: number): boolean =>
     (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad);

@@ -65,7 +65,7 @@ async function allocate({
       ),
       pictures: [states],
       imagePositions: [0],
-      wantsLogits: true,
+      numLogits: 1,
     },
   ]);
   const { weightBytes, cacheBytes, graphBytes } = runner.memory();

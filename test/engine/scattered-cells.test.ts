@@ -76,7 +76,7 @@ async function generate(
         blockIds,
         pictures,
         imagePositions,
-        wantsLogits: end === ids.length,
+        numLogits: end === ids.length ? 1 : 0,
       },
     ]);
     start = end;

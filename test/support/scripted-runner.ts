@@ -94,7 +94,7 @@ export class ScriptedRunner implements ModelRunner {
     this.steps.push(batch.map(({ tokenIds }) => tokenIds.length));
     await this.#script.onStep?.(batch);
     for (const sequence of batch) this.#write(sequence);
-    return batch.map((sequence) => (sequence.wantsLogits ? this.#logits(sequence) : undefined));
+    return batch.map((sequence) => this.#rows(sequence));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -115,10 +115,21 @@ export class ScriptedRunner implements ModelRunner {
     });
   }
 
-  /** The likeliest token says what all cells of the sequence and its pictures hold. */
-  #logits(sequence: StepSequence): Float32Array {
+  #rows(sequence: StepSequence): Float32Array | undefined {
+    const { numLogits, startPosition, tokenIds } = sequence;
+    if (numLogits === 0) return undefined;
+    const rows = new Float32Array(numLogits * VOCABULARY);
+    const end = startPosition + tokenIds.length;
+    for (let row = 0; row < numLogits; row++) {
+      rows.set(this.#logits(sequence, end - numLogits + row + 1), row * VOCABULARY);
+    }
+    return rows;
+  }
+
+  /** The likeliest token says what the first `numTokens` cells of the sequence and its pictures hold. */
+  #logits(sequence: StepSequence, numTokens: number): Float32Array {
     let hash = 7;
-    for (let at = 0; at < sequence.startPosition + sequence.tokenIds.length; at++) {
+    for (let at = 0; at < numTokens; at++) {
       const cell = this.#cells.get(this.#cell(sequence, at));
       if (cell?.position !== at) throw new Error(`position ${at} was never written`);
       hash = (hash * 31 + cell.token) % MODULUS;

@@ -27,7 +27,7 @@ function partOf(
     cells: Array.from({ length: end }, (_, position) => position),
     pictures,
     imagePositions: imagePositions(open, golden),
-    wantsLogits: true,
+    numLogits: 1,
   };
 }
 

@@ -144,10 +144,11 @@ class MllamaRunner implements ModelRunner {
     const [rows] = await graph.compute(logits === undefined ? [] : [logits]);
     const { vocabSize } = config.text;
     let row = 0;
-    return batch.map(({ wantsLogits }) => {
-      if (!wantsLogits || rows === undefined) return undefined;
-      const start = row++ * vocabSize;
-      return rows.subarray(start, start + vocabSize);
+    return batch.map(({ numLogits }) => {
+      if (numLogits === 0 || rows === undefined) return undefined;
+      const start = row * vocabSize;
+      row += numLogits;
+      return rows.subarray(start, row * vocabSize);
     });
   }
 
@@ -191,7 +192,7 @@ class EncodedPicture implements CrossStates {
 }
 
 function toTextPart(sequence: StepSequence): TextPart {
-  const { tokenIds, startPosition, blockIds, pictures, imagePositions, wantsLogits } = sequence;
+  const { tokenIds, startPosition, blockIds, pictures, imagePositions, numLogits } = sequence;
   return {
     tokenIds,
     startPosition,
@@ -201,7 +202,7 @@ function toTextPart(sequence: StepSequence): TextPart {
       return picture.states;
     }),
     imagePositions,
-    wantsLogits,
+    numLogits,
   };
 }
 

@@ -27,8 +27,8 @@ export type StepSequence = {
   readonly pictures: readonly CrossStates[];
   /** Position of each picture's image token in the prompt, ascending. */
   readonly imagePositions: readonly number[];
-  /** Whether the logits of the last of `tokenIds` are wanted. */
-  readonly wantsLogits: boolean;
+  /** Of so many of the last of `tokenIds` the logits are wanted. */
+  readonly numLogits: number;
 };
 
 export interface ModelRunner extends AsyncDisposable {
@@ -49,7 +49,7 @@ export interface ModelRunner extends AsyncDisposable {
   /**
    * One forward pass over all of `batch`; off the event loop.
    *
-   * @returns per sequence of `batch`, `[vocabSize]` when it wanted logits, else `undefined`
+   * @returns per sequence of `batch`, `[numLogits, vocabSize]`; `undefined` where none are wanted
    */
   step(batch: readonly StepSequence[]): Promise<(Float32Array | undefined)[]>;
 }

@@ -19,6 +19,7 @@ import type { EngineModelInfo, EngineStats } from "../engine.ts";
 import { MAX_BATCHED_TOKENS, pictureBudgetBytes } from "../memory.ts";
 import { BlockPool } from "./block-pool.ts";
 import { EncodingTurns } from "./encoding-turns.ts";
+import type { GrammarMasks, GrammarState } from "./grammar-masks.ts";
 import type { CrossStates, ModelRunner, StepSequence } from "./model-runner.ts";
 import { planStep, type ScheduledSequence } from "./plan-step.ts";
 import { PromptPace } from "./prompt-pace.ts";
@@ -32,6 +33,8 @@ export type NativeEngineOptions = {
   readonly maxBatchedTokens?: number;
   readonly maxWaiting?: number;
   readonly pictureBudgetBytes?: number;
+  /** Holds answers to grammars; without it a request with one is refused. */
+  readonly grammars?: GrammarMasks | undefined;
 };
 
 const DEFAULT_MAX_NUM_SEQS = 16;
@@ -46,6 +49,7 @@ export class NativeEngine implements AsyncDisposable {
   readonly #pictures: VisionCache;
   readonly #encodings = new EncodingTurns();
   readonly #pace = new PromptPace();
+  readonly #grammars: GrammarMasks | undefined;
   #waiting: Sequence[] = [];
   #running: Sequence[] = [];
   #arrivals = 0;
@@ -72,6 +76,7 @@ export class NativeEngine implements AsyncDisposable {
       options.pictureBudgetBytes ?? pictureBudgetBytes(totalmem()),
       runner.maxPictureBytes,
     );
+    this.#grammars = options.grammars;
   }
 
   get model(): EngineModelInfo {
@@ -106,9 +111,11 @@ export class NativeEngine implements AsyncDisposable {
   ): AsyncGenerator<EngineEvent, void> {
     this.#checkPrompt(prompt);
     const { sampling, signal } = options;
-    refuseUnsupported(sampling);
+    using grammar =
+      sampling.grammar === undefined ? undefined : await this.#openGrammar(sampling, signal);
     const sequence = new Sequence({
       arrival: this.#arrivals++,
+      grammar,
       prompt,
       sampling,
       imageTokenId: this.model.imageTokenId,
@@ -131,6 +138,21 @@ export class NativeEngine implements AsyncDisposable {
     }
   }
 
+  /** Before anything is computed, so that a form that cannot be kept is refused at once. */
+  async #openGrammar(
+    { grammar, stopTokenIds }: EngineSampling,
+    signal: AbortSignal,
+  ): Promise<GrammarState | undefined> {
+    if (grammar === undefined) return undefined;
+    if (this.#grammars === undefined) {
+      throw new PlatformError(
+        "unsupported_parameter",
+        "This engine cannot hold answers to a form. Ask without one.",
+      );
+    }
+    return await this.#grammars.open(grammar, { stopTokenIds, signal });
+  }
+
   /** Put a picture's states into the cache. */
   async encodeImage(picture: Picture): Promise<Omit<ImageReport, "imageIndex">> {
     using held = await this.#pictures.acquire(picture);
@@ -142,6 +164,7 @@ export class NativeEngine implements AsyncDisposable {
     for (const sequence of [...this.#waiting, ...this.#running]) sequence.cancel();
     await this.#loop;
     this.#pictures[Symbol.dispose]();
+    await this.#grammars?.[Symbol.asyncDispose]();
     await this.#runner[Symbol.asyncDispose]();
   }
 
@@ -288,7 +311,9 @@ export class NativeEngine implements AsyncDisposable {
     const plan = planStep(ready, {
       maxTokens: this.#tokenBudget(ready),
       maxSequences: this.#maxNumSeqs,
-    }).filter((scheduled) => this.#reserve(scheduled));
+    })
+      .map(withFewLogits)
+      .filter((scheduled) => this.#reserve(scheduled));
     // Reserving for one sequence may have taken the blocks of another that was planned before it.
     const batch = plan.filter(({ sequence }) => this.#running.includes(sequence));
     if (batch.length === 0) return;
@@ -306,10 +331,19 @@ export class NativeEngine implements AsyncDisposable {
       0,
     );
     this.#pace.observe(numPromptTokens, performance.now() - startedAt);
-    for (const [index, { sequence, numTokens }] of batch.entries()) {
+    for (const [index, scheduled] of batch.entries()) {
+      const { sequence, numTokens } = scheduled;
+      const numLogits = numLogitsOf(scheduled);
       this.#publishBlocks(sequence, numTokens);
-      const row = logits[index];
-      if (row !== undefined && !sequence.isCancelled) this.#advance(sequence, row);
+      const rows = logits[index];
+      if (rows === undefined || sequence.isCancelled) continue;
+      const { vocabSize } = this.model;
+      const rowOf = (row: number): Float32Array =>
+        rows.subarray(row * vocabSize, (row + 1) * vocabSize);
+      sequence.reportPrompt(sequence.numCached - numLogits, numLogits, rowOf);
+      if (sequence.numCached === sequence.numTokens) {
+        await this.#advance(sequence, rowOf(numLogits - 1));
+      }
     }
   }
 
@@ -378,7 +412,7 @@ export class NativeEngine implements AsyncDisposable {
     this.#waiting.sort((a, b) => a.arrival - b.arrival);
   }
 
-  #advance(sequence: Sequence, logits: Float32Array): void {
+  async #advance(sequence: Sequence, logits: Float32Array): Promise<void> {
     if (!isUsable(logits)) {
       this.#fail(
         sequence,
@@ -394,15 +428,28 @@ export class NativeEngine implements AsyncDisposable {
       this.#finish(sequence, "length");
       return;
     }
+    let allowed: Int32Array | undefined;
+    try {
+      allowed = await sequence.grammar?.allowed();
+    } catch (error) {
+      this.#fail(sequence, asPlatformError(error));
+      return;
+    }
+    if (sequence.grammar !== undefined && allowed === undefined) {
+      this.#finish(sequence, "stop");
+      return;
+    }
     const chosen = chooseToken(logits, sampling, {
       history: { prompt: prompt.tokenIds, generated },
       random,
+      allowed,
     });
     if (chosen === undefined) {
       this.#fail(sequence, nothingAllowed(generated.length));
       return;
     }
     generated.push(chosen);
+    sequence.grammar?.accept(chosen);
     const { logprobs } = sampling;
     const report = logprobs === undefined ? undefined : logProbabilities(logits, chosen, logprobs);
     events.push({
@@ -437,16 +484,6 @@ export class NativeEngine implements AsyncDisposable {
   }
 }
 
-function refuseUnsupported(sampling: EngineSampling): void {
-  for (const field of ["grammar", "promptLogprobs"] as const) {
-    if (sampling[field] === undefined) continue;
-    throw new PlatformError(
-      "unsupported_parameter",
-      `This engine does not support "${field}". Leave it out.`,
-    );
-  }
-}
-
 function nothingAllowed(numGenerated: number): PlatformError {
   return new PlatformError(
     "invalid_request",
@@ -477,7 +514,26 @@ function isUsable(logits: Float32Array): boolean {
   return Number.isFinite(largest);
 }
 
-function toStepSequence({ sequence, numTokens }: ScheduledSequence<Sequence>): StepSequence {
+/** Logits of one token take half a megabyte where the vocabulary has 128,000. */
+const MAX_REPORTED_ROWS = 64;
+
+/** Whoever wants the prompt's log-probabilities gets a prompt in smaller pieces. */
+function withFewLogits(scheduled: ScheduledSequence<Sequence>): ScheduledSequence<Sequence> {
+  const { sequence, numTokens } = scheduled;
+  const numSilent = Math.max(0, sequence.firstReportedRow - sequence.numCached);
+  return { sequence, numTokens: Math.min(numTokens, numSilent + MAX_REPORTED_ROWS) };
+}
+
+/** Of so many of the last tokens of a step the logits are wanted. */
+function numLogitsOf({ sequence, numTokens }: ScheduledSequence<Sequence>): number {
+  const { numCached } = sequence;
+  const end = numCached + numTokens;
+  const last = end === sequence.numTokens ? end - 1 : end;
+  return end - Math.max(numCached, Math.min(sequence.firstReportedRow, last));
+}
+
+function toStepSequence(scheduled: ScheduledSequence<Sequence>): StepSequence {
+  const { sequence, numTokens } = scheduled;
   const { numCached } = sequence;
   return {
     tokenIds: sequence.tokensFrom(numCached, numTokens),
@@ -485,7 +541,7 @@ function toStepSequence({ sequence, numTokens }: ScheduledSequence<Sequence>): S
     blockIds: sequence.blockIds,
     pictures: sequence.pictures.map(({ states }) => states),
     imagePositions: sequence.imagePositions,
-    wantsLogits: numCached + numTokens === sequence.numTokens,
+    numLogits: numLogitsOf(scheduled),
   };
 }
 

@@ -9,7 +9,9 @@ import type {
 import type { FinishReason } from "../../generation/event.ts";
 import { AsyncQueue } from "./async-queue.ts";
 import { BlockKeys } from "./block-keys.ts";
+import type { GrammarState } from "./grammar-masks.ts";
 import { Random } from "./random.ts";
+import { logProbabilities } from "./sampler.ts";
 import type { HeldStates } from "./vision-cache.ts";
 
 export class Sequence {
@@ -17,6 +19,7 @@ export class Sequence {
   readonly prompt: EnginePrompt;
   readonly sampling: EngineSampling;
   readonly random: Random;
+  readonly grammar: GrammarState | undefined;
   readonly events = new AsyncQueue<EngineEvent>();
   readonly imagePositions: readonly number[];
   readonly generated: TokenId[] = [];
@@ -31,6 +34,8 @@ export class Sequence {
   numReused: number | undefined;
   /** Its next picture is being fetched or encoded. */
   isAwaitingPicture = false;
+  /** Of the rows from here on the logits tell of the prompt's next token. */
+  firstReportedRow: number;
   readonly #cancelling = new AbortController();
 
   constructor(parts: {
@@ -39,12 +44,19 @@ export class Sequence {
     readonly sampling: EngineSampling;
     readonly imageTokenId: TokenId;
     readonly seed: number;
+    readonly grammar?: GrammarState | undefined;
     /** Cells in one KV block. */
     readonly blockSize: number;
   }) {
     this.arrival = parts.arrival;
     this.prompt = parts.prompt;
     this.sampling = parts.sampling;
+    this.grammar = parts.grammar;
+    const { promptLogprobs } = parts.sampling;
+    this.firstReportedRow =
+      promptLogprobs === undefined
+        ? Number.POSITIVE_INFINITY
+        : Math.max(promptLogprobs.start, 1) - 1;
     this.random = new Random(parts.seed);
     this.imagePositions = parts.prompt.tokenIds.flatMap((id, position) =>
       id === parts.imageTokenId ? [position] : [],
@@ -102,6 +114,35 @@ export class Sequence {
     if (last !== undefined && this.sampling.stopTokenIds.includes(last)) return "stop";
     const isFull = this.numTokens >= contextLength;
     return this.generated.length >= this.sampling.maxTokens || isFull ? "length" : undefined;
+  }
+
+  /**
+   * Report the prompt's tokens that follow these rows.
+   *
+   * @param first the row's position in the sequence
+   * @param rowOf its logits, `[vocabSize]`, counted from `first`
+   */
+  reportPrompt(first: number, numRows: number, rowOf: (row: number) => Float32Array): void {
+    const { tokenIds } = this.prompt;
+    for (let row = Math.max(first, this.firstReportedRow); row < first + numRows; row++) {
+      const next = tokenIds[row + 1];
+      if (next === undefined) break;
+      const logits = rowOf(row - first);
+      const count = this.sampling.promptLogprobs?.numAlternatives ?? 0;
+      const { logprob, top } = logProbabilities(logits, next, count);
+      // An image token has no row in the head.
+      const isSayable = next < logits.length;
+      this.events.push({
+        type: "prompt-token",
+        tokenId: next,
+        logprob: isSayable ? logprob : undefined,
+        topLogprobs: top,
+      });
+      this.firstReportedRow = row + 1;
+    }
+    if (this.firstReportedRow >= tokenIds.length - 1) {
+      this.firstReportedRow = Number.POSITIVE_INFINITY;
+    }
   }
 
   releasePictures(): void {

@@ -21,6 +21,7 @@ import {
   toStatsReply,
 } from "../worker/wire.ts";
 import { toConnectError } from "../worker/wire-error.ts";
+import { GrammarMasks } from "./grammar-masks.ts";
 import type { ModelRunner } from "./model-runner.ts";
 import { NativeEngine } from "./native-engine.ts";
 
@@ -157,7 +158,12 @@ class Worker {
       }
     }
     try {
-      this.#engine = new NativeEngine(await loading, { maxNumSeqs: options.maxNumSeqs });
+      const runner = await loading;
+      const { vocabSize } = runner.model;
+      this.#engine = new NativeEngine(runner, {
+        maxNumSeqs: options.maxNumSeqs,
+        grammars: new GrammarMasks({ directory: options.directory, vocabSize }),
+      });
       this.#state = "ready";
       this.#log.info({ directory: options.directory }, "model loaded");
       yield { reply: { case: "model", value: toModelInfo(this.#engine.model) } };

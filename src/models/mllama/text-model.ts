@@ -27,8 +27,8 @@ export type TextPart = {
   readonly cells: readonly number[];
   readonly pictures: readonly PictureStates[];
   readonly imagePositions: readonly number[];
-  /** Whether logits of the last token are wanted. */
-  readonly wantsLogits: boolean;
+  /** Of so many of the last tokens logits are wanted. */
+  readonly numLogits: number;
 };
 
 export type TextInput = {
@@ -51,7 +51,7 @@ export type TextInput = {
 export type TextStage = (name: string, numbers: Tensor, rows?: readonly number[]) => void;
 
 /**
- * @returns `[number of parts that want logits, vocabSize]`; `undefined` when none does
+ * @returns `[rows whose logits are wanted, vocabSize]`; `undefined` when there are none
  */
 export function textForward(
   graph: Graph,
@@ -100,9 +100,9 @@ type TextConfig = MllamaConfig["text"];
 function rowsWithLogits(parts: readonly TextPart[]): Int32Array {
   let numRows = 0;
   const rows: number[] = [];
-  for (const { tokenIds, wantsLogits } of parts) {
+  for (const { tokenIds, numLogits } of parts) {
     numRows += tokenIds.length;
-    if (wantsLogits) rows.push(numRows - 1);
+    for (let row = numRows - numLogits; row < numRows; row++) rows.push(row);
   }
   return Int32Array.from(rows);
 }
