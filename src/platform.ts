@@ -46,6 +46,7 @@ import { RestingModels } from "./supervisor/resting-models.ts";
 import { Router } from "./supervisor/router.ts";
 import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/supervisor.ts";
 
+export type { Engine } from "./engines/engine.ts";
 export { installEnvironment, listEnvironments, removeEnvironment } from "./engines/environments.ts";
 export type { CachedModel } from "./hub/cached-models.ts";
 export type { Hub } from "./hub/hub.ts";

@@ -1,6 +1,7 @@
 /** The command line: which commands there are. */
 import { Command } from "commander";
 import { packageVersion } from "../config/package.ts";
+import { bench } from "./commands/bench.ts";
 import { cached } from "./commands/cached.ts";
 import { calModelMem } from "./commands/cal-model-mem.ts";
 import { chat } from "./commands/chat.ts";
@@ -57,6 +58,7 @@ Examples:
     register,
     unregister,
     registrations,
+    bench,
     mcp,
     service,
     // Last of all: it completes those before it.
