@@ -12,9 +12,13 @@ beforeAll(requireBuild);
 test("measures in turns, and writes what it found", { timeout: 120_000 }, async () => {
   const directory = await mkdtemp(join(tmpdir(), "atalaya-bench-"));
   const [json, svg] = [join(directory, "b.json"), join(directory, "b.svg")];
+  const measured = `--against native --runs 2 --tokens 8 --prompt-tokens 40 --streams 1,3`;
+  const files = ["--json", json, "--svg", svg];
   const { exitCode, stdout, stderr } = await atalaya(
-    ...["bench", tinyCheckpoint, "--against", "native", "--runs", "2", "--tokens", "8"],
-    ...["--prompt-tokens", "40", "--streams", "1,3", "--json", json, "--svg", svg],
+    "bench",
+    tinyCheckpoint,
+    ...measured.split(" "),
+    ...files,
   );
   expect(stderr).toContain("decode, one stream: native, 2 of 2");
   expect(exitCode).toBe(0);
