@@ -8,6 +8,7 @@ import { processTerminal } from "../src/cli/terminal.ts";
 import { packageRoot } from "../src/config/package.ts";
 import { readHubSettings } from "../src/hub/settings.ts";
 import { Platform } from "../src/platform.ts";
+import { routesOf } from "./support/routes.ts";
 
 const pageOf = (name: string): string =>
   readFileSync(join(packageRoot(), "docs/reference", name), "utf8");
@@ -23,20 +24,6 @@ const visibleFlags = (): string[] => {
   const flags = options.flatMap(({ hidden, long }) => (hidden || long == null ? [] : [long]));
   return [...new Set(flags)].toSorted();
 };
-
-/** Fastify's tree of paths, each indented by four below its parent → `GET /path/{parameter}`. */
-function flattenRoutes(tree: string): string[] {
-  const parents: string[] = [];
-  const routes: string[] = [];
-  for (const [, indent = "", part = "", methods = ""] of tree.matchAll(
-    /^([│ ]*)[├└]── (\S+)(?: \(([A-Z, ]+)\))?/gm,
-  )) {
-    parents.splice(indent.length / 4, Number.POSITIVE_INFINITY, part);
-    const path = parents.join("").replace(/:(\w+)/g, "{$1}");
-    routes.push(...methods.split(", ").map((method) => `${method} ${path}`));
-  }
-  return routes.filter((route) => /^(?!HEAD)[A-Z]+ /.test(route));
-}
 
 test("the command line's page has every command", () => {
   const program = buildProgram(processTerminal());
@@ -73,10 +60,9 @@ test("the hubs' page has every variable that is read for them", async () => {
 test("the HTTP API's page has every route", async () => {
   await using platform = new Platform({ log: createLogger("silent") });
   const app = platform.app({ host: "127.0.0.1" });
-  await app.ready();
-  const routes = flattenRoutes(app.printRoutes({ commonPrefix: false }));
+  const routes = await routesOf(app);
   await app.close();
   const [, rest = ""] = pageOf("http-api.md").split("| route |");
   const [table = ""] = rest.split("\n\n");
-  expect(found(table, /`((?:GET|POST|DELETE) [^`?]+)`/g)).toEqual(routes.toSorted());
+  expect(found(table, /`((?:GET|POST|DELETE) [^`?]+)`/g)).toEqual(routes);
 });

@@ -33,6 +33,7 @@ import { moderations } from "./routes/openai/moderations/moderations.ts";
 import { refusals } from "./routes/openai/refusals.ts";
 import type { Responses } from "./routes/openai/responses/kept-responses.ts";
 import { responses } from "./routes/openai/responses/responses.ts";
+import { apiPage } from "./routes/operations/api-page.ts";
 import { metricsRoute } from "./routes/operations/metrics.ts";
 import type { XinferenceServices } from "./routes/xinference/services.ts";
 import { xinference } from "./routes/xinference/xinference.ts";
@@ -120,6 +121,7 @@ export function buildApp(services: AppServices): App {
   launchLines(app, services);
   xinference(app, { ...services, requests });
   metricsRoute(app, metrics);
+  apiPage(app, { version });
   return app;
 }
 

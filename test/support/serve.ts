@@ -1,4 +1,5 @@
 /** A server over a fake engine: everything in front of the engine is the real thing. */
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -72,6 +73,8 @@ export async function serveFakeEngine(
     /** The family that the model is said to be of. */
     readonly familyName?: string;
     readonly contextLength?: number;
+    /** Whether a model that is loaded now stays on its way. */
+    readonly isHeld?: () => boolean;
   } = {},
 ): Promise<FakeServer> {
   const { fetchMedia, log = createLogger("silent"), familyName, contextLength } = options;
@@ -79,7 +82,10 @@ export async function serveFakeEngine(
   const platform = new Platform({
     log,
     parts: {
-      findEngine: findNative(async () => engine),
+      findEngine: findNative(async (_options, { signal }) => {
+        if (options.isHeld?.() === true) await once(signal, "abort");
+        return engine;
+      }),
       ...(fetchMedia === undefined
         ? {}
         : { openPipeline: (directory) => Pipeline.open(directory, { fetchMedia }) }),

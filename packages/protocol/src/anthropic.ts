@@ -88,6 +88,9 @@ export type AnthropicEvent =
     }
   | { readonly type: "message_stop" };
 
+/** Of `POST /v1/messages/count_tokens`. */
+export type AnthropicTokenCount = { readonly input_tokens: number };
+
 export type AnthropicError = {
   readonly type: "error";
   readonly error: {

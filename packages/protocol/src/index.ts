@@ -10,6 +10,7 @@ export * from "./limits.ts";
 export * from "./models.ts";
 export * from "./moderations.ts";
 export * from "./ollama.ts";
+export * from "./ollama-replies.ts";
 export * from "./pictures.ts";
 export * from "./receipt.ts";
 export * from "./responses.ts";

@@ -16,9 +16,10 @@ const ollamaVersion = "0.24.0";
 export function ollama(app: App, services: OllamaServices & { readonly version: string }): void {
   generateAndChat(app, services);
   listAndManage(app, services);
-  app.get("/api/version", () => ({ version: ollamaVersion, atalaya: services.version }));
+  const options = { errorHandler: ollamaErrors(services.log) };
+  app.get("/api/version", options, () => ({ version: ollamaVersion, atalaya: services.version }));
   for (const path of ["/api/embed", "/api/embeddings"]) {
-    app.post(path, { errorHandler: ollamaErrors(services.log) }, async () => {
+    app.post(path, options, async () => {
       throw new PlatformError("unsupported_operation", noEmbeddings);
     });
   }

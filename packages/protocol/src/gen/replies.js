@@ -1,0 +1,3658 @@
+// Made by scripts/protocol/reply-schemas.ts.
+export const replySchemas = {
+  "AnswerReceipt": {
+    "type": "object",
+    "properties": {
+      "images": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ImageReceipt"
+        }
+      },
+      "profile": {
+        "type": "string",
+        "enum": [
+          "ref",
+          "hf"
+        ],
+        "description": "Whose semantics the model runs with: Meta's (`ref`) or those of Transformers (`hf`)."
+      },
+      "prompt_changes": {
+        "type": "array",
+        "items": {
+          "type": "string",
+          "enum": [
+            "empty-text-dropped",
+            "system-text-moved",
+            "turns-merged",
+            "pictures-hoisted"
+          ]
+        },
+        "description": "What the rules of the chat changed before the template was rendered."
+      },
+      "ignored_fields": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        },
+        "description": "Fields of the request that nothing read."
+      }
+    },
+    "required": [
+      "images",
+      "profile",
+      "prompt_changes",
+      "ignored_fields"
+    ],
+    "additionalProperties": false
+  },
+  "AnthropicAnswer": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "type": {
+        "type": "string",
+        "const": "message"
+      },
+      "role": {
+        "type": "string",
+        "const": "assistant"
+      },
+      "model": {
+        "type": "string"
+      },
+      "content": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "type": {
+              "type": "string",
+              "const": "text"
+            },
+            "text": {
+              "type": "string"
+            }
+          },
+          "required": [
+            "type",
+            "text"
+          ],
+          "additionalProperties": false
+        }
+      },
+      "stop_reason": {
+        "anyOf": [
+          {
+            "$ref": "#/components/schemas/AnthropicStopReason"
+          },
+          {
+            "type": "null"
+          }
+        ]
+      },
+      "stop_sequence": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "usage": {
+        "$ref": "#/components/schemas/AnthropicUsage"
+      },
+      "atalaya": {
+        "$ref": "#/components/schemas/AnswerReceipt"
+      }
+    },
+    "required": [
+      "id",
+      "type",
+      "role",
+      "model",
+      "content",
+      "stop_reason",
+      "stop_sequence",
+      "usage"
+    ],
+    "additionalProperties": false
+  },
+  "AnthropicError": {
+    "type": "object",
+    "properties": {
+      "type": {
+        "type": "string",
+        "const": "error"
+      },
+      "error": {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "enum": [
+              "invalid_request_error",
+              "authentication_error",
+              "permission_error",
+              "not_found_error",
+              "request_too_large",
+              "rate_limit_error",
+              "api_error",
+              "overloaded_error",
+              "timeout_error"
+            ]
+          },
+          "message": {
+            "type": "string"
+          },
+          "code": {
+            "type": "string",
+            "description": "Ours, and stable."
+          }
+        },
+        "required": [
+          "type",
+          "message",
+          "code"
+        ],
+        "additionalProperties": false
+      },
+      "request_id": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "type",
+      "error",
+      "request_id"
+    ],
+    "additionalProperties": false
+  },
+  "AnthropicEvent": {
+    "anyOf": [
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "message_start"
+          },
+          "message": {
+            "$ref": "#/components/schemas/AnthropicAnswer"
+          }
+        },
+        "required": [
+          "type",
+          "message"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "content_block_start"
+          },
+          "index": {
+            "type": "number",
+            "const": 0
+          },
+          "content_block": {
+            "type": "object",
+            "properties": {
+              "type": {
+                "type": "string",
+                "const": "text"
+              },
+              "text": {
+                "type": "string",
+                "const": ""
+              }
+            },
+            "required": [
+              "type",
+              "text"
+            ],
+            "additionalProperties": false
+          }
+        },
+        "required": [
+          "type",
+          "index",
+          "content_block"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "content_block_delta"
+          },
+          "index": {
+            "type": "number",
+            "const": 0
+          },
+          "delta": {
+            "type": "object",
+            "properties": {
+              "type": {
+                "type": "string",
+                "const": "text_delta"
+              },
+              "text": {
+                "type": "string"
+              }
+            },
+            "required": [
+              "type",
+              "text"
+            ],
+            "additionalProperties": false
+          }
+        },
+        "required": [
+          "type",
+          "index",
+          "delta"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "content_block_stop"
+          },
+          "index": {
+            "type": "number",
+            "const": 0
+          }
+        },
+        "required": [
+          "type",
+          "index"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "message_delta"
+          },
+          "delta": {
+            "type": "object",
+            "properties": {
+              "stop_reason": {
+                "anyOf": [
+                  {
+                    "$ref": "#/components/schemas/AnthropicStopReason"
+                  },
+                  {
+                    "type": "null"
+                  }
+                ]
+              },
+              "stop_sequence": {
+                "type": [
+                  "string",
+                  "null"
+                ]
+              }
+            },
+            "required": [
+              "stop_reason",
+              "stop_sequence"
+            ],
+            "additionalProperties": false
+          },
+          "usage": {
+            "$ref": "#/components/schemas/AnthropicUsage"
+          },
+          "atalaya": {
+            "$ref": "#/components/schemas/AnswerReceipt"
+          }
+        },
+        "required": [
+          "type",
+          "delta",
+          "usage",
+          "atalaya"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "message_stop"
+          }
+        },
+        "required": [
+          "type"
+        ],
+        "additionalProperties": false
+      }
+    ],
+    "description": "In this order: start, block start, deltas, block stop, delta, stop."
+  },
+  "AnthropicStopReason": {
+    "type": "string",
+    "enum": [
+      "end_turn",
+      "max_tokens",
+      "stop_sequence",
+      "model_context_window_exceeded"
+    ]
+  },
+  "AnthropicTokenCount": {
+    "type": "object",
+    "properties": {
+      "input_tokens": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "input_tokens"
+    ],
+    "additionalProperties": false,
+    "description": "Of `POST /v1/messages/count_tokens`."
+  },
+  "AnthropicUsage": {
+    "type": "object",
+    "properties": {
+      "input_tokens": {
+        "type": "number",
+        "description": "Image tokens are in it as one each; what cross-attention reads is in the receipt."
+      },
+      "output_tokens": {
+        "type": "number"
+      },
+      "cache_creation_input_tokens": {
+        "type": "number",
+        "const": 0
+      },
+      "cache_read_input_tokens": {
+        "type": "number",
+        "const": 0
+      }
+    },
+    "required": [
+      "input_tokens",
+      "output_tokens",
+      "cache_creation_input_tokens",
+      "cache_read_input_tokens"
+    ],
+    "additionalProperties": false
+  },
+  "BatchList": {
+    "type": "object",
+    "properties": {
+      "object": {
+        "type": "string",
+        "const": "list"
+      },
+      "data": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/BatchObject"
+        }
+      },
+      "first_id": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "last_id": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "has_more": {
+        "type": "boolean"
+      }
+    },
+    "required": [
+      "object",
+      "data",
+      "first_id",
+      "last_id",
+      "has_more"
+    ],
+    "additionalProperties": false
+  },
+  "BatchObject": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "object": {
+        "type": "string",
+        "const": "batch"
+      },
+      "endpoint": {
+        "type": "string",
+        "enum": [
+          "/v1/chat/completions",
+          "/v1/completions",
+          "/v1/responses",
+          "/v1/moderations"
+        ]
+      },
+      "errors": {
+        "anyOf": [
+          {
+            "type": "object",
+            "properties": {
+              "object": {
+                "type": "string",
+                "const": "list"
+              },
+              "data": {
+                "type": "array",
+                "items": {
+                  "type": "object",
+                  "properties": {
+                    "code": {
+                      "type": "string"
+                    },
+                    "message": {
+                      "type": "string"
+                    },
+                    "param": {
+                      "type": "null"
+                    },
+                    "line": {
+                      "type": [
+                        "number",
+                        "null"
+                      ],
+                      "description": "From 1."
+                    }
+                  },
+                  "required": [
+                    "code",
+                    "message",
+                    "param",
+                    "line"
+                  ],
+                  "additionalProperties": false
+                }
+              }
+            },
+            "required": [
+              "object",
+              "data"
+            ],
+            "additionalProperties": false
+          },
+          {
+            "type": "null"
+          }
+        ]
+      },
+      "input_file_id": {
+        "type": "string"
+      },
+      "completion_window": {
+        "type": "string",
+        "const": "24h"
+      },
+      "status": {
+        "type": "string",
+        "enum": [
+          "validating",
+          "in_progress",
+          "finalizing",
+          "completed",
+          "failed",
+          "expired",
+          "cancelling",
+          "cancelled"
+        ]
+      },
+      "output_file_id": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "error_file_id": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "created_at": {
+        "type": "number",
+        "description": "Seconds since 1970, as all that follow."
+      },
+      "expires_at": {
+        "type": "number"
+      },
+      "in_progress_at": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "finalizing_at": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "completed_at": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "failed_at": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "expired_at": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "cancelling_at": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "cancelled_at": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "request_counts": {
+        "type": "object",
+        "properties": {
+          "total": {
+            "type": "number"
+          },
+          "completed": {
+            "type": "number"
+          },
+          "failed": {
+            "type": "number"
+          }
+        },
+        "required": [
+          "total",
+          "completed",
+          "failed"
+        ],
+        "additionalProperties": false
+      },
+      "metadata": {
+        "type": "object",
+        "additionalProperties": {
+          "type": "string"
+        }
+      }
+    },
+    "required": [
+      "id",
+      "object",
+      "endpoint",
+      "errors",
+      "input_file_id",
+      "completion_window",
+      "status",
+      "output_file_id",
+      "error_file_id",
+      "created_at",
+      "expires_at",
+      "in_progress_at",
+      "finalizing_at",
+      "completed_at",
+      "failed_at",
+      "expired_at",
+      "cancelling_at",
+      "cancelled_at",
+      "request_counts",
+      "metadata"
+    ],
+    "additionalProperties": false
+  },
+  "ChatCompletion": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "object": {
+        "type": "string",
+        "const": "chat.completion"
+      },
+      "created": {
+        "type": "number",
+        "description": "Seconds since 1970."
+      },
+      "model": {
+        "type": "string"
+      },
+      "choices": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "index": {
+              "type": "number",
+              "const": 0
+            },
+            "message": {
+              "type": "object",
+              "properties": {
+                "role": {
+                  "type": "string",
+                  "const": "assistant"
+                },
+                "content": {
+                  "type": "string"
+                },
+                "refusal": {
+                  "type": "null"
+                }
+              },
+              "required": [
+                "role",
+                "content",
+                "refusal"
+              ],
+              "additionalProperties": false
+            },
+            "logprobs": {
+              "anyOf": [
+                {
+                  "$ref": "#/components/schemas/ChatLogprobs"
+                },
+                {
+                  "type": "null"
+                }
+              ]
+            },
+            "finish_reason": {
+              "$ref": "#/components/schemas/WireFinishReason"
+            }
+          },
+          "required": [
+            "index",
+            "message",
+            "logprobs",
+            "finish_reason"
+          ],
+          "additionalProperties": false
+        }
+      },
+      "usage": {
+        "$ref": "#/components/schemas/Usage"
+      },
+      "atalaya": {
+        "$ref": "#/components/schemas/AnswerReceipt"
+      }
+    },
+    "required": [
+      "id",
+      "object",
+      "created",
+      "model",
+      "choices",
+      "usage",
+      "atalaya"
+    ],
+    "additionalProperties": false
+  },
+  "ChatCompletionChunk": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "object": {
+        "type": "string",
+        "const": "chat.completion.chunk"
+      },
+      "created": {
+        "type": "number",
+        "description": "Seconds since 1970."
+      },
+      "model": {
+        "type": "string"
+      },
+      "choices": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "index": {
+              "type": "number",
+              "const": 0
+            },
+            "delta": {
+              "type": "object",
+              "properties": {
+                "role": {
+                  "type": "string",
+                  "const": "assistant"
+                },
+                "content": {
+                  "type": "string"
+                }
+              },
+              "required": [
+                "content"
+              ],
+              "additionalProperties": false,
+              "description": "`content` is always there: some clients read it without looking."
+            },
+            "logprobs": {
+              "anyOf": [
+                {
+                  "$ref": "#/components/schemas/ChatLogprobs"
+                },
+                {
+                  "type": "null"
+                }
+              ]
+            },
+            "finish_reason": {
+              "anyOf": [
+                {
+                  "$ref": "#/components/schemas/WireFinishReason"
+                },
+                {
+                  "type": "null"
+                }
+              ]
+            }
+          },
+          "required": [
+            "index",
+            "delta",
+            "logprobs",
+            "finish_reason"
+          ],
+          "additionalProperties": false
+        },
+        "description": "Empty only in the usage chunk, which comes only when it was asked for."
+      },
+      "usage": {
+        "anyOf": [
+          {
+            "$ref": "#/components/schemas/Usage"
+          },
+          {
+            "type": "null"
+          }
+        ]
+      },
+      "atalaya": {
+        "$ref": "#/components/schemas/AnswerReceipt",
+        "description": "In the finishing chunk."
+      }
+    },
+    "required": [
+      "id",
+      "object",
+      "created",
+      "model",
+      "choices"
+    ],
+    "additionalProperties": false
+  },
+  "ChatLogprob": {
+    "type": "object",
+    "properties": {
+      "token": {
+        "type": "string"
+      },
+      "logprob": {
+        "type": "number"
+      },
+      "bytes": {
+        "type": "array",
+        "items": {
+          "type": "number"
+        },
+        "description": "The token's own bytes: it may be half a character."
+      }
+    },
+    "required": [
+      "token",
+      "logprob",
+      "bytes"
+    ],
+    "additionalProperties": false
+  },
+  "ChatLogprobs": {
+    "type": "object",
+    "properties": {
+      "content": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "top_logprobs": {
+              "type": "array",
+              "items": {
+                "$ref": "#/components/schemas/ChatLogprob"
+              }
+            },
+            "token": {
+              "type": "string"
+            },
+            "logprob": {
+              "type": "number"
+            },
+            "bytes": {
+              "type": "array",
+              "items": {
+                "type": "number"
+              },
+              "description": "The token's own bytes: it may be half a character."
+            }
+          },
+          "required": [
+            "bytes",
+            "logprob",
+            "token",
+            "top_logprobs"
+          ]
+        }
+      },
+      "refusal": {
+        "type": "null"
+      }
+    },
+    "required": [
+      "content",
+      "refusal"
+    ],
+    "additionalProperties": false
+  },
+  "Completion": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "object": {
+        "type": "string",
+        "const": "text_completion"
+      },
+      "created": {
+        "type": "number",
+        "description": "Seconds since 1970."
+      },
+      "model": {
+        "type": "string"
+      },
+      "choices": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "index": {
+              "type": "number",
+              "const": 0
+            },
+            "text": {
+              "type": "string"
+            },
+            "logprobs": {
+              "anyOf": [
+                {
+                  "$ref": "#/components/schemas/CompletionLogprobs"
+                },
+                {
+                  "type": "null"
+                }
+              ]
+            },
+            "finish_reason": {
+              "anyOf": [
+                {
+                  "$ref": "#/components/schemas/WireFinishReason"
+                },
+                {
+                  "type": "null"
+                }
+              ]
+            }
+          },
+          "required": [
+            "index",
+            "text",
+            "logprobs",
+            "finish_reason"
+          ],
+          "additionalProperties": false
+        },
+        "description": "Empty only in the usage chunk of a stream."
+      },
+      "usage": {
+        "anyOf": [
+          {
+            "$ref": "#/components/schemas/Usage"
+          },
+          {
+            "type": "null"
+          }
+        ]
+      },
+      "atalaya": {
+        "$ref": "#/components/schemas/AnswerReceipt"
+      }
+    },
+    "required": [
+      "id",
+      "object",
+      "created",
+      "model",
+      "choices"
+    ],
+    "additionalProperties": false,
+    "description": "The whole answer, and each chunk of a streamed one."
+  },
+  "CompletionLogprobs": {
+    "type": "object",
+    "properties": {
+      "tokens": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "token_logprobs": {
+        "type": "array",
+        "items": {
+          "type": "number"
+        }
+      },
+      "top_logprobs": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "additionalProperties": {
+            "type": "number"
+          }
+        }
+      },
+      "text_offset": {
+        "type": "array",
+        "items": {
+          "type": "number"
+        },
+        "description": "Where each token begins in the answer, in UTF-16 units."
+      }
+    },
+    "required": [
+      "tokens",
+      "token_logprobs",
+      "top_logprobs",
+      "text_offset"
+    ],
+    "additionalProperties": false,
+    "description": "The classic shape: four lists of equal length."
+  },
+  "DownloadLine": {
+    "anyOf": [
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "plan"
+          },
+          "hub": {
+            "type": "string",
+            "enum": [
+              "huggingface",
+              "modelscope"
+            ]
+          },
+          "host": {
+            "type": "string"
+          },
+          "repo": {
+            "type": "string"
+          },
+          "commit": {
+            "type": "string"
+          },
+          "licence": {
+            "anyOf": [
+              {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "link": {
+                    "type": "string"
+                  },
+                  "note": {
+                    "type": [
+                      "string",
+                      "null"
+                    ]
+                  }
+                },
+                "required": [
+                  "name",
+                  "link",
+                  "note"
+                ],
+                "additionalProperties": false
+              },
+              {
+                "type": "null"
+              }
+            ]
+          },
+          "files": {
+            "type": "array",
+            "items": {
+              "type": "object",
+              "properties": {
+                "path": {
+                  "type": "string"
+                },
+                "size_bytes": {
+                  "type": "number"
+                },
+                "here_bytes": {
+                  "type": "number",
+                  "description": "There already, whole or as the start of a download."
+                }
+              },
+              "required": [
+                "path",
+                "size_bytes",
+                "here_bytes"
+              ],
+              "additionalProperties": false
+            }
+          }
+        },
+        "required": [
+          "type",
+          "hub",
+          "host",
+          "repo",
+          "commit",
+          "licence",
+          "files"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "hub-skipped"
+          },
+          "reason": {
+            "type": "string"
+          },
+          "next": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "type",
+          "reason",
+          "next"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "file-progress"
+          },
+          "path": {
+            "type": "string"
+          },
+          "done_bytes": {
+            "type": "number"
+          }
+        },
+        "required": [
+          "type",
+          "path",
+          "done_bytes"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "file-verifying"
+          },
+          "path": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "type",
+          "path"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "file-ready"
+          },
+          "path": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "type",
+          "path"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "file-waiting"
+          },
+          "path": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "type",
+          "path"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "retry"
+          },
+          "path": {
+            "type": [
+              "string",
+              "null"
+            ]
+          },
+          "reason": {
+            "type": "string"
+          },
+          "wait_ms": {
+            "type": "number"
+          }
+        },
+        "required": [
+          "type",
+          "path",
+          "reason",
+          "wait_ms"
+        ],
+        "additionalProperties": false
+      }
+    ],
+    "description": "Before the first byte of a file comes one `plan`, licence included."
+  },
+  "EngineOffer": {
+    "type": "object",
+    "properties": {
+      "model_name": {
+        "type": "string"
+      },
+      "model_format": {
+        "type": "string"
+      },
+      "model_size_in_billions": {
+        "type": "number"
+      },
+      "quantizations": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "support_draft_model": {
+        "type": "boolean",
+        "const": false
+      }
+    },
+    "required": [
+      "model_name",
+      "model_format",
+      "model_size_in_billions",
+      "quantizations",
+      "support_draft_model"
+    ],
+    "additionalProperties": false
+  },
+  "EnginesReply": {
+    "type": "object",
+    "additionalProperties": {
+      "anyOf": [
+        {
+          "type": "array",
+          "items": {
+            "$ref": "#/components/schemas/EngineOffer"
+          }
+        },
+        {
+          "type": "string"
+        }
+      ]
+    },
+    "description": "Of `GET /v1/engines/{name}`: for each engine what it runs here, or a text that says why it runs nothing and what would help."
+  },
+  "ErrorReply": {
+    "type": "object",
+    "properties": {
+      "error": {
+        "type": "object",
+        "properties": {
+          "message": {
+            "type": "string",
+            "description": "For a person: what happened, with the values, then what to do."
+          },
+          "type": {
+            "type": "string",
+            "enum": [
+              "invalid_request_error",
+              "rate_limit_error",
+              "server_error"
+            ]
+          },
+          "param": {
+            "type": [
+              "string",
+              "null"
+            ],
+            "description": "The field it is about, such as `messages[0].content`."
+          },
+          "code": {
+            "type": "string",
+            "description": "Stable; see the table of errors."
+          }
+        },
+        "required": [
+          "message",
+          "type",
+          "param",
+          "code"
+        ],
+        "additionalProperties": false
+      }
+    },
+    "required": [
+      "error"
+    ],
+    "additionalProperties": false,
+    "description": "Every error, in OpenAI's form: as a reply's body, and as the last event of a broken stream."
+  },
+  "FileDeleted": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "object": {
+        "type": "string",
+        "const": "file"
+      },
+      "deleted": {
+        "type": "boolean",
+        "const": true
+      }
+    },
+    "required": [
+      "id",
+      "object",
+      "deleted"
+    ],
+    "additionalProperties": false
+  },
+  "FileList": {
+    "type": "object",
+    "properties": {
+      "object": {
+        "type": "string",
+        "const": "list"
+      },
+      "data": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/FileObject"
+        }
+      },
+      "first_id": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "last_id": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "has_more": {
+        "type": "boolean"
+      }
+    },
+    "required": [
+      "object",
+      "data",
+      "first_id",
+      "last_id",
+      "has_more"
+    ],
+    "additionalProperties": false
+  },
+  "FileObject": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "object": {
+        "type": "string",
+        "const": "file"
+      },
+      "bytes": {
+        "type": "number"
+      },
+      "created_at": {
+        "type": "number",
+        "description": "Seconds since 1970."
+      },
+      "expires_at": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "filename": {
+        "type": "string"
+      },
+      "purpose": {
+        "type": "string"
+      },
+      "status": {
+        "type": "string",
+        "const": "processed"
+      }
+    },
+    "required": [
+      "id",
+      "object",
+      "bytes",
+      "created_at",
+      "expires_at",
+      "filename",
+      "purpose",
+      "status"
+    ],
+    "additionalProperties": false
+  },
+  "HealthReply": {
+    "type": "object",
+    "properties": {
+      "status": {
+        "type": "string",
+        "const": "ok"
+      },
+      "version": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "status",
+      "version"
+    ],
+    "additionalProperties": false
+  },
+  "ImageReceipt": {
+    "anyOf": [
+      {
+        "type": "object",
+        "properties": {
+          "seen": {
+            "type": "boolean",
+            "const": true,
+            "description": "The model was given this picture."
+          },
+          "seen_by_last_turn": {
+            "type": "boolean",
+            "description": "The text of the last turn, and so the answer, looks at it; a later group hides an earlier."
+          },
+          "width": {
+            "type": "number"
+          },
+          "height": {
+            "type": "number"
+          },
+          "grid": {
+            "type": "object",
+            "properties": {
+              "rows": {
+                "type": "number"
+              },
+              "columns": {
+                "type": "number"
+              }
+            },
+            "required": [
+              "rows",
+              "columns"
+            ],
+            "additionalProperties": false
+          },
+          "resized": {
+            "type": "object",
+            "properties": {
+              "width": {
+                "type": "number"
+              },
+              "height": {
+                "type": "number"
+              }
+            },
+            "required": [
+              "width",
+              "height"
+            ],
+            "additionalProperties": false
+          },
+          "aspect_ratio_id": {
+            "type": "number"
+          },
+          "cached": {
+            "type": "boolean",
+            "description": "Its encoding was still there from an earlier request."
+          },
+          "encode_ms": {
+            "type": "number"
+          }
+        },
+        "required": [
+          "seen",
+          "seen_by_last_turn",
+          "width",
+          "height",
+          "grid",
+          "resized",
+          "aspect_ratio_id",
+          "cached",
+          "encode_ms"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "seen": {
+            "type": "boolean",
+            "const": false
+          },
+          "seen_by_last_turn": {
+            "type": "boolean"
+          }
+        },
+        "required": [
+          "seen",
+          "seen_by_last_turn"
+        ],
+        "additionalProperties": false
+      }
+    ],
+    "description": "One picture of the request, in order."
+  },
+  "LaunchLine": {
+    "anyOf": [
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "stage"
+          },
+          "stage": {
+            "type": "string",
+            "description": "`finding the files`, `downloading`, then the engine's own stages, and `warming up`."
+          },
+          "fraction": {
+            "type": [
+              "number",
+              "null"
+            ],
+            "description": "Of the stage, 0 to 1; `null` when it cannot be told."
+          },
+          "total_bytes": {
+            "type": [
+              "number",
+              "null"
+            ],
+            "description": "What the fraction is of, where it is bytes."
+          }
+        },
+        "required": [
+          "type",
+          "stage",
+          "fraction",
+          "total_bytes"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "$ref": "#/components/schemas/DownloadLine"
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "ready"
+          },
+          "model": {
+            "$ref": "#/components/schemas/ModelRecord"
+          }
+        },
+        "required": [
+          "type",
+          "model"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "failed"
+          },
+          "error": {
+            "type": "object",
+            "properties": {
+              "code": {
+                "type": "string"
+              },
+              "message": {
+                "type": "string"
+              }
+            },
+            "required": [
+              "code",
+              "message"
+            ],
+            "additionalProperties": false
+          }
+        },
+        "required": [
+          "type",
+          "error"
+        ],
+        "additionalProperties": false
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string",
+            "const": "terminated"
+          }
+        },
+        "required": [
+          "type"
+        ],
+        "additionalProperties": false
+      }
+    ],
+    "description": "Any number of the others, then exactly one `ready`, `failed` or `terminated`. Whoever comes late gets what still counts of what came before."
+  },
+  "LaunchReply": {
+    "type": "object",
+    "properties": {
+      "model_uid": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "model_uid"
+    ],
+    "additionalProperties": false
+  },
+  "ModelList": {
+    "type": "object",
+    "properties": {
+      "object": {
+        "type": "string",
+        "const": "list"
+      },
+      "data": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ModelRecord"
+        }
+      }
+    },
+    "required": [
+      "object",
+      "data"
+    ],
+    "additionalProperties": false
+  },
+  "ModelRecord": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "object": {
+        "type": "string",
+        "const": "model"
+      },
+      "created": {
+        "type": "number",
+        "description": "Seconds since 1970."
+      },
+      "owned_by": {
+        "type": "string",
+        "const": "atalaya"
+      },
+      "model_type": {
+        "type": "string",
+        "const": "LLM"
+      },
+      "model_name": {
+        "type": "string"
+      },
+      "model_engine": {
+        "type": "string"
+      },
+      "model_format": {
+        "type": "string",
+        "const": "pytorch"
+      },
+      "quantization": {
+        "type": "string",
+        "const": "none"
+      },
+      "model_size_in_billions": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "model_ability": {
+        "type": "array",
+        "items": {
+          "type": "string",
+          "enum": [
+            "chat",
+            "generate",
+            "vision"
+          ]
+        }
+      },
+      "context_length": {
+        "type": [
+          "number",
+          "null"
+        ],
+        "description": "Tokens of prompt and answer together; `null` until the model is ready."
+      },
+      "replica": {
+        "type": "number",
+        "const": 1
+      },
+      "profile": {
+        "type": "string",
+        "enum": [
+          "ref",
+          "hf"
+        ]
+      },
+      "state": {
+        "$ref": "#/components/schemas/ModelState"
+      },
+      "progress": {
+        "type": "object",
+        "properties": {
+          "stage": {
+            "type": "string"
+          },
+          "fraction": {
+            "type": [
+              "number",
+              "null"
+            ]
+          }
+        },
+        "required": [
+          "stage",
+          "fraction"
+        ],
+        "additionalProperties": false,
+        "description": "While starting."
+      },
+      "error": {
+        "type": "object",
+        "properties": {
+          "code": {
+            "type": "string"
+          },
+          "message": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "code",
+          "message"
+        ],
+        "additionalProperties": false,
+        "description": "When failed, or ready but unable to answer."
+      }
+    },
+    "required": [
+      "id",
+      "object",
+      "created",
+      "owned_by",
+      "model_type",
+      "model_name",
+      "model_engine",
+      "model_format",
+      "quantization",
+      "model_size_in_billions",
+      "model_ability",
+      "context_length",
+      "replica",
+      "profile",
+      "state"
+    ],
+    "additionalProperties": false,
+    "description": "One row of `GET /v1/models`; alone, the answer of `GET /v1/models/{uid}`."
+  },
+  "ModelState": {
+    "type": "string",
+    "enum": [
+      "starting",
+      "ready",
+      "failed",
+      "stopping"
+    ]
+  },
+  "ModerationReply": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "model": {
+        "type": "string"
+      },
+      "results": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ModerationResult"
+        }
+      }
+    },
+    "required": [
+      "id",
+      "model",
+      "results"
+    ],
+    "additionalProperties": false
+  },
+  "ModerationResult": {
+    "type": "object",
+    "properties": {
+      "flagged": {
+        "type": "boolean"
+      },
+      "categories": {
+        "type": "object",
+        "properties": {
+          "harassment": {
+            "type": "boolean"
+          },
+          "harassment/threatening": {
+            "type": "boolean"
+          },
+          "hate": {
+            "type": "boolean"
+          },
+          "hate/threatening": {
+            "type": "boolean"
+          },
+          "illicit": {
+            "type": "boolean"
+          },
+          "illicit/violent": {
+            "type": "boolean"
+          },
+          "self-harm": {
+            "type": "boolean"
+          },
+          "self-harm/intent": {
+            "type": "boolean"
+          },
+          "self-harm/instructions": {
+            "type": "boolean"
+          },
+          "sexual": {
+            "type": "boolean"
+          },
+          "sexual/minors": {
+            "type": "boolean"
+          },
+          "violence": {
+            "type": "boolean"
+          },
+          "violence/graphic": {
+            "type": "boolean"
+          }
+        },
+        "required": [
+          "harassment",
+          "harassment/threatening",
+          "hate",
+          "hate/threatening",
+          "illicit",
+          "illicit/violent",
+          "self-harm",
+          "self-harm/intent",
+          "self-harm/instructions",
+          "sexual",
+          "sexual/minors",
+          "violence",
+          "violence/graphic"
+        ],
+        "additionalProperties": false
+      },
+      "category_scores": {
+        "type": "object",
+        "properties": {
+          "harassment": {
+            "type": "number"
+          },
+          "harassment/threatening": {
+            "type": "number"
+          },
+          "hate": {
+            "type": "number"
+          },
+          "hate/threatening": {
+            "type": "number"
+          },
+          "illicit": {
+            "type": "number"
+          },
+          "illicit/violent": {
+            "type": "number"
+          },
+          "self-harm": {
+            "type": "number"
+          },
+          "self-harm/intent": {
+            "type": "number"
+          },
+          "self-harm/instructions": {
+            "type": "number"
+          },
+          "sexual": {
+            "type": "number"
+          },
+          "sexual/minors": {
+            "type": "number"
+          },
+          "violence": {
+            "type": "number"
+          },
+          "violence/graphic": {
+            "type": "number"
+          }
+        },
+        "required": [
+          "harassment",
+          "harassment/threatening",
+          "hate",
+          "hate/threatening",
+          "illicit",
+          "illicit/violent",
+          "self-harm",
+          "self-harm/intent",
+          "self-harm/instructions",
+          "sexual",
+          "sexual/minors",
+          "violence",
+          "violence/graphic"
+        ],
+        "additionalProperties": false
+      },
+      "category_applied_input_types": {
+        "type": "object",
+        "properties": {
+          "harassment": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          },
+          "harassment/threatening": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          },
+          "hate": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          },
+          "hate/threatening": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          },
+          "illicit": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          },
+          "illicit/violent": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          },
+          "self-harm": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          },
+          "self-harm/intent": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          },
+          "self-harm/instructions": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          },
+          "sexual": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          },
+          "sexual/minors": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          },
+          "violence": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          },
+          "violence/graphic": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "text",
+                "image"
+              ]
+            }
+          }
+        },
+        "required": [
+          "harassment",
+          "harassment/threatening",
+          "hate",
+          "hate/threatening",
+          "illicit",
+          "illicit/violent",
+          "self-harm",
+          "self-harm/intent",
+          "self-harm/instructions",
+          "sexual",
+          "sexual/minors",
+          "violence",
+          "violence/graphic"
+        ],
+        "additionalProperties": false
+      },
+      "llama_guard": {
+        "type": "object",
+        "properties": {
+          "verdict": {
+            "type": "string",
+            "enum": [
+              "safe",
+              "unsafe"
+            ]
+          },
+          "unsafe_probability": {
+            "type": "number",
+            "description": "Of `unsafe` against `safe`, for the first word of the answer."
+          },
+          "hazards": {
+            "type": "object",
+            "properties": {
+              "S1": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S2": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S3": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S4": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S5": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S6": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S7": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S8": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S9": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S10": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S11": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S12": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S13": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              },
+              "S14": {
+                "type": "object",
+                "properties": {
+                  "name": {
+                    "type": "string"
+                  },
+                  "flagged": {
+                    "type": "boolean"
+                  },
+                  "score": {
+                    "type": "number"
+                  }
+                },
+                "required": [
+                  "name",
+                  "flagged",
+                  "score"
+                ],
+                "additionalProperties": false
+              }
+            },
+            "required": [
+              "S1",
+              "S2",
+              "S3",
+              "S4",
+              "S5",
+              "S6",
+              "S7",
+              "S8",
+              "S9",
+              "S10",
+              "S11",
+              "S12",
+              "S13",
+              "S14"
+            ],
+            "additionalProperties": false
+          }
+        },
+        "required": [
+          "verdict",
+          "unsafe_probability",
+          "hazards"
+        ],
+        "additionalProperties": false,
+        "description": "What the model itself said."
+      }
+    },
+    "required": [
+      "flagged",
+      "categories",
+      "category_scores",
+      "category_applied_input_types",
+      "llama_guard"
+    ],
+    "additionalProperties": false
+  },
+  "OllamaChatLine": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "message": {
+        "type": "object",
+        "properties": {
+          "role": {
+            "type": "string",
+            "const": "assistant"
+          },
+          "content": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "role",
+          "content"
+        ],
+        "additionalProperties": false
+      },
+      "model": {
+        "type": "string"
+      },
+      "created_at": {
+        "type": "string"
+      },
+      "logprobs": {
+        "$ref": "#/components/schemas/OllamaLogprobs"
+      },
+      "done": {
+        "type": "boolean"
+      },
+      "done_reason": {
+        "type": "string"
+      },
+      "total_duration": {
+        "type": "number",
+        "description": "Nanoseconds, as the other durations."
+      },
+      "load_duration": {
+        "type": "number"
+      },
+      "prompt_eval_count": {
+        "type": "number"
+      },
+      "prompt_eval_duration": {
+        "type": "number"
+      },
+      "eval_count": {
+        "type": "number"
+      },
+      "eval_duration": {
+        "type": "number"
+      },
+      "atalaya": {
+        "$ref": "#/components/schemas/AnswerReceipt"
+      }
+    },
+    "required": [
+      "created_at",
+      "done",
+      "message",
+      "model"
+    ],
+    "description": "A line of `POST /api/chat`, or all of its answer."
+  },
+  "OllamaDetails": {
+    "type": "object",
+    "properties": {
+      "parent_model": {
+        "type": "string",
+        "const": ""
+      },
+      "format": {
+        "type": "string",
+        "const": "safetensors"
+      },
+      "family": {
+        "type": "string",
+        "const": "mllama"
+      },
+      "families": {
+        "type": "array",
+        "items": {
+          "type": "string",
+          "const": "mllama"
+        },
+        "minItems": 1,
+        "maxItems": 1
+      },
+      "parameter_size": {
+        "type": "string",
+        "description": "Such as `10.7B`; empty when it is not known."
+      },
+      "quantization_level": {
+        "type": "string",
+        "description": "Such as `BF16`; empty when it is not known."
+      }
+    },
+    "required": [
+      "parent_model",
+      "format",
+      "family",
+      "families",
+      "parameter_size",
+      "quantization_level"
+    ],
+    "additionalProperties": false
+  },
+  "OllamaErrorReply": {
+    "type": "object",
+    "properties": {
+      "error": {
+        "type": "string"
+      },
+      "code": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "error",
+      "code"
+    ],
+    "additionalProperties": false
+  },
+  "OllamaGenerateLine": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "response": {
+        "type": "string"
+      },
+      "model": {
+        "type": "string"
+      },
+      "created_at": {
+        "type": "string"
+      },
+      "logprobs": {
+        "$ref": "#/components/schemas/OllamaLogprobs"
+      },
+      "done": {
+        "type": "boolean"
+      },
+      "done_reason": {
+        "type": "string"
+      },
+      "total_duration": {
+        "type": "number",
+        "description": "Nanoseconds, as the other durations."
+      },
+      "load_duration": {
+        "type": "number"
+      },
+      "prompt_eval_count": {
+        "type": "number"
+      },
+      "prompt_eval_duration": {
+        "type": "number"
+      },
+      "eval_count": {
+        "type": "number"
+      },
+      "eval_duration": {
+        "type": "number"
+      },
+      "atalaya": {
+        "$ref": "#/components/schemas/AnswerReceipt"
+      }
+    },
+    "required": [
+      "created_at",
+      "done",
+      "model",
+      "response"
+    ],
+    "description": "A line of `POST /api/generate`, or all of its answer."
+  },
+  "OllamaLogprobs": {
+    "type": "array",
+    "items": {
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "top_logprobs": {
+          "type": "array",
+          "items": {
+            "type": "object",
+            "properties": {
+              "token": {
+                "type": "string"
+              },
+              "logprob": {
+                "type": "number"
+              },
+              "bytes": {
+                "type": "array",
+                "items": {
+                  "type": "number"
+                }
+              }
+            },
+            "required": [
+              "token",
+              "logprob",
+              "bytes"
+            ],
+            "additionalProperties": false
+          }
+        },
+        "token": {
+          "type": "string"
+        },
+        "logprob": {
+          "type": "number"
+        },
+        "bytes": {
+          "type": "array",
+          "items": {
+            "type": "number"
+          }
+        }
+      },
+      "required": [
+        "bytes",
+        "logprob",
+        "token",
+        "top_logprobs"
+      ]
+    }
+  },
+  "OllamaModel": {
+    "type": "object",
+    "properties": {
+      "name": {
+        "type": "string"
+      },
+      "model": {
+        "type": "string"
+      },
+      "modified_at": {
+        "type": "string"
+      },
+      "size": {
+        "type": "number",
+        "description": "Bytes of its files."
+      },
+      "digest": {
+        "type": "string"
+      },
+      "details": {
+        "$ref": "#/components/schemas/OllamaDetails"
+      },
+      "expires_at": {
+        "type": "string"
+      },
+      "size_vram": {
+        "type": "number"
+      },
+      "context_length": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "name",
+      "model",
+      "modified_at",
+      "size",
+      "digest",
+      "details"
+    ],
+    "additionalProperties": false,
+    "description": "A row of `tags`; with the last three, of `ps`."
+  },
+  "OllamaModels": {
+    "type": "object",
+    "properties": {
+      "models": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/OllamaModel"
+        }
+      }
+    },
+    "required": [
+      "models"
+    ],
+    "additionalProperties": false,
+    "description": "Of `GET /api/tags` and `GET /api/ps`."
+  },
+  "OllamaShown": {
+    "type": "object",
+    "properties": {
+      "modelfile": {
+        "type": "string",
+        "const": ""
+      },
+      "parameters": {
+        "type": "string"
+      },
+      "template": {
+        "type": "string",
+        "const": ""
+      },
+      "details": {
+        "$ref": "#/components/schemas/OllamaDetails"
+      },
+      "model_info": {
+        "type": "object",
+        "additionalProperties": {
+          "type": [
+            "string",
+            "number",
+            "null"
+          ]
+        }
+      },
+      "capabilities": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "modified_at": {
+        "type": "string"
+      },
+      "atalaya": {
+        "type": "object",
+        "properties": {
+          "uid": {
+            "type": [
+              "string",
+              "null"
+            ]
+          },
+          "has_chat_template": {
+            "type": [
+              "boolean",
+              "null"
+            ]
+          }
+        },
+        "required": [
+          "uid",
+          "has_chat_template"
+        ],
+        "additionalProperties": false
+      }
+    },
+    "required": [
+      "modelfile",
+      "parameters",
+      "template",
+      "details",
+      "model_info",
+      "capabilities",
+      "modified_at",
+      "atalaya"
+    ],
+    "additionalProperties": false,
+    "description": "Of `POST /api/show`."
+  },
+  "OllamaStatus": {
+    "type": "object",
+    "properties": {
+      "status": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "status"
+    ],
+    "additionalProperties": false,
+    "description": "A line of `POST /api/pull`."
+  },
+  "OllamaVersion": {
+    "type": "object",
+    "properties": {
+      "version": {
+        "type": "string"
+      },
+      "atalaya": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "version",
+      "atalaya"
+    ],
+    "additionalProperties": false
+  },
+  "ResponseDeleted": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "object": {
+        "type": "string",
+        "const": "response"
+      },
+      "deleted": {
+        "type": "boolean",
+        "const": true
+      }
+    },
+    "required": [
+      "id",
+      "object",
+      "deleted"
+    ],
+    "additionalProperties": false
+  },
+  "ResponseEvent": {
+    "anyOf": [
+      {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "sequence_number": {
+            "type": "number"
+          },
+          "type": {
+            "type": "string",
+            "enum": [
+              "response.queued",
+              "response.created",
+              "response.in_progress",
+              "response.completed",
+              "response.incomplete",
+              "response.failed"
+            ]
+          },
+          "response": {
+            "$ref": "#/components/schemas/ResponseObject"
+          }
+        },
+        "required": [
+          "response",
+          "sequence_number",
+          "type"
+        ]
+      },
+      {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "sequence_number": {
+            "type": "number"
+          },
+          "type": {
+            "type": "string",
+            "enum": [
+              "response.output_item.added",
+              "response.output_item.done"
+            ]
+          },
+          "output_index": {
+            "type": "number"
+          },
+          "item": {
+            "$ref": "#/components/schemas/ResponseOutputItem"
+          }
+        },
+        "required": [
+          "item",
+          "output_index",
+          "sequence_number",
+          "type"
+        ]
+      },
+      {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "sequence_number": {
+            "type": "number"
+          },
+          "type": {
+            "type": "string",
+            "enum": [
+              "response.content_part.added",
+              "response.content_part.done"
+            ]
+          },
+          "part": {
+            "$ref": "#/components/schemas/ResponseTextPart"
+          },
+          "item_id": {
+            "type": "string"
+          },
+          "output_index": {
+            "type": "number"
+          },
+          "content_index": {
+            "type": "number"
+          }
+        },
+        "required": [
+          "content_index",
+          "item_id",
+          "output_index",
+          "part",
+          "sequence_number",
+          "type"
+        ]
+      },
+      {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "sequence_number": {
+            "type": "number"
+          },
+          "type": {
+            "type": "string",
+            "const": "response.output_text.delta"
+          },
+          "delta": {
+            "type": "string"
+          },
+          "logprobs": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/ResponseLogprob"
+            }
+          },
+          "item_id": {
+            "type": "string"
+          },
+          "output_index": {
+            "type": "number"
+          },
+          "content_index": {
+            "type": "number"
+          }
+        },
+        "required": [
+          "content_index",
+          "delta",
+          "item_id",
+          "logprobs",
+          "output_index",
+          "sequence_number",
+          "type"
+        ]
+      },
+      {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "sequence_number": {
+            "type": "number"
+          },
+          "type": {
+            "type": "string",
+            "const": "response.output_text.done"
+          },
+          "text": {
+            "type": "string"
+          },
+          "logprobs": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/ResponseLogprob"
+            }
+          },
+          "item_id": {
+            "type": "string"
+          },
+          "output_index": {
+            "type": "number"
+          },
+          "content_index": {
+            "type": "number"
+          }
+        },
+        "required": [
+          "content_index",
+          "item_id",
+          "logprobs",
+          "output_index",
+          "sequence_number",
+          "text",
+          "type"
+        ]
+      },
+      {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "sequence_number": {
+            "type": "number"
+          },
+          "type": {
+            "type": "string",
+            "const": "error"
+          },
+          "code": {
+            "type": "string"
+          },
+          "message": {
+            "type": "string"
+          },
+          "param": {
+            "type": [
+              "string",
+              "null"
+            ]
+          },
+          "error": {
+            "type": "object",
+            "properties": {
+              "type": {
+                "type": "string"
+              },
+              "code": {
+                "type": "string"
+              },
+              "message": {
+                "type": "string"
+              },
+              "param": {
+                "type": [
+                  "string",
+                  "null"
+                ]
+              }
+            },
+            "required": [
+              "type",
+              "code",
+              "message",
+              "param"
+            ],
+            "additionalProperties": false,
+            "description": "The same once more, where other clients look for it."
+          }
+        },
+        "required": [
+          "code",
+          "error",
+          "message",
+          "param",
+          "sequence_number",
+          "type"
+        ]
+      }
+    ],
+    "description": "Numbered from 0, in the order they were sent."
+  },
+  "ResponseItemList": {
+    "type": "object",
+    "properties": {
+      "object": {
+        "type": "string",
+        "const": "list"
+      },
+      "data": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ResponseStoredItem"
+        }
+      },
+      "first_id": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "last_id": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "has_more": {
+        "type": "boolean"
+      }
+    },
+    "required": [
+      "object",
+      "data",
+      "first_id",
+      "last_id",
+      "has_more"
+    ],
+    "additionalProperties": false,
+    "description": "What was said to a response, as it is listed."
+  },
+  "ResponseLogprob": {
+    "type": "object",
+    "properties": {
+      "token": {
+        "type": "string"
+      },
+      "logprob": {
+        "type": "number"
+      },
+      "bytes": {
+        "type": "array",
+        "items": {
+          "type": "number"
+        }
+      },
+      "top_logprobs": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "token": {
+              "type": "string"
+            },
+            "logprob": {
+              "type": "number"
+            },
+            "bytes": {
+              "type": "array",
+              "items": {
+                "type": "number"
+              }
+            }
+          },
+          "required": [
+            "token",
+            "logprob",
+            "bytes"
+          ],
+          "additionalProperties": false
+        }
+      }
+    },
+    "required": [
+      "token",
+      "logprob",
+      "bytes",
+      "top_logprobs"
+    ],
+    "additionalProperties": false
+  },
+  "ResponseObject": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "object": {
+        "type": "string",
+        "const": "response"
+      },
+      "created_at": {
+        "type": "number",
+        "description": "Seconds since 1970."
+      },
+      "completed_at": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "status": {
+        "$ref": "#/components/schemas/ResponseStatus"
+      },
+      "background": {
+        "type": "boolean"
+      },
+      "error": {
+        "anyOf": [
+          {
+            "type": "object",
+            "properties": {
+              "code": {
+                "type": "string"
+              },
+              "message": {
+                "type": "string"
+              }
+            },
+            "required": [
+              "code",
+              "message"
+            ],
+            "additionalProperties": false
+          },
+          {
+            "type": "null"
+          }
+        ]
+      },
+      "incomplete_details": {
+        "anyOf": [
+          {
+            "type": "object",
+            "properties": {
+              "reason": {
+                "type": "string",
+                "const": "max_output_tokens"
+              }
+            },
+            "required": [
+              "reason"
+            ],
+            "additionalProperties": false
+          },
+          {
+            "type": "null"
+          }
+        ]
+      },
+      "instructions": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "max_output_tokens": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "metadata": {
+        "type": "object",
+        "additionalProperties": {
+          "type": "string"
+        }
+      },
+      "model": {
+        "type": "string"
+      },
+      "output": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ResponseOutputItem"
+        }
+      },
+      "parallel_tool_calls": {
+        "type": "boolean"
+      },
+      "previous_response_id": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "reasoning": {
+        "type": "object",
+        "properties": {
+          "effort": {
+            "type": "null"
+          },
+          "summary": {
+            "type": "null"
+          }
+        },
+        "required": [
+          "effort",
+          "summary"
+        ],
+        "additionalProperties": false
+      },
+      "service_tier": {
+        "type": "string",
+        "const": "default"
+      },
+      "store": {
+        "type": "boolean"
+      },
+      "temperature": {
+        "type": "number"
+      },
+      "text": {
+        "type": "object",
+        "properties": {
+          "format": {
+            "type": "object",
+            "properties": {
+              "type": {
+                "type": "string",
+                "const": "text"
+              }
+            },
+            "required": [
+              "type"
+            ],
+            "additionalProperties": false
+          }
+        },
+        "required": [
+          "format"
+        ],
+        "additionalProperties": false
+      },
+      "tool_choice": {
+        "type": "string",
+        "const": "auto"
+      },
+      "tools": {
+        "type": "array",
+        "minItems": 0,
+        "maxItems": 0
+      },
+      "top_logprobs": {
+        "type": "number"
+      },
+      "top_p": {
+        "type": "number"
+      },
+      "truncation": {
+        "type": "string",
+        "enum": [
+          "auto",
+          "disabled"
+        ]
+      },
+      "usage": {
+        "anyOf": [
+          {
+            "$ref": "#/components/schemas/ResponseUsage"
+          },
+          {
+            "type": "null"
+          }
+        ]
+      },
+      "user": {
+        "type": "null"
+      },
+      "atalaya": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "dropped_turns": {
+            "type": "number",
+            "description": "Turns that `truncation: \"auto\"` left out."
+          },
+          "images": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/ImageReceipt"
+            }
+          },
+          "profile": {
+            "type": "string",
+            "enum": [
+              "ref",
+              "hf"
+            ],
+            "description": "Whose semantics the model runs with: Meta's (`ref`) or those of Transformers (`hf`)."
+          },
+          "prompt_changes": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "enum": [
+                "empty-text-dropped",
+                "system-text-moved",
+                "turns-merged",
+                "pictures-hoisted"
+              ]
+            },
+            "description": "What the rules of the chat changed before the template was rendered."
+          },
+          "ignored_fields": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            },
+            "description": "Fields of the request that nothing read."
+          }
+        },
+        "required": [
+          "dropped_turns",
+          "ignored_fields",
+          "images",
+          "profile",
+          "prompt_changes"
+        ]
+      }
+    },
+    "required": [
+      "id",
+      "object",
+      "created_at",
+      "completed_at",
+      "status",
+      "background",
+      "error",
+      "incomplete_details",
+      "instructions",
+      "max_output_tokens",
+      "metadata",
+      "model",
+      "output",
+      "parallel_tool_calls",
+      "previous_response_id",
+      "reasoning",
+      "service_tier",
+      "store",
+      "temperature",
+      "text",
+      "tool_choice",
+      "tools",
+      "top_logprobs",
+      "top_p",
+      "truncation",
+      "usage",
+      "user"
+    ],
+    "additionalProperties": false
+  },
+  "ResponseOutputItem": {
+    "$ref": "#/components/schemas/ResponseOutputMessage"
+  },
+  "ResponseOutputMessage": {
+    "type": "object",
+    "properties": {
+      "type": {
+        "type": "string",
+        "const": "message"
+      },
+      "id": {
+        "type": "string"
+      },
+      "status": {
+        "type": "string",
+        "enum": [
+          "in_progress",
+          "completed",
+          "incomplete"
+        ]
+      },
+      "role": {
+        "type": "string",
+        "const": "assistant"
+      },
+      "content": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ResponseTextPart"
+        }
+      }
+    },
+    "required": [
+      "type",
+      "id",
+      "status",
+      "role",
+      "content"
+    ],
+    "additionalProperties": false
+  },
+  "ResponseStatus": {
+    "type": "string",
+    "enum": [
+      "queued",
+      "in_progress",
+      "completed",
+      "incomplete",
+      "failed",
+      "cancelled"
+    ]
+  },
+  "ResponseStoredItem": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "id"
+    ]
+  },
+  "ResponseTextPart": {
+    "type": "object",
+    "properties": {
+      "type": {
+        "type": "string",
+        "const": "output_text"
+      },
+      "text": {
+        "type": "string"
+      },
+      "annotations": {
+        "type": "array",
+        "minItems": 0,
+        "maxItems": 0
+      },
+      "logprobs": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ResponseLogprob"
+        }
+      }
+    },
+    "required": [
+      "type",
+      "text",
+      "annotations",
+      "logprobs"
+    ],
+    "additionalProperties": false
+  },
+  "ResponseUsage": {
+    "type": "object",
+    "properties": {
+      "input_tokens": {
+        "type": "number"
+      },
+      "input_tokens_details": {
+        "type": "object",
+        "properties": {
+          "cached_tokens": {
+            "type": "number"
+          },
+          "image_tokens": {
+            "type": "number",
+            "description": "Vision tokens that cross-attention reads; they are not part of `input_tokens`."
+          }
+        },
+        "required": [
+          "cached_tokens",
+          "image_tokens"
+        ],
+        "additionalProperties": false
+      },
+      "output_tokens": {
+        "type": "number"
+      },
+      "output_tokens_details": {
+        "type": "object",
+        "properties": {
+          "reasoning_tokens": {
+            "type": "number",
+            "const": 0
+          }
+        },
+        "required": [
+          "reasoning_tokens"
+        ],
+        "additionalProperties": false
+      },
+      "total_tokens": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "input_tokens",
+      "input_tokens_details",
+      "output_tokens",
+      "output_tokens_details",
+      "total_tokens"
+    ],
+    "additionalProperties": false
+  },
+  "Usage": {
+    "type": "object",
+    "properties": {
+      "prompt_tokens": {
+        "type": "number"
+      },
+      "completion_tokens": {
+        "type": "number"
+      },
+      "total_tokens": {
+        "type": "number"
+      },
+      "prompt_tokens_details": {
+        "type": "object",
+        "properties": {
+          "cached_tokens": {
+            "type": "number"
+          },
+          "image_tokens": {
+            "type": "number",
+            "description": "Vision tokens that cross-attention reads; they are not part of `prompt_tokens`."
+          }
+        },
+        "required": [
+          "cached_tokens",
+          "image_tokens"
+        ],
+        "additionalProperties": false
+      }
+    },
+    "required": [
+      "prompt_tokens",
+      "completion_tokens",
+      "total_tokens",
+      "prompt_tokens_details"
+    ],
+    "additionalProperties": false,
+    "description": "What an answer tells about itself: tokens spent, and what became of each picture."
+  },
+  "WireFinishReason": {
+    "type": "string",
+    "enum": [
+      "stop",
+      "length"
+    ]
+  }
+};

@@ -1,0 +1,84 @@
+/**
+ * Makes JSON Schemas of the protocol's reply types, for the page of the API and for the tests that hold
+ * replies against it. Run by `npm run protocol`; a test says when it was forgotten.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createGenerator } from "ts-json-schema-generator";
+import { packageRoot } from "../../src/config/package.ts";
+
+const directory = join(packageRoot(), "packages/protocol/src/gen");
+
+/** What routes answer; types that these are made of come along. */
+const roots = [
+  "AnthropicAnswer",
+  "AnthropicError",
+  "AnthropicEvent",
+  "AnthropicTokenCount",
+  "BatchList",
+  "BatchObject",
+  "ChatCompletion",
+  "ChatCompletionChunk",
+  "Completion",
+  "EnginesReply",
+  "ErrorReply",
+  "FileDeleted",
+  "FileList",
+  "FileObject",
+  "HealthReply",
+  "LaunchLine",
+  "LaunchReply",
+  "ModelList",
+  "ModelRecord",
+  "ModerationReply",
+  "OllamaChatLine",
+  "OllamaErrorReply",
+  "OllamaGenerateLine",
+  "OllamaModels",
+  "OllamaShown",
+  "OllamaStatus",
+  "OllamaVersion",
+  "ResponseDeleted",
+  "ResponseEvent",
+  "ResponseItemList",
+  "ResponseObject",
+] as const;
+
+/** Name → schema, with references as the page of the API has them. */
+export function replySchemas(): Readonly<Record<string, unknown>> {
+  const generator = createGenerator({
+    path: join(packageRoot(), "packages/protocol/src/index.ts"),
+    tsconfig: join(packageRoot(), "packages/protocol/tsconfig.json"),
+    skipTypeCheck: true,
+    topRef: true,
+    additionalProperties: false,
+    sortProps: false,
+  });
+  const all: Record<string, unknown> = {};
+  for (const root of roots) Object.assign(all, generator.createSchema(root).definitions);
+  const names = Object.keys(all).toSorted();
+  const text = JSON.stringify(Object.fromEntries(names.map((name) => [name, all[name]])));
+  return JSON.parse(text.replaceAll("#/definitions/", "#/components/schemas/")) as Record<
+    string,
+    unknown
+  >;
+}
+
+/** Text of `replies.js` and `replies.d.ts`. */
+export function replyModule(schemas: Readonly<Record<string, unknown>>): {
+  readonly js: string;
+  readonly types: string;
+} {
+  const names = Object.keys(schemas).map((name) => `"${name}"`);
+  return {
+    js: `// Made by scripts/protocol/reply-schemas.ts.\nexport const replySchemas = ${JSON.stringify(schemas, null, 2)};\n`,
+    types: `// Made by scripts/protocol/reply-schemas.ts.\nexport type ReplyName = ${names.join(" | ")};\nexport declare const replySchemas: Readonly<Record<ReplyName, object>>;\n`,
+  };
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { js, types } = replyModule(replySchemas());
+  writeFileSync(join(directory, "replies.js"), js);
+  writeFileSync(join(directory, "replies.d.ts"), types);
+}

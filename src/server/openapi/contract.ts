@@ -1,0 +1,341 @@
+/**
+ * What every route takes and answers: the page of the API is made of this table, and a test holds it
+ * against the routes that there are, their checks and their answers. The schemas of bodies and queries are
+ * the ones the routes parse with.
+ */
+import {
+  ChatCompletionRequest,
+  CompletionRequest,
+  CountTokensRequest,
+  CreateBatchRequest,
+  FileUploadFields,
+  LaunchQuery,
+  LaunchRequest,
+  ListBatchesQuery,
+  ListFilesQuery,
+  ListModelsQuery,
+  ListPageQuery,
+  MessagesRequest,
+  ModerationRequest,
+  OllamaChatRequest,
+  OllamaCopyRequest,
+  OllamaGenerateRequest,
+  OllamaNameRequest,
+  ResponsesRequest,
+} from "@atalaya/protocol";
+import type { ReplyName } from "@atalaya/protocol/replies";
+import type { z } from "zod";
+
+export type Dialect = "OpenAI" | "Anthropic" | "Ollama" | "Xinference" | "Operations";
+
+/** What a successful answer is, by its media type. */
+export type Content =
+  | { readonly json: ReplyName }
+  /** Each event's data is JSON of this form. */
+  | { readonly events: ReplyName; readonly json: ReplyName }
+  /** Each line is JSON of this form; `isEither`: one object when `stream` is false. */
+  | { readonly lines: ReplyName; readonly isEither?: boolean }
+  | { readonly text: string }
+  | { readonly bytes: true }
+  | { readonly nothing: true }
+  | { readonly null: true };
+
+export type RouteContract = {
+  readonly dialect: Dialect;
+  readonly summary: string;
+  readonly body?: z.ZodType;
+  /** A form with a file beside these fields. */
+  readonly form?: z.ZodType;
+  readonly query?: z.ZodType;
+  /** Absent: the route refuses everybody. */
+  readonly reply?: Content;
+  /**
+   * Statuses of its own errors. Those that the server's door gives on every route (a foreign page's
+   * origin, another host, too many headers) and those of bodies are added.
+   */
+  readonly errors: readonly number[];
+};
+
+/** A model that is not there, a full queue, a worker that failed, a model that starts, one that hangs. */
+const ofModels = [404, 429, 502, 503, 504] as const;
+
+export const contract: Readonly<Record<string, RouteContract>> = {
+  "POST /v1/chat/completions": {
+    dialect: "OpenAI",
+    summary: "Answer a conversation, whole or as events",
+    body: ChatCompletionRequest,
+    reply: { json: "ChatCompletion", events: "ChatCompletionChunk" },
+    errors: ofModels,
+  },
+  "POST /v1/completions": {
+    dialect: "OpenAI",
+    summary: "Continue a bare prompt, with pictures in `images`",
+    body: CompletionRequest,
+    reply: { json: "Completion", events: "Completion" },
+    errors: ofModels,
+  },
+  "POST /v1/responses": {
+    dialect: "OpenAI",
+    summary: "Answer items: whole, as named events, or in the background",
+    body: ResponsesRequest,
+    reply: { json: "ResponseObject", events: "ResponseEvent" },
+    errors: ofModels,
+  },
+  "GET /v1/responses/{id}": {
+    dialect: "OpenAI",
+    summary: "A response that was kept",
+    reply: { json: "ResponseObject" },
+    errors: [404],
+  },
+  "DELETE /v1/responses/{id}": {
+    dialect: "OpenAI",
+    summary: "Forget a response",
+    reply: { json: "ResponseDeleted" },
+    errors: [404],
+  },
+  "POST /v1/responses/{id}/cancel": {
+    dialect: "OpenAI",
+    summary: "End a response that is under way",
+    reply: { json: "ResponseObject" },
+    errors: [400, 404],
+  },
+  "GET /v1/responses/{id}/input_items": {
+    dialect: "OpenAI",
+    summary: "What a response was told",
+    query: ListPageQuery,
+    reply: { json: "ResponseItemList" },
+    errors: [400, 404],
+  },
+  "GET /v1/models": {
+    dialect: "OpenAI",
+    summary: "What is running",
+    query: ListModelsQuery,
+    reply: { json: "ModelList" },
+    errors: [400],
+  },
+  "GET /v1/models/{uid}": {
+    dialect: "OpenAI",
+    summary: "A running model",
+    reply: { json: "ModelRecord" },
+    errors: [404],
+  },
+  "POST /v1/files": {
+    dialect: "OpenAI",
+    summary: "Keep a file",
+    form: FileUploadFields,
+    reply: { json: "FileObject" },
+    errors: [400],
+  },
+  "GET /v1/files": {
+    dialect: "OpenAI",
+    summary: "The files that are kept",
+    query: ListFilesQuery,
+    reply: { json: "FileList" },
+    errors: [400],
+  },
+  "GET /v1/files/{id}": {
+    dialect: "OpenAI",
+    summary: "What is known of a file",
+    reply: { json: "FileObject" },
+    errors: [404],
+  },
+  "GET /v1/files/{id}/content": {
+    dialect: "OpenAI",
+    summary: "The bytes of a file",
+    reply: { bytes: true },
+    errors: [404],
+  },
+  "DELETE /v1/files/{id}": {
+    dialect: "OpenAI",
+    summary: "Delete a file",
+    reply: { json: "FileDeleted" },
+    errors: [404],
+  },
+  "POST /v1/batches": {
+    dialect: "OpenAI",
+    summary: "Have a file of requests done within a day",
+    body: CreateBatchRequest,
+    reply: { json: "BatchObject" },
+    errors: [404],
+  },
+  "GET /v1/batches": {
+    dialect: "OpenAI",
+    summary: "The batches, the newest first",
+    query: ListBatchesQuery,
+    reply: { json: "BatchList" },
+    errors: [400],
+  },
+  "GET /v1/batches/{id}": {
+    dialect: "OpenAI",
+    summary: "How far a batch is",
+    reply: { json: "BatchObject" },
+    errors: [404],
+  },
+  "POST /v1/batches/{id}/cancel": {
+    dialect: "OpenAI",
+    summary: "End a batch; what is done of it is kept",
+    reply: { json: "BatchObject" },
+    errors: [400, 404],
+  },
+  "POST /v1/moderations": {
+    dialect: "OpenAI",
+    summary: "What Llama Guard thinks of a text, a picture, or both",
+    body: ModerationRequest,
+    reply: { json: "ModerationReply" },
+    errors: ofModels,
+  },
+  "POST /v1/embeddings": {
+    dialect: "OpenAI",
+    summary: "Refused: this family makes no embeddings",
+    errors: [400],
+  },
+  "POST /v1/rerank": {
+    dialect: "Xinference",
+    summary: "Refused: this family ranks nothing",
+    errors: [400],
+  },
+  "POST /v1/messages": {
+    dialect: "Anthropic",
+    summary: "Answer a conversation, whole or as events",
+    body: MessagesRequest,
+    reply: { json: "AnthropicAnswer", events: "AnthropicEvent" },
+    errors: ofModels,
+  },
+  "POST /v1/messages/count_tokens": {
+    dialect: "Anthropic",
+    summary: "The tokens of a conversation",
+    body: CountTokensRequest,
+    reply: { json: "AnthropicTokenCount" },
+    errors: [404, 503],
+  },
+  "POST /v1/models": {
+    dialect: "Xinference",
+    summary: "Launch a model",
+    body: LaunchRequest,
+    query: LaunchQuery,
+    reply: { json: "LaunchReply" },
+    errors: [404, 409],
+  },
+  "DELETE /v1/models/{uid}": {
+    dialect: "Xinference",
+    summary: "Terminate a model, after its answers under way",
+    reply: { null: true },
+    errors: [404],
+  },
+  "GET /v1/models/{uid}/launch": {
+    dialect: "Xinference",
+    summary: "How a launch goes, until it has ended",
+    reply: { lines: "LaunchLine" },
+    errors: [404],
+  },
+  "GET /v1/engines/{name}": {
+    dialect: "Xinference",
+    summary: "Which engines run a model of the registry here",
+    reply: { json: "EnginesReply" },
+    errors: [404],
+  },
+  "POST /api/chat": {
+    dialect: "Ollama",
+    summary: "Answer a conversation, a line at a time or whole",
+    body: OllamaChatRequest,
+    reply: { lines: "OllamaChatLine", isEither: true },
+    errors: ofModels,
+  },
+  "POST /api/generate": {
+    dialect: "Ollama",
+    summary: "Answer a prompt, a line at a time or whole",
+    body: OllamaGenerateRequest,
+    reply: { lines: "OllamaGenerateLine", isEither: true },
+    errors: ofModels,
+  },
+  "GET /api/tags": {
+    dialect: "Ollama",
+    summary: "The models that answer when they are named",
+    reply: { json: "OllamaModels" },
+    errors: [],
+  },
+  "GET /api/ps": {
+    dialect: "Ollama",
+    summary: "The models that are loaded",
+    reply: { json: "OllamaModels" },
+    errors: [],
+  },
+  "POST /api/show": {
+    dialect: "Ollama",
+    summary: "What is known of a model",
+    body: OllamaNameRequest,
+    reply: { json: "OllamaShown" },
+    errors: [404],
+  },
+  "POST /api/copy": {
+    dialect: "Ollama",
+    summary: "Give a model one more name",
+    body: OllamaCopyRequest,
+    reply: { nothing: true },
+    errors: [404],
+  },
+  "DELETE /api/delete": {
+    dialect: "Ollama",
+    summary: "Take such a name back; no files are deleted",
+    body: OllamaNameRequest,
+    reply: { nothing: true },
+    errors: [403, 404],
+  },
+  "POST /api/pull": {
+    dialect: "Ollama",
+    summary: "Succeeds for a model that is here",
+    body: OllamaNameRequest,
+    reply: { lines: "OllamaStatus", isEither: true },
+    errors: [404],
+  },
+  "GET /api/version": {
+    dialect: "Ollama",
+    summary: "The version of Ollama whose API this is",
+    reply: { json: "OllamaVersion" },
+    errors: [],
+  },
+  "POST /api/embed": {
+    dialect: "Ollama",
+    summary: "Refused: this family makes no embeddings",
+    errors: [400],
+  },
+  "POST /api/embeddings": {
+    dialect: "Ollama",
+    summary: "Refused: this family makes no embeddings",
+    errors: [400],
+  },
+  "GET /health": {
+    dialect: "Operations",
+    summary: "Whether the server lives",
+    reply: { json: "HealthReply" },
+    errors: [],
+  },
+  "GET /metrics": {
+    dialect: "Operations",
+    summary: "Counts and measures, for Prometheus",
+    reply: { text: "text/plain" },
+    errors: [],
+  },
+  "GET /openapi.json": {
+    dialect: "Operations",
+    summary: "This page, for programs",
+    reply: { text: "application/json" },
+    errors: [],
+  },
+  "GET /docs": {
+    dialect: "Operations",
+    summary: "This page, for people",
+    reply: { text: "text/html" },
+    errors: [],
+  },
+};
+
+/** What the door of the server answers on this route, beside the route's own errors. */
+export function statusesOf(route: string): readonly number[] {
+  const of = contract[route];
+  if (of === undefined) throw new Error(`no contract for ${route}`);
+  const atTheDoor = route === "GET /health" ? [421, 431] : [403, 421, 431];
+  const ofBodies = of.body === undefined ? [] : [400, 413, 415];
+  const all = new Set([...atTheDoor, ...ofBodies, ...of.errors]);
+  return [...all].toSorted((a, b) => a - b);
+}

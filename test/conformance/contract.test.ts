@@ -1,0 +1,582 @@
+/**
+ * The page of the API against the server: every route of one is a route of the other, every field is
+ * checked as it says, every status it names is provoked, and every answer has the form it gives.
+ */
+import { readFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import sharp from "sharp";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { replyModule, replySchemas } from "../../scripts/protocol/reply-schemas.ts";
+import { type ErrorCode, PlatformError } from "../../src/base/errors.ts";
+import { packageRoot } from "../../src/config/package.ts";
+import { contract, statusesOf } from "../../src/server/openapi/contract.ts";
+import { openApiDocument } from "../../src/server/openapi/document.ts";
+import { routesOf } from "../support/routes.ts";
+import { type FakeServer, serveFakeEngine, tinyCheckpoint } from "../support/serve.ts";
+
+type Schema = Readonly<Record<string, unknown>>;
+type Media = Readonly<Record<string, Readonly<Record<string, Schema>>>>;
+type Operation = {
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly schema: Schema;
+  }[];
+  readonly requestBody?: { readonly content: Media };
+  readonly responses: Readonly<Record<string, { readonly content?: Media }>>;
+};
+
+const page = JSON.parse(JSON.stringify(openApiDocument({ version: "1.2.3" }))) as {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
+};
+const ajv = new Ajv2020({ strict: false, allErrors: true });
+ajv.addSchema({ $id: "page", components: page.components });
+
+const compiled = new Map<string, ValidateFunction>();
+function validatorOf(schema: Schema): ValidateFunction {
+  const key = JSON.stringify(schema).replaceAll('"#/components', '"page#/components');
+  const validate = compiled.get(key) ?? ajv.compile(JSON.parse(key) as Schema);
+  compiled.set(key, validate);
+  return validate;
+}
+
+let server: FakeServer;
+let guard: FakeServer;
+let isHolding = false;
+let numHeld = 0;
+const isHeld = (): boolean => {
+  if (isHolding) numHeld += 1;
+  return isHolding;
+};
+let picture: string;
+
+const chatModels = { model: "fake", messages: [{ role: "user", content: "What is it?" }] };
+
+beforeAll(async () => {
+  server = await serveFakeEngine("A red circle.", { isHeld });
+  guard = await serveFakeEngine("safe", {
+    familyName: "llama-guard-3-11b-vision",
+    isHeld,
+  });
+  const bytes = await sharp({ create: { width: 30, height: 20, channels: 3, background: "red" } })
+    .png()
+    .toBuffer();
+  picture = `data:image/png;base64,${bytes.toString("base64")}`;
+  isHolding = true;
+  for (const { platform } of [server, guard]) {
+    await platform.supervisor.launch({
+      model: tinyCheckpoint,
+      familyName: platform === guard.platform ? "llama-guard-3-11b-vision" : undefined,
+      uid: "held",
+      engine: "native",
+      profile: "ref",
+      maxModelLen: undefined,
+      maxNumSeqs: undefined,
+      kvCacheDtype: undefined,
+      numThreads: undefined,
+    });
+  }
+  while (numHeld < 2) await sleep(5);
+  isHolding = false;
+});
+beforeEach(() => {
+  server.engine.answer = { text: "A red circle." };
+  guard.engine.answer = { text: "safe" };
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await guard[Symbol.asyncDispose]();
+});
+
+type Reply = {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+};
+
+/** With any headers, a `Host` too, and a body or only the promise of one. */
+async function call(
+  route: string,
+  options: {
+    readonly path?: string;
+    readonly query?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: string | Buffer;
+    readonly promisedBytes?: number;
+  } = {},
+): Promise<Reply> {
+  const [method = "", pattern = ""] = route.split(" ");
+  const { url } = pattern === "/v1/moderations" ? guard : server;
+  const path = `${options.path ?? pattern.replace(/\{\w+\}/g, "nobody")}${options.query ?? ""}`;
+  const { body, promisedBytes } = options;
+  return await new Promise((resolve, reject) => {
+    const sent = request(new URL(path, url), {
+      method,
+      headers: {
+        ...(body === undefined && promisedBytes === undefined
+          ? {}
+          : { "content-type": "application/json" }),
+        ...(promisedBytes === undefined ? {} : { "content-length": `${promisedBytes}` }),
+        // Of a DELETE it would not say so itself.
+        ...(body === undefined ? {} : { "content-length": `${Buffer.byteLength(body)}` }),
+        ...options.headers,
+      },
+    });
+    sent.on("error", reject);
+    sent.on("response", (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      const end = (): void => {
+        resolve({
+          status: response.statusCode ?? 0,
+          type: (response.headers["content-type"] ?? "").split(";")[0] ?? "",
+          text: Buffer.concat(chunks).toString(),
+        });
+        sent.destroy();
+      };
+      response.on("end", end);
+    });
+    if (promisedBytes === undefined) sent.end(body);
+    else sent.flushHeaders();
+  });
+}
+
+/** Which statuses of which route were seen. */
+const seen = new Map<string, Set<number>>();
+
+/** Hold an answer against the page, and remember that it was given. */
+function check(route: string, reply: Reply, isEvents = false): void {
+  const [method = "", path = ""] = route.split(" ");
+  const of = page.paths[path]?.[method.toLowerCase()]?.responses[`${reply.status}`];
+  expect(
+    of,
+    `${route} answers ${reply.status}, which its page does not have: ${reply.text}`,
+  ).toBeDefined();
+  seen.set(route, (seen.get(route) ?? new Set()).add(reply.status));
+  const { content } = of ?? {};
+  if (content === undefined) {
+    expect(reply.text).toBe("");
+    return;
+  }
+  const media = content[reply.type];
+  expect(media, `${route} ${reply.status} has the type ${reply.type}`).toBeDefined();
+  for (const value of valuesIn(reply)) {
+    const schema = media?.["x-event-schema"] ?? media?.["x-line-schema"] ?? media?.["schema"] ?? {};
+    if (value === undefined) continue;
+    const validate = validatorOf(schema);
+    const isValid = validate(value);
+    expect(
+      isValid ? [] : validate.errors,
+      `${route} ${reply.status}: ${JSON.stringify(value).slice(0, 2_000)}`,
+    ).toEqual([]);
+  }
+  if (isEvents) expect(reply.type).toBe("text/event-stream");
+}
+
+function valuesIn({ type, text }: Reply): unknown[] {
+  switch (type) {
+    case "application/json":
+      return [JSON.parse(text)];
+    case "application/x-ndjson":
+      return text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as unknown);
+    case "text/event-stream":
+      return text
+        .split("\n")
+        .filter((line) => line.startsWith("data: ") && line !== "data: [DONE]")
+        .map((line) => JSON.parse(line.slice("data: ".length)) as unknown);
+    default:
+      return [];
+  }
+}
+
+const json = (body: object): { readonly body: string } => ({ body: JSON.stringify(body) });
+
+/** Bodies that are fine, by route. */
+const bodies: Readonly<Record<string, object>> = {
+  "POST /v1/chat/completions": chatModels,
+  "POST /v1/completions": { model: "fake", prompt: "It is", max_tokens: 20 },
+  "POST /v1/responses": { model: "fake", input: "What is it?" },
+  "POST /v1/moderations": { model: "fake", input: "Good morning" },
+  "POST /v1/messages": { ...chatModels, max_tokens: 20 },
+  "POST /v1/messages/count_tokens": chatModels,
+  "POST /api/chat": { ...chatModels, stream: false },
+  "POST /api/generate": { model: "fake", prompt: "It is", stream: false },
+  "POST /api/show": { model: "fake" },
+  "POST /api/pull": { model: "fake", stream: false },
+  "POST /api/copy": { source: "fake", destination: "copied" },
+  "DELETE /api/delete": { model: "copied" },
+  "POST /v1/models": { model_path: tinyCheckpoint, model_uid: "launched" },
+};
+
+describe("the page", () => {
+  test("is OpenAPI 3.1", async () => {
+    const { valid, errors } = await new Validator().validate(structuredClone(page));
+    expect(errors ?? []).toEqual([]);
+    expect(valid).toBe(true);
+  });
+
+  test("has the routes that there are", async () => {
+    const app = server.platform.app({ host: "127.0.0.1" });
+    expect(Object.keys(contract).toSorted()).toEqual(await routesOf(app));
+    await app.close();
+  });
+
+  test("has the forms that the types have now: npm run protocol", () => {
+    const { js, types } = replyModule(replySchemas());
+    const directory = join(packageRoot(), "packages/protocol/src/gen");
+    expect(readFileSync(join(directory, "replies.js"), "utf8")).toBe(js);
+    expect(readFileSync(join(directory, "replies.d.ts"), "utf8")).toBe(types);
+  });
+
+  test("is served, for programs and for people, and fetches nothing", async () => {
+    const spec = await call("GET /openapi.json");
+    expect(JSON.parse(spec.text).paths).toEqual(page.paths);
+    const reply = await fetch(`${server.url}/docs`);
+    const html = await reply.text();
+    expect(reply.headers.get("content-security-policy")).toMatch(
+      /^default-src 'none'; style-src 'sha256-[^']+'; base-uri 'none'/,
+    );
+    expect(html).not.toMatch(/<script|<img|<link|@import|url\(|\son\w+=|https?:/);
+    for (const route of Object.keys(contract)) {
+      expect(html).toContain(`<span class="path">${route.split(" ")[1]}</span>`);
+    }
+    const links = [...html.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
+    for (const id of new Set(links)) expect(html).toContain(`id="${id}"`);
+  });
+});
+
+/** Values of many kinds; of these, one that a field is not said to take. */
+const oddValues: readonly unknown[] = [{ contract: 1 }, "contract", -7.5, [[]], true];
+
+describe("a field that has another form than its page says is refused by name", () => {
+  const withBodies = Object.entries(bodies).map(([route, body]) => ({ route, body }));
+  test.each(withBodies)("$route", async ({ route, body }) => {
+    const [method = "", path = ""] = route.split(" ");
+    const operation = page.paths[path]?.[method.toLowerCase()];
+    const schema = operation?.requestBody?.content["application/json"]?.["schema"] ?? {};
+    const properties = (schema["properties"] ?? {}) as Readonly<Record<string, Schema>>;
+    expect(Object.keys(properties).length).toBeGreaterThan(0);
+    let numTried = 0;
+    for (const [field, of] of Object.entries(properties)) {
+      const validate = validatorOf(of);
+      const odd = oddValues.find((value) => !validate(value));
+      if (odd === undefined) continue;
+      numTried += 1;
+      const reply = await call(route, json({ ...body, [field]: odd }));
+      expect(reply.status, `${field}: ${JSON.stringify(odd)} → ${reply.text}`).toBe(400);
+      expect(reply.text).toContain(field);
+    }
+    expect(numTried).toBeGreaterThan(0);
+  });
+
+  const withQueries = Object.entries(contract).flatMap(([route, { query }]) =>
+    query === undefined ? [] : [{ route }],
+  );
+  test.each(withQueries)("$route, of its query", async ({ route }) => {
+    const [method = "", path = ""] = route.split(" ");
+    const parameters = page.paths[path]?.[method.toLowerCase()]?.parameters ?? [];
+    for (const { name, in: place, schema } of parameters) {
+      if (place !== "query" || validatorOf(schema)("contract")) continue;
+      const made = route === "GET /v1/responses/{id}/input_items" ? await newResponse() : undefined;
+      const reply = await call(route, {
+        query: `?${name}=contract`,
+        ...(made === undefined ? {} : { path: `/v1/responses/${made}/input_items` }),
+        ...(bodies[route] === undefined ? {} : json(bodies[route])),
+      });
+      expect(reply.status, `${name} → ${reply.text}`).toBe(400);
+      check(route, reply);
+    }
+  });
+});
+
+async function newResponse(fields: object = {}): Promise<string> {
+  const { text } = await call(
+    "POST /v1/responses",
+    json({ model: "fake", input: "Hi", ...fields }),
+  );
+  return (JSON.parse(text) as { id: string }).id;
+}
+
+async function newFile(purpose = "batch", text = "x"): Promise<string> {
+  const form = new FormData();
+  form.append("purpose", purpose);
+  form.append("file", new Blob([text]));
+  const reply = await fetch(`${server.url}/v1/files`, { method: "POST", body: form });
+  return ((await reply.json()) as { id: string }).id;
+}
+
+async function newBatch(): Promise<string> {
+  const line = JSON.stringify({
+    custom_id: "a",
+    method: "POST",
+    url: "/v1/chat/completions",
+    body: chatModels,
+  });
+  const body = {
+    input_file_id: await newFile("batch", line),
+    endpoint: "/v1/chat/completions",
+    completion_window: "24h",
+  };
+  const reply = await call("POST /v1/batches", json(body));
+  return (JSON.parse(reply.text) as { id: string }).id;
+}
+
+describe("an answer has the form that its page gives", () => {
+  test.each([
+    { route: "POST /v1/chat/completions", fields: { logprobs: true, top_logprobs: 1, colour: 1 } },
+    { route: "POST /v1/chat/completions", fields: { stream: true } },
+    {
+      route: "POST /v1/chat/completions",
+      fields: { stream: true, logprobs: true, stream_options: { include_usage: true } },
+    },
+    { route: "POST /v1/completions", fields: { logprobs: 1 } },
+    { route: "POST /v1/completions", fields: { stream: true } },
+    { route: "POST /v1/responses", fields: { max_output_tokens: 3, metadata: { a: "b" } } },
+    {
+      route: "POST /v1/responses",
+      fields: { stream: true, include: ["message.output_text.logprobs"], top_logprobs: 1 },
+    },
+    { route: "POST /v1/responses", fields: { background: true } },
+    { route: "POST /v1/moderations", fields: {} },
+    { route: "POST /v1/messages", fields: {} },
+    { route: "POST /v1/messages", fields: { stream: true } },
+    { route: "POST /v1/messages/count_tokens", fields: {} },
+    { route: "POST /api/chat", fields: { stream: true, logprobs: true, top_logprobs: 1 } },
+    { route: "POST /api/chat", fields: {} },
+    { route: "POST /api/generate", fields: {} },
+    { route: "POST /api/generate", fields: { stream: true } },
+    { route: "POST /api/show", fields: {} },
+    { route: "POST /api/pull", fields: {} },
+    { route: "POST /api/pull", fields: { stream: true } },
+    { route: "POST /api/copy", fields: {} },
+    { route: "DELETE /api/delete", fields: {} },
+    { route: "POST /v1/models", fields: {} },
+  ])("$route with $fields", async ({ route, fields }) => {
+    const reply = await call(route, json({ ...bodies[route], ...fields }));
+    expect(reply.status, reply.text).toBe(200);
+    check(route, reply);
+  });
+
+  test("of a picture", async () => {
+    const content = [
+      { type: "text", text: "What is it?" },
+      { type: "image_url", image_url: { url: picture } },
+    ];
+    const body = { model: "fake", messages: [{ role: "user", content }] };
+    check("POST /v1/chat/completions", await call("POST /v1/chat/completions", json(body)));
+  });
+
+  test.each([
+    "GET /v1/models",
+    "GET /v1/files",
+    "GET /v1/batches",
+    "GET /api/tags",
+    "GET /api/ps",
+    "GET /api/version",
+    "GET /health",
+    "GET /metrics",
+    "GET /openapi.json",
+    "GET /docs",
+  ])("%s", async (route) => {
+    await newBatch();
+    check(route, await call(route));
+  });
+
+  test("GET /v1/models, with those on their way", async () => {
+    check("GET /v1/models", await call("GET /v1/models", { query: "?state=all" }));
+  });
+
+  test("of a model, its launch and its end", async () => {
+    check("GET /v1/models/{uid}", await call("GET /v1/models/{uid}", { path: "/v1/models/fake" }));
+    const route = "GET /v1/models/{uid}/launch";
+    check(route, await call(route, { path: "/v1/models/fake/launch" }));
+    const body = { model_path: tinyCheckpoint, model_uid: "to-end" };
+    await call("POST /v1/models", json(body));
+    const end = "DELETE /v1/models/{uid}";
+    check(end, await call(end, { path: "/v1/models/to-end" }));
+    const engines = "GET /v1/engines/{name}";
+    check(engines, await call(engines, { path: "/v1/engines/llama-3.2-vision" }));
+  });
+
+  test("of a response", async () => {
+    const id = await newResponse();
+    for (const route of [
+      "GET /v1/responses/{id}",
+      "GET /v1/responses/{id}/input_items",
+      "DELETE /v1/responses/{id}",
+    ]) {
+      check(route, await call(route, { path: (route.split(" ")[1] ?? "").replace("{id}", id) }));
+    }
+    server.engine.answer = { text: "x".repeat(500), tokenDelayMs: 10 };
+    const running = await newResponse({ background: true });
+    const cancel = "POST /v1/responses/{id}/cancel";
+    const path = `/v1/responses/${running}/cancel`;
+    check(cancel, await call(cancel, { path }));
+    check(cancel, await call(cancel, { path }));
+  });
+
+  test("of a file", async () => {
+    const form = new FormData();
+    form.append("purpose", "user_data");
+    form.append("file", new Blob(["x"]));
+    const encoded = new Response(form);
+    const reply = await call("POST /v1/files", {
+      headers: { "content-type": encoded.headers.get("content-type") ?? "" },
+      body: Buffer.from(await encoded.arrayBuffer()),
+    });
+    check("POST /v1/files", reply);
+    check("POST /v1/files", await call("POST /v1/files", json({})));
+    const { id } = JSON.parse(reply.text) as { id: string };
+    for (const route of [
+      "GET /v1/files/{id}",
+      "GET /v1/files/{id}/content",
+      "DELETE /v1/files/{id}",
+    ]) {
+      check(route, await call(route, { path: (route.split(" ")[1] ?? "").replace("{id}", id) }));
+    }
+  });
+
+  test("of a batch", async () => {
+    server.engine.answer = { text: "x".repeat(500), tokenDelayMs: 10 };
+    const input = await newFile("batch", "{}");
+    const body = { input_file_id: input, endpoint: "/v1/responses", completion_window: "24h" };
+    check("POST /v1/batches", await call("POST /v1/batches", json(body)));
+    const id = await newBatch();
+    const [get, cancel] = ["GET /v1/batches/{id}", "POST /v1/batches/{id}/cancel"] as const;
+    check(get, await call(get, { path: `/v1/batches/${id}` }));
+    const path = `/v1/batches/${id}/cancel`;
+    check(cancel, await call(cancel, { path }));
+    let reply = await call(cancel, { path });
+    for (let wait = 0; reply.status === 200 && wait < 200; wait++) {
+      await sleep(20);
+      reply = await call(cancel, { path });
+    }
+    check(cancel, reply);
+  });
+});
+
+describe("a refusal has the form that its page gives", () => {
+  const routes = Object.keys(contract).map((route) => ({ route }));
+
+  test.each(routes)("$route, at the door", async ({ route }) => {
+    const foreign = await call(route, { headers: { origin: "https://evil.example" } });
+    if (route !== "GET /health") {
+      expect(foreign.status).toBe(403);
+      check(route, foreign);
+    }
+    const other = await call(route, { headers: { host: "evil.example" } });
+    expect(other.status).toBe(421);
+    check(route, other);
+    const many = Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`x-${at}`, "1"]));
+    const surplus = await call(route, { headers: many });
+    expect(surplus.status).toBe(431);
+    check(route, surplus);
+  });
+
+  const withBodies = Object.keys(contract).filter((route) => contract[route]?.body !== undefined);
+  test.each(withBodies)("%s, of a body", async (route) => {
+    const broken = await call(route, { body: "{" });
+    expect(broken.status).toBe(400);
+    check(route, broken);
+    const typed = await call(route, { body: "{}", headers: { "content-type": "text/plain" } });
+    expect(typed.status).toBe(415);
+    check(route, typed);
+    const huge = await call(route, { promisedBytes: 64 * 1024 * 1024 });
+    expect(huge.status).toBe(413);
+    check(route, huge);
+  });
+
+  const failures: readonly { readonly status: number; readonly code: ErrorCode }[] = [
+    { status: 429, code: "queue_full" },
+    { status: 502, code: "worker_failed" },
+    { status: 503, code: "out_of_memory" },
+    { status: 504, code: "worker_timed_out" },
+  ];
+  const asking = Object.keys(contract).filter((route) => statusesOf(route).includes(429));
+  test.each(asking)("%s, of its model", async (route) => {
+    const { engine } = route === "POST /v1/moderations" ? guard : server;
+    for (const { status, code } of failures) {
+      const failure = new PlatformError(code, "It did not go well.");
+      engine.answer = { text: "", failAfter: 0, failure };
+      const reply = await call(route, json(bodies[route] ?? {}));
+      expect(reply.status, reply.text).toBe(status);
+      check(route, reply);
+    }
+  });
+
+  const naming = Object.keys(contract).filter(
+    (route) => bodies[route] !== undefined && statusesOf(route).includes(404),
+  );
+  test.each(naming)("%s, of a model that is not there or not ready", async (route) => {
+    const named = (model: string): object => ({
+      ...bodies[route],
+      ...(route === "POST /v1/models"
+        ? { model_path: null, model_name: model }
+        : route === "POST /api/copy"
+          ? { source: model }
+          : { model }),
+    });
+    const nobody = await call(route, json(named("nobody")));
+    expect(nobody.status, nobody.text).toBe(404);
+    check(route, nobody);
+    // Ollama's clients wait for a model that starts.
+    if (!statusesOf(route).includes(503) || contract[route]?.dialect === "Ollama") return;
+    const held = await call(route, json(named("held")));
+    expect(held.status, held.text).toBe(503);
+    check(route, held);
+  });
+
+  test.each([
+    "GET /v1/models/{uid}",
+    "GET /v1/models/{uid}/launch",
+    "DELETE /v1/models/{uid}",
+    "GET /v1/engines/{name}",
+    "GET /v1/responses/{id}",
+    "DELETE /v1/responses/{id}",
+    "POST /v1/responses/{id}/cancel",
+    "GET /v1/responses/{id}/input_items",
+    "GET /v1/files/{id}",
+    "GET /v1/files/{id}/content",
+    "DELETE /v1/files/{id}",
+    "GET /v1/batches/{id}",
+    "POST /v1/batches/{id}/cancel",
+  ])("%s, of what is not there", async (route) => {
+    const reply = await call(route);
+    expect(reply.status, reply.text).toBe(404);
+    check(route, reply);
+  });
+
+  test("of a batch whose file is not there", async () => {
+    const body = { input_file_id: "file-x", endpoint: "/v1/responses", completion_window: "24h" };
+    check("POST /v1/batches", await call("POST /v1/batches", json(body)));
+  });
+
+  test("of a name that is taken, and of files that are somebody else's", async () => {
+    const taken = { model_path: tinyCheckpoint, model_uid: "fake" };
+    check("POST /v1/models", await call("POST /v1/models", json(taken)));
+    check("DELETE /api/delete", await call("DELETE /api/delete", json({ model: "fake" })));
+  });
+
+  test.each(["POST /v1/embeddings", "POST /v1/rerank", "POST /api/embed", "POST /api/embeddings"])(
+    "%s",
+    async (route) => check(route, await call(route, json({ model: "fake", input: "x" }))),
+  );
+});
+
+test("every status of every route was seen", ({ skip }) => {
+  skip(seen.size < Object.keys(contract).length, "only a part was run");
+  const missing = Object.entries(contract).flatMap(([route, { reply }]) =>
+    [...(reply === undefined ? [] : [200]), ...statusesOf(route)]
+      .filter((status) => seen.get(route)?.has(status) !== true)
+      .map((status) => `${route} ${status}`),
+  );
+  expect(missing).toEqual([]);
+});
