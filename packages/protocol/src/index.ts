@@ -15,3 +15,4 @@ export * from "./pictures.ts";
 export * from "./receipt.ts";
 export * from "./responses.ts";
 export * from "./xinference.ts";
+export * from "./xinference-replies.ts";

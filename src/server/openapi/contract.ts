@@ -4,11 +4,18 @@
  * the ones the routes parse with.
  */
 import {
+  AbortRequestBody,
+  AddReplicaRequest,
+  CacheFilesQuery,
+  CacheQuery,
   ChatCompletionRequest,
+  ClusterInfoQuery,
   CompletionRequest,
   CountTokensRequest,
   CreateBatchRequest,
   FileUploadFields,
+  InstancesQuery,
+  LaunchByVersionRequest,
   LaunchQuery,
   LaunchRequest,
   ListBatchesQuery,
@@ -21,6 +28,8 @@ import {
   OllamaCopyRequest,
   OllamaGenerateRequest,
   OllamaNameRequest,
+  RegistrationRequest,
+  RegistrationsQuery,
   ResponsesRequest,
 } from "@atalaya/protocol";
 import type { ReplyName } from "@atalaya/protocol/replies";
@@ -214,13 +223,13 @@ export const contract: Readonly<Record<string, RouteContract>> = {
     body: LaunchRequest,
     query: LaunchQuery,
     reply: { json: "LaunchReply" },
-    errors: [404, 409],
+    errors: [],
   },
   "DELETE /v1/models/{uid}": {
     dialect: "Xinference",
     summary: "Terminate a model, after its answers under way",
     reply: { null: true },
-    errors: [404],
+    errors: [400],
   },
   "GET /v1/models/{uid}/launch": {
     dialect: "Xinference",
@@ -232,7 +241,251 @@ export const contract: Readonly<Record<string, RouteContract>> = {
     dialect: "Xinference",
     summary: "Which engines run a model of the registry here",
     reply: { json: "EnginesReply" },
-    errors: [404],
+    errors: [400],
+  },
+  "POST /v1/models/instance": {
+    dialect: "Xinference",
+    summary: "Launch a model by its version",
+    body: LaunchByVersionRequest,
+    query: LaunchQuery,
+    reply: { json: "LaunchReply" },
+    errors: [],
+  },
+  "GET /v1/models/instances": {
+    dialect: "Xinference",
+    summary: "How every launch is, and its replicas",
+    query: InstancesQuery,
+    reply: { json: "InstancesReply" },
+    errors: [],
+  },
+  "GET /v1/models/{uid}/progress": {
+    dialect: "Xinference",
+    summary: "How far a launch is; of no launch, not at all",
+    reply: { json: "ProgressReply" },
+    errors: [],
+  },
+  "POST /v1/models/{uid}/cancel": {
+    dialect: "Xinference",
+    summary: "Give up a launch",
+    reply: { null: true },
+    errors: [400],
+  },
+  "GET /v1/models/{uid}/events": {
+    dialect: "Xinference",
+    summary: "What happened to a model",
+    reply: { json: "ModelEventsReply" },
+    errors: [],
+  },
+  "GET /v1/models/{uid}/replicas": {
+    dialect: "Xinference",
+    summary: "The replicas of a model",
+    reply: { json: "ReplicasReply" },
+    errors: [400],
+  },
+  "POST /v1/models/{uid}/replicas": {
+    dialect: "Xinference",
+    summary: "Run a model once more",
+    body: AddReplicaRequest,
+    reply: { json: "AddReplicaReply" },
+    errors: [],
+  },
+  "DELETE /v1/models/{uid}/replicas/{replica}": {
+    dialect: "Xinference",
+    summary: "End one replica",
+    reply: { json: "RemoveReplicaReply" },
+    errors: [400],
+  },
+  "POST /v1/models/{uid}/requests/{request}/abort": {
+    dialect: "Xinference",
+    summary: "End a request by the id that its client gave it",
+    body: AbortRequestBody,
+    reply: { json: "AbortRequestReply" },
+    errors: [],
+  },
+  "GET /v1/requests/{request}/progress": {
+    dialect: "Xinference",
+    summary: "Always 0: answers tell how far they are by themselves",
+    reply: { json: "RequestProgressReply" },
+    errors: [],
+  },
+  "GET /v1/model_registrations/{type}": {
+    dialect: "Xinference",
+    summary: "What can be launched by name",
+    query: RegistrationsQuery,
+    reply: { json: "RegistrationsReply" },
+    errors: [400],
+  },
+  "POST /v1/model_registrations/{type}": {
+    dialect: "Xinference",
+    summary: "Make a model known by name",
+    body: RegistrationRequest,
+    reply: { null: true },
+    errors: [],
+  },
+  "GET /v1/model_registrations/{type}/{name}": {
+    dialect: "Xinference",
+    summary: "What is known of a model of the registry",
+    reply: { json: "DetailedRegistration" },
+    errors: [400],
+  },
+  "DELETE /v1/model_registrations/{type}/{name}": {
+    dialect: "Xinference",
+    summary: "Forget a model that was registered",
+    reply: { null: true },
+    errors: [400],
+  },
+  "GET /v1/models/LLM/{name}/versions": {
+    dialect: "Xinference",
+    summary: "The versions of a model, and where their files are",
+    reply: { json: "VersionsReply" },
+    errors: [],
+  },
+  "GET /v1/engines/LLM/{name}": {
+    dialect: "Xinference",
+    summary: "Which engines run a model of the registry here",
+    reply: { json: "EnginesReply" },
+    errors: [400],
+  },
+  "GET /v1/models/families": {
+    dialect: "Xinference",
+    summary: "Names of models by what they can do",
+    reply: { json: "FamiliesReply" },
+    errors: [],
+  },
+  "GET /v1/models/vllm-supported": {
+    dialect: "Xinference",
+    summary: "Those that vLLM runs here",
+    reply: { json: "FamiliesReply" },
+    errors: [],
+  },
+  "GET /v1/models/prompts": {
+    dialect: "Xinference",
+    summary: "Nothing: chat templates are the checkpoints' own",
+    reply: { json: "PromptsReply" },
+    errors: [],
+  },
+  "GET /v1/cache/models": {
+    dialect: "Xinference",
+    summary: "Models of the registry in the hubs' caches on this machine",
+    query: CacheQuery,
+    reply: { json: "CachedModelsReply" },
+    errors: [],
+  },
+  "GET /v1/cache/models/files": {
+    dialect: "Xinference",
+    summary: "The files of one of them",
+    query: CacheFilesQuery,
+    reply: { json: "CachedFilesReply" },
+    errors: [400],
+  },
+  "DELETE /v1/cache/models": {
+    dialect: "Xinference",
+    summary: "Remove one of them",
+    query: CacheFilesQuery,
+    reply: { json: "ResultReply" },
+    errors: [400],
+  },
+  "GET /v1/virtualenvs": {
+    dialect: "Xinference",
+    summary: "None: environments belong to engines here",
+    reply: { json: "VirtualEnvironmentsReply" },
+    errors: [],
+  },
+  "DELETE /v1/virtualenvs": {
+    dialect: "Xinference",
+    summary: "Removes none",
+    reply: { json: "ResultReply" },
+    errors: [],
+  },
+  "GET /v1/cluster/info": {
+    dialect: "Xinference",
+    summary: "This machine, as supervisor and as worker",
+    query: ClusterInfoQuery,
+    reply: { json: "ClusterInfoReply" },
+    errors: [400],
+  },
+  "GET /v1/cluster/version": {
+    dialect: "Xinference",
+    summary: "The version of Xinference whose API this is",
+    reply: { json: "ClusterVersionReply" },
+    errors: [],
+  },
+  "GET /v1/cluster/devices": {
+    dialect: "Xinference",
+    summary: "How many graphics cards there are",
+    reply: { json: "DevicesReply" },
+    errors: [],
+  },
+  "GET /v1/cluster/ui_config": {
+    dialect: "Xinference",
+    summary: "What Xinference's page asks for",
+    reply: { json: "UiConfigReply" },
+    errors: [],
+  },
+  "DELETE /v1/clusters": {
+    dialect: "Xinference",
+    summary: "Stop the server, where it is a program of its own",
+    reply: { json: "ResultReply" },
+    errors: [],
+  },
+  "GET /v1/address": {
+    dialect: "Xinference",
+    summary: "The server's address",
+    reply: { json: "AddressReply" },
+    errors: [],
+  },
+  "GET /v1/supervisor": {
+    dialect: "Xinference",
+    summary: "The server's address, as the supervisor's",
+    reply: { json: "SupervisorReply" },
+    errors: [],
+  },
+  "GET /v1/workers": {
+    dialect: "Xinference",
+    summary: "This server as a worker, with its models",
+    reply: { json: "WorkersReply" },
+    errors: [],
+  },
+  "GET /status": {
+    dialect: "Xinference",
+    summary: "How long the server is up, and how its machine is",
+    reply: { json: "StatusReply" },
+    errors: [],
+  },
+  "POST /v1/convert_ids_to_tokens": {
+    dialect: "Xinference",
+    summary: "Refused: token ids stay inside",
+    errors: [400],
+  },
+  "POST /v1/models/update_type": {
+    dialect: "Xinference",
+    summary: "Refused: the catalogue comes with the program",
+    errors: [400],
+  },
+  "POST /v1/models/{uid}/reload": {
+    dialect: "Xinference",
+    summary: "Refused: a model is not changed while it runs",
+    errors: [400],
+  },
+  "GET /v1/models/{uid}/reload": {
+    dialect: "Xinference",
+    summary: "Refused: there is no reload to tell of",
+    errors: [400],
+  },
+  "GET /v1/cluster/logs": {
+    dialect: "Xinference",
+    summary: "Refused: logs go to the standard error",
+    errors: [400],
+  },
+  "GET /v1/cluster/monitor_config": {
+    dialect: "Xinference",
+    summary: "Refused: dashboards are kept elsewhere",
+    errors: [400],
+  },
+  "POST /v1/ui/{uid}": {
+    dialect: "Xinference",
+    summary: "Refused: no page is made for a single model",
+    errors: [400],
   },
   "POST /api/chat": {
     dialect: "Ollama",
@@ -330,11 +583,14 @@ export const contract: Readonly<Record<string, RouteContract>> = {
   },
 };
 
+/** Any page may ask these. */
+const probes: ReadonlySet<string> = new Set(["GET /health", "GET /status"]);
+
 /** What the door of the server answers on this route, beside the route's own errors. */
 export function statusesOf(route: string): readonly number[] {
   const of = contract[route];
   if (of === undefined) throw new Error(`no contract for ${route}`);
-  const atTheDoor = route === "GET /health" ? [421, 431] : [403, 421, 431];
+  const atTheDoor = probes.has(route) ? [421, 431] : [403, 421, 431];
   const ofBodies = of.body === undefined ? [] : [400, 413, 415];
   const all = new Set([...atTheDoor, ...ofBodies, ...of.errors]);
   return [...all].toSorted((a, b) => a - b);

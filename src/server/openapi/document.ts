@@ -15,7 +15,7 @@ const errorOf: Readonly<Record<Dialect, ReplyName>> = {
   OpenAI: "ErrorReply",
   Anthropic: "AnthropicError",
   Ollama: "OllamaErrorReply",
-  Xinference: "ErrorReply",
+  Xinference: "XinferenceErrorReply",
   Operations: "ErrorReply",
 };
 
@@ -34,9 +34,6 @@ const meanings: Readonly<Record<number, string>> = {
   503: "Not now: the model starts or stops, or memory is short.",
   504: "What the model runs in did not answer in time.",
 };
-
-/** Refusals at the door have OpenAI's form, whatever the route's dialect. */
-const atTheDoor: ReadonlySet<number> = new Set([421, 431]);
 
 export function openApiDocument({ version }: { readonly version: string }): Json {
   const paths: Record<string, Record<string, Json>> = {};
@@ -166,11 +163,10 @@ function success(reply: Content): Json {
 }
 
 function failure(status: number, { dialect }: RouteContract): Json {
-  const form =
-    atTheDoor.has(status) && dialect !== "Anthropic" && dialect !== "Ollama"
-      ? "ErrorReply"
-      : errorOf[dialect];
-  return { description: meanings[status] ?? "Refused.", content: jsonContent(form) };
+  return {
+    description: meanings[status] ?? "Refused.",
+    content: jsonContent(errorOf[dialect]),
+  };
 }
 
 function jsonContent(name: ReplyName): Json {

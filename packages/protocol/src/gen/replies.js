@@ -1,5 +1,45 @@
 // Made by scripts/protocol/reply-schemas.ts.
 export const replySchemas = {
+  "AbortRequestReply": {
+    "type": "object",
+    "properties": {
+      "msg": {
+        "type": "string",
+        "enum": [
+          "DONE",
+          "NOT_FOUND"
+        ]
+      }
+    },
+    "required": [
+      "msg"
+    ],
+    "additionalProperties": false
+  },
+  "AddReplicaReply": {
+    "type": "object",
+    "properties": {
+      "replica_id": {
+        "type": "number",
+        "description": "Of the last that was added."
+      },
+      "replica_model_uid": {
+        "type": "string"
+      },
+      "worker_address": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "replica_id",
+      "replica_model_uid",
+      "worker_address"
+    ],
+    "additionalProperties": false
+  },
+  "AddressReply": {
+    "type": "string"
+  },
   "AnswerReceipt": {
     "type": "object",
     "properties": {
@@ -632,6 +672,88 @@ export const replySchemas = {
     ],
     "additionalProperties": false
   },
+  "CachedFilesReply": {
+    "type": "object",
+    "properties": {
+      "model_version": {
+        "type": "string"
+      },
+      "worker_ip": {
+        "type": "string"
+      },
+      "paths": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      }
+    },
+    "required": [
+      "model_version",
+      "worker_ip",
+      "paths"
+    ],
+    "additionalProperties": false
+  },
+  "CachedModelRecord": {
+    "type": "object",
+    "properties": {
+      "model_name": {
+        "type": "string"
+      },
+      "model_size_in_billions": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "model_format": {
+        "type": "string"
+      },
+      "quantization": {
+        "type": "string"
+      },
+      "model_version": {
+        "type": "string"
+      },
+      "path": {
+        "type": "string"
+      },
+      "real_path": {
+        "type": "string"
+      },
+      "actor_ip_address": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "model_name",
+      "model_size_in_billions",
+      "model_format",
+      "quantization",
+      "model_version",
+      "path",
+      "real_path",
+      "actor_ip_address"
+    ],
+    "additionalProperties": false,
+    "description": "In the order in which Xinference's command line prints them."
+  },
+  "CachedModelsReply": {
+    "type": "object",
+    "properties": {
+      "list": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/CachedModelRecord"
+        }
+      }
+    },
+    "required": [
+      "list"
+    ],
+    "additionalProperties": false
+  },
   "ChatCompletion": {
     "type": "object",
     "properties": {
@@ -889,6 +1011,96 @@ export const replySchemas = {
     ],
     "additionalProperties": false
   },
+  "ClusterInfoReply": {
+    "type": "array",
+    "items": {
+      "$ref": "#/components/schemas/ClusterNode"
+    }
+  },
+  "ClusterNode": {
+    "type": "object",
+    "properties": {
+      "node_type": {
+        "type": "string",
+        "enum": [
+          "Supervisor",
+          "Worker"
+        ]
+      },
+      "ip_address": {
+        "type": "string"
+      },
+      "gpu_count": {
+        "type": "number"
+      },
+      "gpu_vram_total": {
+        "type": [
+          "number",
+          "string"
+        ]
+      },
+      "gpu_vram_available": {
+        "type": "number"
+      },
+      "gpu_utilization": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "cpu_available": {
+        "type": "number"
+      },
+      "cpu_count": {
+        "type": "number"
+      },
+      "mem_used": {
+        "type": "number"
+      },
+      "mem_available": {
+        "type": "number"
+      },
+      "mem_total": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "node_type",
+      "ip_address",
+      "gpu_count",
+      "gpu_vram_total"
+    ],
+    "additionalProperties": false
+  },
+  "ClusterVersionReply": {
+    "type": "object",
+    "properties": {
+      "version": {
+        "type": "string"
+      },
+      "full-revisionid": {
+        "type": "null"
+      },
+      "dirty": {
+        "type": "boolean",
+        "const": false
+      },
+      "error": {
+        "type": "null"
+      },
+      "atalaya": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "version",
+      "full-revisionid",
+      "dirty",
+      "error",
+      "atalaya"
+    ],
+    "additionalProperties": false
+  },
   "Completion": {
     "type": "object",
     "properties": {
@@ -1013,6 +1225,107 @@ export const replySchemas = {
     ],
     "additionalProperties": false,
     "description": "The classic shape: four lists of equal length."
+  },
+  "DetailedRegistration": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "version": {
+        "type": "number",
+        "const": 2
+      },
+      "model_description": {
+        "type": "string"
+      },
+      "context_length": {
+        "type": "number"
+      },
+      "model_lang": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "model_ability": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "model_family": {
+        "type": "string"
+      },
+      "architectures": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "model_type": {
+        "type": "string",
+        "const": "mllama"
+      },
+      "download_hubs": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "model_specs": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/RegistrationSpec"
+        }
+      },
+      "model_name": {
+        "type": "string"
+      },
+      "is_builtin": {
+        "type": "boolean"
+      }
+    },
+    "required": [
+      "architectures",
+      "context_length",
+      "download_hubs",
+      "is_builtin",
+      "model_ability",
+      "model_description",
+      "model_family",
+      "model_lang",
+      "model_name",
+      "model_specs",
+      "model_type",
+      "version"
+    ]
+  },
+  "DevicesReply": {
+    "type": "number",
+    "description": "Graphics cards."
+  },
+  "DownloadFileRecord": {
+    "type": "object",
+    "properties": {
+      "name": {
+        "type": "string"
+      },
+      "downloaded_bytes": {
+        "type": "number"
+      },
+      "total_bytes": {
+        "type": "number"
+      },
+      "progress": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "name",
+      "downloaded_bytes",
+      "total_bytes",
+      "progress"
+    ],
+    "additionalProperties": false
   },
   "DownloadLine": {
     "anyOf": [
@@ -1315,13 +1628,27 @@ export const replySchemas = {
           "code"
         ],
         "additionalProperties": false
+      },
+      "detail": {
+        "type": "string",
+        "description": "The message once more, where Xinference's clients look for it. Not in streams."
       }
     },
     "required": [
       "error"
     ],
     "additionalProperties": false,
-    "description": "Every error, in OpenAI's form: as a reply's body, and as the last event of a broken stream."
+    "description": "Every error, in OpenAI's form with Xinference's beside it: as a reply's body, and as the last event of a broken stream."
+  },
+  "FamiliesReply": {
+    "type": "object",
+    "additionalProperties": {
+      "type": "array",
+      "items": {
+        "type": "string"
+      }
+    },
+    "description": "Ability → names."
   },
   "FileDeleted": {
     "type": "object",
@@ -1542,6 +1869,12 @@ export const replySchemas = {
     ],
     "description": "One picture of the request, in order."
   },
+  "InstancesReply": {
+    "type": "array",
+    "items": {
+      "$ref": "#/components/schemas/ModelInstanceRecord"
+    }
+  },
   "LaunchLine": {
     "anyOf": [
       {
@@ -1656,6 +1989,95 @@ export const replySchemas = {
     ],
     "additionalProperties": false
   },
+  "ModelEventRecord": {
+    "type": "object",
+    "properties": {
+      "event_type": {
+        "type": "string",
+        "enum": [
+          "INFO",
+          "WARNING",
+          "ERROR"
+        ]
+      },
+      "event_ts": {
+        "type": "number",
+        "description": "Seconds since 1970."
+      },
+      "event_content": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "event_type",
+      "event_ts",
+      "event_content"
+    ],
+    "additionalProperties": false
+  },
+  "ModelEventsReply": {
+    "type": "array",
+    "items": {
+      "$ref": "#/components/schemas/ModelEventRecord"
+    }
+  },
+  "ModelInstanceRecord": {
+    "type": "object",
+    "properties": {
+      "model_name": {
+        "type": "string"
+      },
+      "model_uid": {
+        "type": "string"
+      },
+      "model_version": {
+        "type": "string",
+        "description": "Such as `llama-3.2-vision--11B--pytorch--none`."
+      },
+      "model_ability": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        },
+        "description": "Empty until the model is ready."
+      },
+      "replica": {
+        "type": "number"
+      },
+      "n_worker": {
+        "type": "number",
+        "const": 1
+      },
+      "status": {
+        "$ref": "#/components/schemas/ModelStatus"
+      },
+      "instance_created_ts": {
+        "type": "number"
+      },
+      "error_message": {
+        "type": "string",
+        "description": "When its status is ERROR."
+      },
+      "replica_statuses": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ReplicaStatusRecord"
+        }
+      }
+    },
+    "required": [
+      "model_name",
+      "model_uid",
+      "model_version",
+      "model_ability",
+      "replica",
+      "n_worker",
+      "status",
+      "instance_created_ts",
+      "replica_statuses"
+    ],
+    "additionalProperties": false
+  },
   "ModelList": {
     "type": "object",
     "properties": {
@@ -1705,12 +2127,10 @@ export const replySchemas = {
         "type": "string"
       },
       "model_format": {
-        "type": "string",
-        "const": "pytorch"
+        "type": "string"
       },
       "quantization": {
-        "type": "string",
-        "const": "none"
+        "type": "string"
       },
       "model_size_in_billions": {
         "type": [
@@ -1729,6 +2149,50 @@ export const replySchemas = {
           ]
         }
       },
+      "model_lang": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        },
+        "description": "ISO 639-1."
+      },
+      "model_description": {
+        "type": "string"
+      },
+      "model_family": {
+        "type": "string"
+      },
+      "model_hub": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "revision": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "address": {
+        "type": "string",
+        "description": "Of the server: replicas have none of their own."
+      },
+      "accelerators": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        },
+        "description": "Graphics cards that it was given, by number."
+      },
+      "multimodal_projector": {
+        "type": "null"
+      },
+      "strict_system_first": {
+        "type": "boolean",
+        "const": false,
+        "description": "Further system messages may come anywhere in a conversation."
+      },
       "context_length": {
         "type": [
           "number",
@@ -1737,8 +2201,7 @@ export const replySchemas = {
         "description": "Tokens of prompt and answer together; `null` until the model is ready."
       },
       "replica": {
-        "type": "number",
-        "const": 1
+        "type": "number"
       },
       "profile": {
         "type": "string",
@@ -1800,6 +2263,15 @@ export const replySchemas = {
       "quantization",
       "model_size_in_billions",
       "model_ability",
+      "model_lang",
+      "model_description",
+      "model_family",
+      "model_hub",
+      "revision",
+      "address",
+      "accelerators",
+      "multimodal_projector",
+      "strict_system_first",
       "context_length",
       "replica",
       "profile",
@@ -1815,6 +2287,15 @@ export const replySchemas = {
       "ready",
       "failed",
       "stopping"
+    ]
+  },
+  "ModelStatus": {
+    "type": "string",
+    "enum": [
+      "CREATING",
+      "READY",
+      "ERROR",
+      "TERMINATING"
     ]
   },
   "ModerationReply": {
@@ -2844,6 +3325,264 @@ export const replySchemas = {
     ],
     "additionalProperties": false
   },
+  "ProgressReply": {
+    "type": "object",
+    "properties": {
+      "progress": {
+        "type": "number",
+        "description": "0 to 1; exactly 1 when the model is ready."
+      },
+      "stage": {
+        "type": "string",
+        "enum": [
+          "pending",
+          "launching",
+          "downloading",
+          "loading"
+        ]
+      },
+      "download_files": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/DownloadFileRecord"
+        }
+      },
+      "replicas": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "replica_id": {
+              "type": "number"
+            },
+            "replica_model_uid": {
+              "type": "string"
+            },
+            "progress": {
+              "type": "number"
+            },
+            "stage": {
+              "type": "string"
+            },
+            "info": {
+              "type": "string"
+            },
+            "updated_at": {
+              "type": "number"
+            },
+            "download_files": {
+              "type": "array",
+              "items": {
+                "$ref": "#/components/schemas/DownloadFileRecord"
+              }
+            }
+          },
+          "required": [
+            "replica_id",
+            "replica_model_uid",
+            "progress",
+            "stage",
+            "info",
+            "updated_at",
+            "download_files"
+          ],
+          "additionalProperties": false
+        }
+      }
+    },
+    "required": [
+      "progress",
+      "stage",
+      "download_files",
+      "replicas"
+    ],
+    "additionalProperties": false
+  },
+  "PromptsReply": {
+    "type": "object",
+    "additionalProperties": {
+      "type": "object"
+    }
+  },
+  "RegistrationRecord": {
+    "type": "object",
+    "properties": {
+      "model_name": {
+        "type": "string"
+      },
+      "is_builtin": {
+        "type": "boolean"
+      }
+    },
+    "required": [
+      "model_name",
+      "is_builtin"
+    ],
+    "additionalProperties": false
+  },
+  "RegistrationSpec": {
+    "type": "object",
+    "properties": {
+      "model_format": {
+        "type": "string"
+      },
+      "model_size_in_billions": {
+        "type": "number"
+      },
+      "quantization": {
+        "type": "string"
+      },
+      "model_hub": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "model_id": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "model_revision": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "model_uri": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "multimodal_projectors": {
+        "type": "null"
+      },
+      "cache_status": {
+        "type": "boolean",
+        "description": "Whether its files are on this machine, all of them."
+      }
+    },
+    "required": [
+      "model_format",
+      "model_size_in_billions",
+      "quantization",
+      "model_hub",
+      "model_id",
+      "model_revision",
+      "model_uri",
+      "multimodal_projectors",
+      "cache_status"
+    ],
+    "additionalProperties": false,
+    "description": "One form of a model, from one place, in one quantization."
+  },
+  "RegistrationsReply": {
+    "type": "array",
+    "items": {
+      "anyOf": [
+        {
+          "$ref": "#/components/schemas/RegistrationRecord"
+        },
+        {
+          "$ref": "#/components/schemas/DetailedRegistration"
+        }
+      ]
+    }
+  },
+  "RemoveReplicaReply": {
+    "type": "object",
+    "properties": {
+      "remaining_replicas": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "remaining_replicas"
+    ],
+    "additionalProperties": false
+  },
+  "ReplicaStatusRecord": {
+    "type": "object",
+    "properties": {
+      "replica_id": {
+        "type": "number"
+      },
+      "replica_model_uid": {
+        "type": "string"
+      },
+      "replica_uid": {
+        "type": [
+          "string",
+          "null"
+        ],
+        "description": "What its owner calls it."
+      },
+      "worker_address": {
+        "type": "string"
+      },
+      "model_address": {
+        "type": "string"
+      },
+      "accelerators": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "gpu_idx": {
+        "type": "array",
+        "items": {
+          "type": "number"
+        }
+      },
+      "status": {
+        "$ref": "#/components/schemas/ModelStatus"
+      },
+      "created_ts": {
+        "type": "number",
+        "description": "Seconds since 1970."
+      },
+      "error_message": {
+        "type": [
+          "string",
+          "null"
+        ]
+      }
+    },
+    "required": [
+      "replica_id",
+      "replica_model_uid",
+      "replica_uid",
+      "worker_address",
+      "model_address",
+      "accelerators",
+      "gpu_idx",
+      "status",
+      "created_ts",
+      "error_message"
+    ],
+    "additionalProperties": false
+  },
+  "ReplicasReply": {
+    "type": "array",
+    "items": {
+      "$ref": "#/components/schemas/ReplicaStatusRecord"
+    }
+  },
+  "RequestProgressReply": {
+    "type": "object",
+    "properties": {
+      "progress": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "progress"
+    ],
+    "additionalProperties": false
+  },
   "ResponseDeleted": {
     "type": "object",
     "properties": {
@@ -3609,6 +4348,69 @@ export const replySchemas = {
     ],
     "additionalProperties": false
   },
+  "ResultReply": {
+    "type": "object",
+    "properties": {
+      "result": {
+        "type": "boolean"
+      }
+    },
+    "required": [
+      "result"
+    ],
+    "additionalProperties": false
+  },
+  "StatusReply": {
+    "type": "object",
+    "properties": {
+      "uptime": {
+        "type": "number",
+        "description": "Seconds."
+      },
+      "workers": {
+        "type": "object",
+        "additionalProperties": {
+          "type": "object"
+        }
+      }
+    },
+    "required": [
+      "uptime",
+      "workers"
+    ],
+    "additionalProperties": false
+  },
+  "SupervisorReply": {
+    "type": "object",
+    "properties": {
+      "supervisor_ip": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "supervisor_ip"
+    ],
+    "additionalProperties": false
+  },
+  "UiConfigReply": {
+    "type": "object",
+    "additionalProperties": {
+      "anyOf": [
+        {
+          "type": "string"
+        },
+        {
+          "type": "boolean"
+        },
+        {
+          "type": "null"
+        },
+        {
+          "type": "object"
+        }
+      ]
+    }
+  },
   "Usage": {
     "type": "object",
     "properties": {
@@ -3648,11 +4450,151 @@ export const replySchemas = {
     "additionalProperties": false,
     "description": "What an answer tells about itself: tokens spent, and what became of each picture."
   },
+  "VersionRecord": {
+    "type": "object",
+    "properties": {
+      "model_version": {
+        "type": "string"
+      },
+      "model_file_location": {
+        "anyOf": [
+          {
+            "type": "object",
+            "additionalProperties": {
+              "type": "string"
+            }
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "Address of the machine → where the files are; `null` when they are not."
+      },
+      "cache_status": {
+        "type": "boolean"
+      },
+      "quantization": {
+        "type": "string"
+      },
+      "multimodal_projector": {
+        "type": "null"
+      },
+      "model_format": {
+        "type": "string"
+      },
+      "model_size_in_billions": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "model_version",
+      "model_file_location",
+      "cache_status",
+      "quantization",
+      "multimodal_projector",
+      "model_format",
+      "model_size_in_billions"
+    ],
+    "additionalProperties": false
+  },
+  "VersionsReply": {
+    "type": "array",
+    "items": {
+      "$ref": "#/components/schemas/VersionRecord"
+    }
+  },
+  "VirtualEnvironmentsReply": {
+    "type": "object",
+    "properties": {
+      "list": {
+        "type": "array",
+        "minItems": 0,
+        "maxItems": 0
+      }
+    },
+    "required": [
+      "list"
+    ],
+    "additionalProperties": false,
+    "description": "There are none to list."
+  },
   "WireFinishReason": {
     "type": "string",
     "enum": [
       "stop",
       "length"
     ]
+  },
+  "WorkersReply": {
+    "type": "array",
+    "items": {
+      "type": "object",
+      "properties": {
+        "work-ip": {
+          "type": "string"
+        },
+        "models": {
+          "type": "array",
+          "items": {
+            "type": "string"
+          }
+        }
+      },
+      "required": [
+        "work-ip",
+        "models"
+      ],
+      "additionalProperties": false
+    }
+  },
+  "XinferenceErrorReply": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "detail": {
+        "type": "string",
+        "description": "The message once more, where Xinference's clients look for it. Not in streams."
+      },
+      "error": {
+        "type": "object",
+        "properties": {
+          "message": {
+            "type": "string",
+            "description": "For a person: what happened, with the values, then what to do."
+          },
+          "type": {
+            "type": "string",
+            "enum": [
+              "invalid_request_error",
+              "rate_limit_error",
+              "server_error"
+            ]
+          },
+          "param": {
+            "type": [
+              "string",
+              "null"
+            ],
+            "description": "The field it is about, such as `messages[0].content`."
+          },
+          "code": {
+            "type": "string",
+            "description": "Stable; see the table of errors."
+          }
+        },
+        "required": [
+          "message",
+          "type",
+          "param",
+          "code"
+        ],
+        "additionalProperties": false
+      }
+    },
+    "required": [
+      "detail",
+      "error"
+    ],
+    "description": "Our error, and the same sentence where Xinference's clients look for it."
   }
 };
