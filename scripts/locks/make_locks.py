@@ -22,6 +22,11 @@ WHEELS = LOCKS / "torch-cpu-wheels.txt"
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"
 # Packages that only PyTorch's CUDA build needs.
 CUDA_ONLY = re.compile(r"^(nvidia-|cuda-|triton)")
+# What vLLM names for its own HTTP server, for Ray and for reports to others: none of it is ever loaded.
+LEFT_OUT = {
+    "vllm": """cupy-cuda12x cuda-pathfinder ray torchaudio uvicorn uvloop httptools watchfiles websockets
+        fastapi-cli fastapi-cloud-cli sentry-sdk rignore fastar detect-installer agent-detector""".split()
+}
 PYTHONS = {"transformers": ("3.11", "3.13"), "vllm": ("3.10", "3.12")}
 
 
@@ -30,6 +35,8 @@ def compile_lock(engine: str) -> str:
     command = ["uv", "pip", "compile", str(LOCKS / f"{engine}.in"), "--quiet", "--universal"]
     command += ["--python-version", lowest, "--generate-hashes", "--only-binary", ":all:"]
     command += ["--no-header", "--no-annotate", "--no-emit-index-url"]
+    for package in LEFT_OUT.get(engine, []):
+        command += ["--no-emit-package", package]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

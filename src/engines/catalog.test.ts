@@ -1,5 +1,9 @@
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { enginesOfFormat, findEngine, matchEngines } from "./catalog.ts";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 describe("an engine", () => {
   test("is found in any case, and the best one when none is named", async () => {
@@ -8,13 +12,14 @@ describe("an engine", () => {
   });
 
   test.each([
-    { name: "vLLM", says: /The engine vLLM is not in this version .* --model-engine native/ },
+    { name: "vLLM", says: /The engine vLLM .*(graphics card|Linux).* --model-engine native/ },
     {
       name: "vlm",
       says: /no engine "vlm"; there are native, transformers, vllm\. Did you mean vllm\?/,
     },
     { name: "a\u001b[0m", says: /no engine of that name; there are native/ },
   ])("that is $name is refused with what would help", async ({ name, says }) => {
+    vi.stubEnv("CUDA_VISIBLE_DEVICES", "");
     await expect(findEngine(name)).rejects.toThrow(
       expect.objectContaining({ code: "engine_unavailable", message: expect.stringMatching(says) }),
     );
@@ -23,8 +28,8 @@ describe("an engine", () => {
   test("runs here, or says why not and what would help", async () => {
     vi.stubEnv("ATALAYA_HOME", "/nowhere");
     vi.stubEnv("ATALAYA_TRANSFORMERS_PYTHON", "");
+    vi.stubEnv("CUDA_VISIBLE_DEVICES", "");
     const matches = await matchEngines("pytorch");
-    vi.unstubAllEnvs();
     expect(matches.map(({ title, obstacle }) => [title, obstacle === undefined])).toEqual([
       ["native", true],
       ["Transformers", false],
@@ -46,6 +51,7 @@ describe("an engine", () => {
     expect(enginesOfFormat("pytorch")).toEqual([
       { title: "native", quantizations: ["none"] },
       { title: "Transformers", quantizations: ["none", "4-bit", "8-bit"] },
+      { title: "vLLM", quantizations: ["none", "fp8", "bitsandbytes"] },
     ]);
     expect(enginesOfFormat("ggufv2")).toEqual([]);
   });

@@ -1,7 +1,7 @@
 /** Engines by name; each is loaded when it is first asked for. */
 import { PlatformError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
-import type { EngineKind, EngineLoader, Obstacle } from "./engine.ts";
+import type { EngineKind, EngineLoader, EngineOptions, Obstacle } from "./engine.ts";
 
 /** An engine that this version has. */
 export type EngineEntry = {
@@ -11,9 +11,16 @@ export type EngineEntry = {
   readonly formats: readonly string[];
   /** What it can make of such weights; `none` leaves them as they are. */
   readonly quantizations: readonly string[];
-  /** Options of a launch that it knows, as they stand on the wire. */
-  readonly options: readonly string[];
-};
+} & (
+  | {
+      /** Options of a launch that it knows, as they stand on the wire. */
+      readonly options: readonly string[];
+    }
+  | {
+      /** Throws for the first that it does not know, or that has no value for it. */
+      readonly checkOptions: (given: EngineOptions) => Promise<void>;
+    }
+);
 
 export type EngineMatch = {
   /** As people write it: `native`, `Transformers`, `vLLM`. */
@@ -25,20 +32,9 @@ export type EngineMatch = {
 
 type KnownEngine = {
   readonly title: string;
-  /** Absent from this version when `undefined`. */
-  readonly entry: EngineEntry | undefined;
+  readonly entry: EngineEntry;
   readonly findObstacle: () => Promise<Obstacle | undefined>;
 };
-
-const absent = (title: string): KnownEngine => ({
-  title,
-  entry: undefined,
-  findObstacle: () =>
-    Promise.resolve({
-      reason: `The engine ${title} is not in this version of Atalaya.`,
-      remedy: "Launch with --model-engine native, or leave --model-engine out.",
-    }),
-});
 
 /** Best first: with no engine named, the first that runs here is taken. */
 const engines: ReadonlyMap<string, KnownEngine> = new Map([
@@ -92,7 +88,21 @@ const engines: ReadonlyMap<string, KnownEngine> = new Map([
         await (await import("./transformers/transformers-engine.ts")).findObstacle(),
     },
   ],
-  ["vllm", absent("vLLM")],
+  [
+    "vllm",
+    {
+      title: "vLLM",
+      entry: {
+        kind: "vllm",
+        load: async (...args) =>
+          await (await import("./vllm/vllm-engine.ts")).loadVllmEngine(...args),
+        formats: ["pytorch"],
+        quantizations: ["none", "fp8", "bitsandbytes"],
+        checkOptions: async (given) => (await import("./vllm/options.ts")).checkOptions(given),
+      },
+      findObstacle: async () => await (await import("./vllm/vllm-engine.ts")).findObstacle(),
+    },
+  ],
 ]);
 
 /**
@@ -110,7 +120,6 @@ export async function findEngine(name: string | undefined): Promise<EngineEntry>
     );
   }
   const obstacle = await engine.findObstacle();
-  if (engine.entry === undefined) throw blocked(obstacle);
   // One that the launch itself removes stands in the way of those alone who named no engine.
   if (obstacle !== undefined && obstacle.isRemovedByLaunch !== true) throw blocked(obstacle);
   return engine.entry;
@@ -120,8 +129,8 @@ export async function findEngine(name: string | undefined): Promise<EngineEntry>
 export async function matchEngines(format: string): Promise<readonly EngineMatch[]> {
   return await Promise.all(
     [...engines.values()].map(async ({ title, entry, findObstacle }): Promise<EngineMatch> => {
-      const quantizations = entry?.quantizations ?? [];
-      if (entry !== undefined && !entry.formats.includes(format)) {
+      const quantizations = entry.quantizations;
+      if (!entry.formats.includes(format)) {
         const reason = `The engine ${title} does not read the format ${format}.`;
         const remedy = `Take the model in one that it reads: ${entry.formats.join(", ")}.`;
         return { title, quantizations, obstacle: { reason, remedy } };
@@ -134,14 +143,13 @@ export async function matchEngines(format: string): Promise<readonly EngineMatch
 /** The engines of this version that take a form of weights, whatever this machine can do. */
 export function enginesOfFormat(format: string): readonly Omit<EngineMatch, "obstacle">[] {
   return [...engines.values()].flatMap(({ title, entry }) =>
-    entry?.formats.includes(format) ? [{ title, quantizations: entry.quantizations }] : [],
+    entry.formats.includes(format) ? [{ title, quantizations: entry.quantizations }] : [],
   );
 }
 
 async function bestEngine(): Promise<EngineEntry> {
   let first: Obstacle | undefined;
   for (const { entry, findObstacle } of engines.values()) {
-    if (entry === undefined) continue;
     const obstacle = await findObstacle();
     if (obstacle === undefined) return entry;
     first ??= obstacle;

@@ -19,10 +19,11 @@ import {
 } from "./python/make-environment.ts";
 import { checkOwnPython, ownPython } from "./python/own-python.ts";
 import { transformersEnvironment } from "./transformers/environment-spec.ts";
+import { vllmEnvironment } from "./vllm/environment-spec.ts";
 
 export type { MakeHooks };
 
-const specs: readonly EnvironmentSpec[] = [transformersEnvironment];
+const specs: readonly EnvironmentSpec[] = [transformersEnvironment, vllmEnvironment];
 
 export type EnvironmentRow = {
   readonly engine: EngineKind;
@@ -47,7 +48,16 @@ export type Installed = Made & { readonly title: string; readonly version: strin
  * @throws PlatformError `engine_unavailable` for an engine that needs no environment, and whatever
  *   `makeEnvironment` throws
  */
-export async function installEnvironment(name: string, hooks: MakeHooks): Promise<Installed> {
+export async function installEnvironment(
+  name: string,
+  {
+    onWarning,
+    ...hooks
+  }: MakeHooks & {
+    /** A sentence on why the engine will not run here, although its environment can be made. */
+    readonly onWarning: (sentence: string) => void;
+  },
+): Promise<Installed> {
   const spec = specNamed(name);
   const own = ownPython(spec);
   if (own !== undefined) {
@@ -56,6 +66,8 @@ export async function installEnvironment(name: string, hooks: MakeHooks): Promis
       `${spec.variable} names a Python of your own, ${own}, so nothing is installed. Unset it for an environment of Atalaya's.`,
     );
   }
+  const lack = await spec.findLack?.();
+  if (lack !== undefined) onWarning(`${lack.reason} Its environment is made all the same.`);
   const made = await makeEnvironment(spec, hooks, { thorough: true });
   const record = (await findInstalled(spec))?.record;
   const version = record === undefined ? "" : `Python ${record.python}, ${record.variant}`;

@@ -216,7 +216,7 @@ describe("routes", () => {
     {
       body: { model_name: "llama-3.2-vision", model_engine: "vLLM", enforce_eager: true },
       status: 400,
-      says: /^Model llama-3.2-vision cannot be run on engine vLLM. The engine vLLM is not in this version/,
+      says: /^Model llama-3.2-vision cannot be run on engine vLLM. The engine vLLM (needs an NVIDIA graphics card|runs on Linux)/,
     },
     {
       body: { model_name: "llama-3.2-vision", model_size_in_billions: "1_8" },

@@ -74,11 +74,11 @@ describe("a launch", () => {
   test.each([
     {
       change: { model: "llama-3.2-vision", engine: "transformers", quantization: "" },
-      says: /--quantization has no value.* choose one of: none, 4-bit, 8-bit\./,
+      says: /--quantization has no value.* choose one of: none, 4-bit, 8-bit, fp8, bitsandbytes\./,
     },
     {
       change: { model: "llama-3.2-vision", engine: "vllm", quantization: "8-bit" },
-      says: /The engine vLLM is not in this version/,
+      says: /The engine vLLM needs an NVIDIA graphics card/,
     },
     { change: { quantization: "8-bit" }, says: /the quantization "8-bit"; choose one of: none/ },
     {

@@ -67,7 +67,7 @@ export async function planLaunch(wish: LaunchWish, parts: Parts): Promise<Launch
     selectQuantization(modelName, wish.quantization, [...new Set(choices)]);
   }
   const engine = await parts.findEngine(wish.engine);
-  refuseUnknownOptions(engine, namesOfOptions(wish));
+  await refuseUnknownOptions(engine, optionsIn(wish));
   const quantization = selectQuantization(modelName, wish.quantization, engine.quantizations);
   const shape = await shapeOfModel(model);
   return await withMemory({ engine, model, quantization, shape }, wish, parts);
@@ -198,13 +198,18 @@ function alternativesTo({ origin }: ResolvedModel): Alternative[] {
     }));
 }
 
-/** Of what was asked for and an engine may not have. */
-function namesOfOptions({ engineOptions = {}, kvCacheDtype }: LaunchWish): readonly string[] {
-  return [...Object.keys(engineOptions), ...(kvCacheDtype === undefined ? [] : ["kv_cache_dtype"])];
+/** What was asked for and an engine may not have. */
+function optionsIn({ engineOptions = {}, kvCacheDtype }: LaunchWish): EngineOptions {
+  return { ...engineOptions, ...(kvCacheDtype !== undefined && { kv_cache_dtype: kvCacheDtype }) };
 }
 
-function refuseUnknownOptions({ kind, options }: EngineEntry, given: readonly string[]): void {
-  const unknown = given.find((name) => !options.includes(name));
+async function refuseUnknownOptions(engine: EngineEntry, given: EngineOptions): Promise<void> {
+  if ("checkOptions" in engine) {
+    await engine.checkOptions(given);
+    return;
+  }
+  const { kind, options } = engine;
+  const unknown = Object.keys(given).find((name) => !options.includes(name));
   if (unknown === undefined) return;
   const shown = /^[\w.-]{1,64}$/.test(unknown) ? `"${unknown}"` : "of that name";
   throw new PlatformError(

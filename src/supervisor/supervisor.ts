@@ -10,6 +10,7 @@ import type { Logger } from "../base/logger.ts";
 import type { EngineEntry } from "../engines/catalog.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { bringFiles, type FetchFiles } from "./bring-files.ts";
+import { withPlannedCards } from "./card-options.ts";
 import type { ModelInstance, ReadyInstance } from "./instance.ts";
 import {
   checkPlan,
@@ -359,8 +360,7 @@ export class Supervisor implements AsyncDisposable {
 
   async #load(slot: Slot, plan: LaunchPlan): Promise<void> {
     const { uid } = slot.instance;
-    const { profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads } = slot.options;
-    const { engineOptions = {} } = slot.options;
+    const { profile, maxNumSeqs, kvCacheDtype, numThreads } = slot.options;
     const { quantization } = plan;
     const { log, openPipeline } = this.#parts;
     const startedAt = performance.now();
@@ -371,12 +371,11 @@ export class Supervisor implements AsyncDisposable {
         {
           directory,
           profile,
-          maxModelLen,
           maxNumSeqs,
           kvCacheDtype,
           numThreads,
           quantization,
-          engineOptions,
+          ...withPlannedCards(plan, slot.options),
         },
         {
           signal: slot.loading.signal,

@@ -13,7 +13,7 @@ export function addEnvironmentCommands(engine: Command, terminal: Terminal): voi
   engine
     .command("install")
     .description("Make the Python environment that an engine needs, or mend it.")
-    .argument("<engine>", "transformers")
+    .argument("<engine>", "transformers or vllm")
     .option("--verbose", "print what the installer says")
     .addHelpText(
       "after",
@@ -23,6 +23,7 @@ otherwise, with your own pip configuration; every package is checked against a l
 
 Examples:
   $ atalaya engine install transformers
+  $ atalaya engine install vllm
   $ ATALAYA_TRANSFORMERS_PYTHON=/opt/venv/bin/python atalaya serve     use one of your own instead`,
     )
     .action((name: string, flags: InstallFlags) => runInstall(name, flags, terminal));
@@ -33,7 +34,7 @@ Examples:
   engine
     .command("remove")
     .description("Delete an engine's environments, those of older versions too.")
-    .argument("<engine>", "transformers")
+    .argument("<engine>", "transformers or vllm")
     .action((name: string) => runRemove(name, terminal));
 }
 
@@ -50,6 +51,7 @@ async function runInstall(
     onLog: (line) => {
       if (verbose) note(terminal, line);
     },
+    onWarning: (sentence) => note(terminal, sentence),
   }).finally(() => progress[Symbol.dispose]());
   const what = wasThere ? "was installed already, and works" : "is installed";
   terminal.stdout.write(`${title} (${version}) ${what}: ${directory}\n`);

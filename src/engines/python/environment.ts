@@ -11,7 +11,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { atalayaHome } from "../../base/home.ts";
 import { packageRoot } from "../../base/package-root.ts";
-import type { EngineKind } from "../engine.ts";
+import type { EngineKind, Obstacle } from "../engine.ts";
 import type { PythonRange } from "./find-python.ts";
 
 export type EnvironmentSpec = {
@@ -25,6 +25,8 @@ export type EnvironmentSpec = {
   readonly variants: () => readonly EnvironmentVariant[];
   /** Modules whose import shows that the environment works. */
   readonly imports: readonly string[];
+  /** What else this machine lacks for the engine to run, whose environment can be made all the same. */
+  readonly findLack?: () => Promise<Obstacle | undefined>;
   /** Variables that the worker may see beside the usual ones. */
   readonly alsoSees?: RegExp;
 };
