@@ -72,12 +72,16 @@ function nextSlice(
   return { end, cost };
 }
 
+/** What ggml writes to while a part is computed: nothing else of ours refers to it then, and it would be collected. */
+const memoryInUse = new Set<Buffer>();
+
 async function computeNodes(
   nodes: readonly Pointer[],
   { base, run }: { readonly base: GgmlLibrary["base"]; readonly run: SliceRun },
 ): Promise<{ readonly status: number; readonly computeMs: number }> {
   const graphBytes = Number(base.ggml_graph_overhead_custom(nodes.length, false));
   const memory = Buffer.alloc(graphBytes + 1_024);
+  memoryInUse.add(memory);
   const context = base.ggml_init({
     mem_size: memory.length,
     mem_buffer: memory,
@@ -89,5 +93,6 @@ async function computeNodes(
     return await run(part);
   } finally {
     base.ggml_free(context);
+    memoryInUse.delete(memory);
   }
 }
