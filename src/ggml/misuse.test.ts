@@ -1,5 +1,5 @@
 /** What would end the process in C throws in TypeScript, and leaves the back end as it was. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -394,5 +394,24 @@ describe("opening", () => {
         message: expect.stringContaining(`${file} could not be loaded`),
       }),
     );
+  });
+});
+
+describe.skipIf(process.platform !== "linux")("a tensor that lies outside of its file", () => {
+  test("is refused, and the file is not kept mapped", () => {
+    const path = join(folder, "short");
+    writeFileSync(path, new Uint8Array(64));
+    const inside = { dtype: "f32", shape: [4], path, offset: 0 } as const;
+    const specs = new Map([
+      ["inside", inside],
+      ["outside", { ...inside, offset: 60 }],
+    ]);
+    for (let attempt = 0; attempt < 3; attempt++) {
+      expect(() => backend.map(specs)).toThrow("outside lies outside of its file");
+    }
+    expect(readFileSync("/proc/self/maps", "utf8")).not.toContain(path);
+    using whole = backend.map(new Map([["inside", inside]]));
+    expect(readFileSync("/proc/self/maps", "utf8")).toContain(path);
+    expect(whole.sizeBytes).toBe(16);
   });
 });

@@ -107,26 +107,41 @@ export class TensorSet implements Disposable, TensorOwner {
       specs,
       place: (pointers) => {
         const files = new Map<string, { mapping: FileMapping; buffer: Pointer }>();
-        let sizeBytes = 0;
-        for (const [name, { path, offset, dtype, shape }] of specs) {
-          const file = files.get(path) ?? openFile(library, path);
-          files.set(path, file);
-          const numBytes = tensorBytes(dtype, shape);
-          if (offset < 0 || offset + numBytes > file.mapping.sizeBytes) {
-            throw new Error(`${name} lies outside of its file`);
+        try {
+          return placeInFiles(pointers, files);
+        } catch (error) {
+          for (const { mapping, buffer } of files.values()) {
+            base.ggml_backend_buffer_free(buffer);
+            mapping[Symbol.dispose]();
           }
-          const address = file.mapping.address + BigInt(offset);
-          base.ggml_backend_tensor_alloc(file.buffer, pointers.get(name), address);
-          sizeBytes += numBytes;
+          throw error;
         }
-        const opened = [...files.values()];
-        return {
-          buffers: opened.map(({ buffer }) => buffer),
-          mappings: opened.map(({ mapping }) => mapping),
-          sizeBytes,
-        };
       },
     });
+
+    function placeInFiles(
+      pointers: ReadonlyMap<string, Pointer>,
+      files: Map<string, { mapping: FileMapping; buffer: Pointer }>,
+    ) {
+      let sizeBytes = 0;
+      for (const [name, { path, offset, dtype, shape }] of specs) {
+        const file = files.get(path) ?? openFile(library, path);
+        files.set(path, file);
+        const numBytes = tensorBytes(dtype, shape);
+        if (offset < 0 || offset + numBytes > file.mapping.sizeBytes) {
+          throw new Error(`${name} lies outside of its file`);
+        }
+        const address = file.mapping.address + BigInt(offset);
+        base.ggml_backend_tensor_alloc(file.buffer, pointers.get(name), address);
+        sizeBytes += numBytes;
+      }
+      const opened = [...files.values()];
+      return {
+        buffers: opened.map(({ buffer }) => buffer),
+        mappings: opened.map(({ mapping }) => mapping),
+        sizeBytes,
+      };
+    }
   }
 
   get isDisposed(): boolean {

@@ -132,6 +132,7 @@ async function encodeChat(
   const { tokenIds } = await tokenizer.renderChat(messages, {
     addGenerationPrompt: true,
     dateString,
+    beginId: model.bosTokenId,
     signal,
   });
   const numMarkers = tokenIds.filter((id) => id === model.imageTokenId).length;

@@ -38,6 +38,19 @@ async function untilGone(pid: number): Promise<void> {
 }
 
 describe("starting", () => {
+  test.each([
+    {
+      script: "process.exit(3)",
+      says: /ended while it started \(exit code 3\)\. It said nothing\./,
+    },
+    {
+      script: 'console.error("no such library"); process.exit(3)',
+      says: /\(exit code 3\)\. Its last words are in the server's log/,
+    },
+  ])("that fails says whether there is more to read: $script", async ({ script, says }) => {
+    await expect(start(script).child).rejects.toThrow(says);
+  });
+
   test("waits for the first line, and forwards what is logged", async () => {
     const { child, log } = start(
       `${polite} console.error("warming up"); setTimeout(() => console.log("ready"), 50);`,

@@ -5,6 +5,7 @@
  * input stays open as long as we live: a child that finds it closed ends itself.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../base/errors.ts";
 import { allowedEnvironment } from "./environment.ts";
 import { LogLines } from "./log-lines.ts";
@@ -26,6 +27,8 @@ export type ChildExit = { readonly code: number | null; readonly signal: NodeJS.
 /** A child that floods its log is heard this much each second. */
 const MAX_LINES_PER_SECOND = 200;
 const MAX_LINE_LENGTH = 4096;
+/** What it wrote before it ended comes within this time, if it comes. */
+const LAST_WORDS_MS = 500;
 
 export class Child {
   readonly pid: number;
@@ -38,6 +41,7 @@ export class Child {
   readonly logEnded: Promise<void>;
   readonly #process: ChildProcess;
   #hasExited = false;
+  #numLogLines = 0;
 
   private constructor(child: ChildProcess, pid: number) {
     this.#process = child;
@@ -76,7 +80,10 @@ export class Child {
       throw new PlatformError("worker_failed", "The engine's process could not be started.");
     }
     const child = new Child(process_, pid);
-    forwardLines(process_, onLog);
+    forwardLines(process_, (line) => {
+      child.#numLogLines++;
+      onLog(line);
+    });
     try {
       await child.#waitUntilReady(readyTimeoutMs, signal);
       return child;
@@ -116,10 +123,11 @@ export class Child {
     try {
       await Promise.race([
         new Promise<void>((resolve) => stdout.once("data", () => resolve())),
-        this.exited.then(({ code, signal: by }) => {
+        this.exited.then(async ({ code, signal: by }) => {
+          await Promise.race([this.logEnded, sleep(LAST_WORDS_MS)]);
           throw new PlatformError(
             "worker_failed",
-            `The engine's process ended while it started (${by ?? `exit code ${code}`}). Its log says why.`,
+            `The engine's process ended while it started (${by ?? `exit code ${code}`}). ${this.#numLogLines > 0 ? "Its last words are in the server's log (--log-level info)." : "It said nothing. See that Node and the packages of ggml are whole: install Atalaya again."}`,
           );
         }),
         new Promise<never>((_, reject) => {

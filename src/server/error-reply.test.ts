@@ -15,6 +15,19 @@ describe("an error on the wire", () => {
     { message: 'config.json of "/a/b" is not JSON', shown: 'config.json of "b" is not JSON' },
     { message: String.raw`C:\models\x\config.json is none`, shown: "config.json is none" },
     {
+      message:
+        "The checkpoint /home/my user/my models/tiny a cannot be used: model.safetensors is short.",
+      shown: "The checkpoint tiny a cannot be used: model.safetensors is short.",
+    },
+    {
+      message: String.raw`C:\Program Files\My models\config.json is none`,
+      shown: "config.json is none",
+    },
+    {
+      message: "See /a/b. Then pull owner/name, or /c d/e.",
+      shown: "See b. Then pull owner/name, or e.",
+    },
+    {
       message: "Try GET /v1/models or POST /v1/chat/completions.",
       shown: "Try GET /v1/models or POST /v1/chat/completions.",
     },

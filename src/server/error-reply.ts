@@ -80,11 +80,11 @@ function httpError(
 
 /**
  * Absolute paths keep their last part only: which file it is helps, where it lies is not for the
- * wire. Our own routes are no secret.
+ * wire. A folder's name may be of several words. Our own routes are no secret.
  */
 export function withoutDirectories(message: string): string {
   return message.replace(
-    /(^|[\s"'`(=])(?:[A-Za-z]:)?[\\/](?!v1\/|health\b)(?:[^\s"'`()\\/]+[\\/])+/g,
+    /(^|[\s"'`(=])(?:[A-Za-z]:)?[\\/](?!v1\/|health\b)(?:(?:[^\s"'`()\\/]*[^\s"'`()\\/.,:;] ){0,5}[^\s"'`()\\/]+[\\/])+/g,
     "$1",
   );
 }

@@ -106,6 +106,15 @@ describe("begin of text", () => {
   });
 });
 
+test("begin of text is the model's own where tokenizer_config.json names none", async () => {
+  const files = { "chat_template.jinja": template, "tokenizer_config.json": "{}" };
+  await using tokenizer = await openTokenizer(checkpoint(files));
+  const beginId = tokenizer.vocabulary.idOf("<|begin_of_text|>");
+  const without = await tokenizer.renderChat([say("hi")], chat);
+  const { tokenIds } = await tokenizer.renderChat([say("hi")], { ...chat, beginId });
+  expect(tokenIds).toEqual([beginId, ...without.tokenIds]);
+});
+
 describe("the template is found", () => {
   const mark = (name: string): string => `${name} {{ date_string }}`;
   test.each([

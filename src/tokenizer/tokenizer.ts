@@ -55,6 +55,8 @@ export interface Tokenizer extends AsyncDisposable {
       readonly addGenerationPrompt: boolean;
       /** Such as "23 Nov 2026". */
       readonly dateString: string;
+      /** The model's own, where tokenizer_config.json names none. */
+      readonly beginId?: TokenId | undefined;
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<RenderedPrompt>;
@@ -203,6 +205,7 @@ class ThreadedTokenizer implements Tokenizer {
     options: {
       readonly addGenerationPrompt: boolean;
       readonly dateString: string;
+      readonly beginId?: TokenId | undefined;
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<RenderedPrompt> {
@@ -229,7 +232,7 @@ class ThreadedTokenizer implements Tokenizer {
     this.#checkLength(rendered.length);
     const tokenIds = await this.#encode({ text: rendered, specialTokens: true, shield }, options);
     return {
-      tokenIds: withOneBeginning(tokenIds, this.#beginId()),
+      tokenIds: withOneBeginning(tokenIds, this.#beginId() ?? options.beginId),
       text: lowerShield(rendered, shield),
     };
   }
