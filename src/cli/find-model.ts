@@ -6,7 +6,7 @@ import { ApiError, AtalayaClient } from "@atalaya/client";
 import type { Settings } from "../config/settings.ts";
 import type { AnswerSource } from "./answer-source.ts";
 import { loadLocally, localSource } from "./local-source.ts";
-import type { LoadFlags } from "./options.ts";
+import { type LoadFlags, typedLoadOptions } from "./options.ts";
 import { serverSource } from "./server-source.ts";
 import { note, type Terminal } from "./terminal.ts";
 
@@ -40,6 +40,14 @@ export async function openSource(
 ): Promise<AnswerSource> {
   const client = new AtalayaClient({ endpoint: settings.endpoint });
   if (!/[\\/]/.test(name) && (await isRunning(client, name, terminal))) {
+    const unused = typedLoadOptions(flags);
+    if (unused.length > 0) {
+      const options = unused.join(", ");
+      note(
+        terminal,
+        `${name} runs on the server at ${settings.endpoint} as it was launched there: ${options} ${unused.length === 1 ? "is" : "are"} not used. Launch it again with them, under another --model-uid.`,
+      );
+    }
     return serverSource(client, name);
   }
   const model = toLaunchable(name, terminal.cwd);

@@ -70,7 +70,7 @@ export async function launchShown(
 function toLaunchOptions(flags: LoadFlags) {
   return {
     engine: flags.modelEngine,
-    profile: flags.profile,
+    profile: flags.profile ?? ("ref" as const),
     maxModelLen: flags.maxModelLen,
     maxNumSeqs: flags.maxNumSeqs,
     kvCacheDtype: flags.kvCacheDtype,

@@ -6,7 +6,8 @@ import { parseDurationMs } from "../base/duration.ts";
 export type LoadFlags = {
   /** The best that runs when absent. */
   readonly modelEngine?: string;
-  readonly profile: "ref" | "hf";
+  /** `ref` when absent. */
+  readonly profile?: "ref" | "hf";
   readonly maxModelLen?: number;
   readonly maxNumSeqs?: number;
   readonly kvCacheDtype?: "f32" | "f16";
@@ -40,9 +41,10 @@ export function addLoadOptions(command: Command): Command {
       ),
     )
     .addOption(
-      new Option("--profile <profile>", "ref: Meta's semantics; hf: Transformers as installed")
-        .choices(["ref", "hf"])
-        .default("ref"),
+      new Option(
+        "--profile <profile>",
+        "ref: Meta's semantics (default); hf: Transformers as installed",
+      ).choices(["ref", "hf"]),
     )
     .option("--max-model-len <tokens>", "prompt and answer together, at most", whole(1))
     .option("--max-num-seqs <count>", "requests answered at the same time, at most", whole(1))
@@ -64,6 +66,21 @@ export function addLoadOptions(command: Command): Command {
         .default("auto"),
     )
     .option("--revision <name>", "branch, tag or commit on the hub");
+}
+
+/** Of `flags`, those that were typed, as they are typed. */
+export function typedLoadOptions(flags: LoadFlags): string[] {
+  const typed: Record<string, unknown> = {
+    "--model-engine": flags.modelEngine,
+    "--profile": flags.profile,
+    "--max-model-len": flags.maxModelLen,
+    "--max-num-seqs": flags.maxNumSeqs,
+    "--kv-cache-dtype": flags.kvCacheDtype,
+    "--num-threads": flags.numThreads,
+    "--hub": flags.hub === "auto" ? undefined : flags.hub,
+    "--revision": flags.revision,
+  };
+  return Object.keys(typed).filter((option) => typed[option] !== undefined);
 }
 
 export function addSamplingOptions(command: Command): Command {

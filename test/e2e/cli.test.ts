@@ -1,6 +1,7 @@
 /** The shipped program, as built, over a real engine and a checkpoint of random weights. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -216,6 +217,50 @@ describe("with a checkpoint", () => {
     const ended = await asked.ended;
     expect(ended.exitCode).toBe(130);
     expect(ended.stderr).toBe("stopped\n");
+  });
+});
+
+describe("a server that is there", { timeout: 90_000 }, () => {
+  test("answers as it was launched, and options of a launch are said not to count", async () => {
+    const { url } = await serveTiny();
+    const words = ["run", "tiny-a", "hi", "--max-tokens", "1", "--endpoint", url];
+    const plain = await atalaya(...words);
+    expect(plain.stderr).not.toContain("not used");
+    const typed = await atalaya(...words, "--profile", "hf", "--max-model-len", "64");
+    expect(typed.exitCode).toBe(0);
+    expect(typed.stderr).toContain(
+      `tiny-a runs on the server at ${url} as it was launched there: --profile, --max-model-len are not used.`,
+    );
+  });
+
+  test.each([
+    { what: "a web page", type: "text/html", body: "<!doctype html><title>hello</title>" },
+    { what: "other JSON", type: "application/json", body: '{"hello": "world"}' },
+    { what: "nothing", type: "text/plain", body: "" },
+  ])("and is none of ours, as it sends $what, is told in one sentence", async ({ type, body }) => {
+    const foreign = createHttpServer((_, response) => {
+      response.writeHead(200, { "content-type": type }).end(body);
+    }).listen(0, "127.0.0.1");
+    await new Promise((resolve) => foreign.once("listening", resolve));
+    const address = foreign.address();
+    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+    try {
+      const listed = await atalaya("list", "--endpoint", url);
+      expect(listed.stderr).toMatch(
+        new RegExp(
+          `^atalaya: What answers at ${url} is no Atalaya server: .*\\. Name the server with`,
+        ),
+      );
+      expect(listed).toMatchObject({ exitCode: 69, stdout: "" });
+      const launched = await atalaya("launch", "demo", "--endpoint", url);
+      expect(launched.stderr).toMatch(/is no Atalaya server/);
+      expect(launched.exitCode).toBe(1);
+      const run = await atalaya("run", "demo", "hi", "--max-tokens", "1", "--endpoint", url);
+      expect(run.stderr).toMatch(/is no Atalaya server: .* The model is loaded here\./);
+      expect(run.exitCode).toBe(0);
+    } finally {
+      foreign.close();
+    }
   });
 });
 

@@ -56,7 +56,11 @@ export class AtalayaClient {
     options: CallOptions & { readonly waitReady?: boolean } = {},
   ): Promise<LaunchReply> {
     const path = `/v1/models?wait_ready=${options.waitReady ?? true}`;
-    return await this.#call("POST", path, { ...options, body });
+    const reply = await this.#call<LaunchReply>("POST", path, { ...options, body });
+    if (typeof reply?.model_uid !== "string") {
+      throw foreign(this.endpoint, "it does not say what it launched");
+    }
+    return reply;
   }
 
   /**
