@@ -10,9 +10,10 @@ import { lockFile } from "../posix/file-lock.ts";
 import type { Listing, RepoCache } from "./caches/repo-cache.ts";
 import { diskError, requireSpace } from "./disk.ts";
 import { downloadFile } from "./download-file.ts";
+import { removeFiles } from "./files.ts";
 import { type HubLimits, MAX_FILES } from "./limits.ts";
 import { checkPathsTogether, type RepoId, showRepo } from "./names.ts";
-import { bytesLeftBefore } from "./partial-file.ts";
+import { bytesLeftBefore, recordPath } from "./partial-file.ts";
 import { type RetryNotice, retrying } from "./retry.ts";
 import type { HubName } from "./settings.ts";
 import type { HubSource, Licence, RemoteFile } from "./sources/source.ts";
@@ -155,7 +156,11 @@ async function findMissing({ wanted }: Listing, { cache, options }: Work): Promi
   const missing: Missing[] = [];
   for (const file of wanted) {
     options.signal.throwIfAborted();
-    if (await cache.has(file, options)) continue;
+    if (await cache.has(file, options)) {
+      // Who was killed between giving a file its name and this left its record.
+      await removeFiles(recordPath(cache.partialPath(file)));
+      continue;
+    }
     missing.push({ file, leftBytes: await bytesLeftBefore(cache.partialPath(file), file) });
   }
   return missing;

@@ -15,7 +15,7 @@ const length = 8_000_000;
 const files = [smallFile("config.json", "{}"), largeFile(shard, length)];
 const numParts = 4;
 
-vi.setConfig({ testTimeout: 240_000 });
+vi.setConfig({ testTimeout: 400_000 });
 
 let hub: TestHub;
 let client: TestClient;
@@ -135,6 +135,47 @@ describe("a download that is killed", () => {
     const last = await pullInChild("never", 0);
     expect(last).toMatchObject({ isWhole: true, signal: null, here: length });
     expect((await readdir(blobs())).toSorted()).toEqual(files.map(etagOf).toSorted());
+  });
+
+  test("a hundred times at random points comes whole, and fetches again no more than was not synced", async () => {
+    if (!existsSync(child)) throw new Error("Build first: npm run build");
+    // As fast as a home connection, so that lives of some hundred kilobytes are common.
+    hub.fault({ at: "cdn", does: { type: "slow", chunkBytes: 32_768, everyMs: 1 } });
+    const random = seededRandom(11);
+    // Of every part what is not synced, and the chunk that was being written.
+    const lossBytes = numParts * (partedLimits.syncBytes + 65_536);
+    let numKills = 0;
+    let numWhole = 0;
+    let before = 0;
+    let numKillsOfThis = 0;
+    let writtenBytes = 0;
+    while (numKills < 100) {
+      const lives = Math.ceil(random() * 60);
+      const { here, done, isWhole } = await pullInChild("chunk-written", lives);
+      expect(before - here).toBeLessThanOrEqual(lossBytes);
+      before = Number.isNaN(done) ? here : done;
+      writtenBytes += before - here;
+      if (isWhole) {
+        expect(writtenBytes).toBeGreaterThanOrEqual(length);
+        expect(writtenBytes).toBeLessThanOrEqual(length + numKillsOfThis * lossBytes);
+        await expectOnlyVerified();
+        expect((await readdir(blobs())).toSorted()).toEqual(files.map(etagOf).toSorted());
+        await (
+          await (await client.open()).planRemoval("a/b", { hub: undefined, revision: undefined })
+        ).remove();
+        numWhole++;
+        before = 0;
+        numKillsOfThis = 0;
+        writtenBytes = 0;
+      } else {
+        numKills++;
+        numKillsOfThis++;
+      }
+    }
+    const last = await pullInChild("never", 0);
+    expect(last.isWhole).toBe(true);
+    await expectOnlyVerified();
+    expect(numWhole).toBeGreaterThan(3);
   });
 
   async function expectOnlyVerified(): Promise<void> {

@@ -135,7 +135,7 @@ async function load(
     signal,
   }: { readonly entry: Entry; readonly flags: BenchFlags; readonly signal: AbortSignal },
 ): Promise<Contestant> {
-  const { profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads, download } = flags;
+  const { profile = "ref", maxModelLen, maxNumSeqs, kvCacheDtype, numThreads, download } = flags;
   const instance = await launchAndWait(
     platform.supervisor,
     {
