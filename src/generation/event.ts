@@ -3,24 +3,40 @@ import type { FinishReason, ImageReport, TokenLogprob } from "./engine-prompt.ts
 
 export type { FinishReason } from "./engine-prompt.ts";
 
-/** What a caller gets back: events in order, then exactly one `finish`. A failure is thrown. */
+/** What a caller gets back: events in order, then exactly one `finish` for each answer. A failure is thrown. */
 export type GenerateEvent =
   | ({ readonly type: "started"; readonly promptTokenIds: readonly TokenId[] } & PromptReport)
   | { readonly type: "image"; readonly report: ImageReport }
   | {
       readonly type: "text-delta";
+      /** Which of several answers; the first when absent. */
+      readonly choice?: number;
       /** Never ends in half a character; may be empty while a character or a stop string is open. */
       readonly text: string;
       /** The tokens this delta accounts for, in order; with log-probabilities when asked for. */
       readonly tokens: readonly GeneratedToken[];
+      /** The prompt's own tokens, where they were asked for; in an answer's first delta. */
+      readonly prompt?: readonly GeneratedToken[];
     }
+  /** One for each answer; its usage is that of this answer alone. */
   | {
       readonly type: "finish";
+      readonly choice?: number;
       readonly reason: FinishReason;
       /** The stop string that ended it; `undefined` when something else did. */
       readonly stopString: string | undefined;
       readonly usage: Usage;
+      /** How likely each of the listed answers was, in their order. */
+      readonly options?: readonly OptionProbability[];
     };
+
+export type OptionProbability = {
+  readonly text: string;
+  /** Of this answer as the model would give it. */
+  readonly logprob: number;
+  /** Among the listed answers, which together have 1. */
+  readonly probability: number;
+};
 
 /** What became of a prompt before the engine got it. */
 export type PromptReport = {

@@ -4,6 +4,25 @@
 export type GenerateRequest = {
   readonly prompt: ChatPrompt | RawPrompt;
   readonly sampling: SamplingParams;
+  /** What the answer must look like; free when absent. */
+  readonly form?: AnswerForm | undefined;
+  /** How many answers; 1 when absent. With a seed each has the next one. */
+  readonly numChoices?: number;
+  /** Generate so many, and keep those whose tokens are likeliest on average. */
+  readonly bestOf?: number;
+  /** Give the plain prompt back in front of the answer. */
+  readonly echoesPrompt?: boolean;
+  /** Report the prompt's own tokens too, where log-probabilities are asked for. */
+  readonly reportsPrompt?: boolean;
+  /** Do not generate: tell how likely each of these answers is, and give the likeliest. */
+  readonly options?: AnswerOptions | undefined;
+};
+
+export type AnswerOptions = {
+  /** Where the caller listed them. */
+  readonly field: string;
+  /** At least one; all different. */
+  readonly texts: readonly string[];
 };
 
 /** Messages, rendered by the checkpoint's chat template; exactly one BOS. */
@@ -92,4 +111,12 @@ export type SamplingParams = {
   readonly stop: readonly string[];
   /** Number of alternatives reported with each token, 0 to 20; `undefined`: no log-probabilities. */
   readonly logprobs: number | undefined;
+  /** Added to the logits of these tokens, from -100 to 100. */
+  readonly logitBias?: readonly { readonly tokenId: number; readonly bias: number }[];
+  /** No end before there are so many tokens. */
+  readonly minTokens?: number;
+  /** The model's own end does not end the answer. */
+  readonly ignoreEos?: boolean;
+  /** Further tokens that end the answer. */
+  readonly stopTokenIds?: readonly number[];
 };

@@ -9,11 +9,15 @@ type Range = {
   readonly isOpenBelow?: boolean;
 };
 
-type NumericField = Exclude<keyof SamplingParams, "stop" | "fitMaxTokens">;
+type NumericField = Exclude<
+  keyof SamplingParams,
+  "stop" | "fitMaxTokens" | "logitBias" | "ignoreEos" | "stopTokenIds"
+>;
 
 /** The name in API and command line, and what it may be. */
 const fields: Readonly<Record<NumericField, { readonly name: string } & Range>> = {
-  maxTokens: { name: "max_tokens", least: 1, most: 2 ** 31 - 1, isInteger: true },
+  minTokens: { name: "min_tokens", least: 0, most: 2 ** 31 - 1, isInteger: true },
+  maxTokens: { name: "max_tokens", least: 0, most: 2 ** 31 - 1, isInteger: true },
   temperature: { name: "temperature", least: 0, most: 2 },
   topK: { name: "top_k", least: 0, most: 2 ** 31 - 1, isInteger: true },
   topP: { name: "top_p", least: 0, most: 1, isOpenBelow: true },
@@ -38,6 +42,14 @@ export function checkSamplingParams(params: SamplingParams): void {
     if (value !== undefined) checkNumber(value, field);
   }
   checkStops(params.stop);
+  const { maxTokens, minTokens = 0, logitBias = [] } = params;
+  if (maxTokens !== undefined && minTokens > maxTokens) {
+    throw refused("min_tokens", `min_tokens is ${minTokens}; max_tokens, ${maxTokens}, is less.`);
+  }
+  for (const { bias } of logitBias) {
+    if (bias >= -100 && bias <= 100) continue;
+    throw refused("logit_bias", `logit_bias holds ${bias}; it must be a number from -100 to 100.`);
+  }
 }
 
 function checkNumber(value: number, { name, ...range }: { readonly name: string } & Range): void {

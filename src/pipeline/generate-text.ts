@@ -1,7 +1,7 @@
 /** An engine's tokens become an answer's text, which ends where a stop string begins. */
 import type { TokenId } from "../base/ids.ts";
 import type { EngineModelInfo } from "../engines/engine.ts";
-import type { EngineEvent } from "../generation/engine-prompt.ts";
+import type { EngineEvent, TokenReport } from "../generation/engine-prompt.ts";
 import type {
   FinishReason,
   GeneratedToken,
@@ -19,6 +19,8 @@ export type TextOptions = {
   readonly model: EngineModelInfo;
   /** Text that ends the answer; it is not part of it. */
   readonly stop: readonly string[];
+  /** Tokens that end the answer and have no text, beside the model's own. */
+  readonly stopTokenIds?: readonly TokenId[];
 };
 
 /**
@@ -30,11 +32,14 @@ export type TextOptions = {
  */
 export async function* generateText(
   events: AsyncIterable<EngineEvent>,
-  { promptTokenIds, promptReport, vocabulary, model, stop }: TextOptions,
+  { promptTokenIds, promptReport, vocabulary, model, stop, stopTokenIds = [] }: TextOptions,
 ): AsyncGenerator<GenerateEvent, void> {
   const detokenizer = new Detokenizer();
   const stops = new StopStrings(stop);
-  const stopIds = new Set(model.stopTokenIds);
+  const stopIds = new Set([...model.stopTokenIds, ...stopTokenIds]);
+  const promptTokens: GeneratedToken[] = [];
+  const takePrompt = (): { readonly prompt?: readonly GeneratedToken[] } =>
+    promptTokens.length === 0 ? {} : { prompt: promptTokens.splice(0) };
   let completionTokens = 0;
   let imageTokens = 0;
   let cachedTokens = 0;
@@ -59,7 +64,12 @@ export async function* generateText(
         const isShown = !stopIds.has(event.tokenId) && !vocabulary.isSpecial(event.tokenId);
         const shown = isShown ? detokenizer.push(vocabulary.bytesOf(event.tokenId)) : "";
         const { text, stop: stopString } = stops.push(shown);
-        yield { type: "text-delta", text, tokens: [toGeneratedToken(event, vocabulary)] };
+        yield {
+          type: "text-delta",
+          text,
+          tokens: [toGeneratedToken(event, vocabulary)],
+          ...takePrompt(),
+        };
         if (stopString !== undefined) {
           yield finish("stop", stopString);
           return;
@@ -70,11 +80,14 @@ export async function* generateText(
         cachedTokens = event.numTokens;
         break;
       case "prompt-token":
-        throw new Error("the engine reports a prompt that nobody asked about");
+        promptTokens.push(toGeneratedToken(event, vocabulary));
+        break;
       case "finish": {
         const last = stops.push(detokenizer.end());
         const rest = last.stop === undefined ? last.text + stops.end() : last.text;
-        if (rest !== "") yield { type: "text-delta", text: rest, tokens: [] };
+        if (rest !== "" || promptTokens.length > 0) {
+          yield { type: "text-delta", text: rest, tokens: [], ...takePrompt() };
+        }
         yield last.stop === undefined ? finish(event.reason) : finish("stop", last.stop);
         return;
       }
@@ -86,7 +99,7 @@ export async function* generateText(
 }
 
 function toGeneratedToken(
-  { tokenId, logprob, topLogprobs }: Extract<EngineEvent, { type: "token" }>,
+  { tokenId, logprob, topLogprobs }: TokenReport,
   vocabulary: Vocabulary,
 ): GeneratedToken {
   return {

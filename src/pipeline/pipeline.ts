@@ -8,8 +8,10 @@ import type { GenerateEvent } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
 import { type FetchMedia, refuseMedia } from "../media/media-fetcher.ts";
 import { openTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
+import { answerChoices, bestAnswers } from "./answer-choices.ts";
 import { generateText } from "./generate-text.ts";
-import { encodePrompt, prepareRequest } from "./prepare.ts";
+import { encodePrompt, type PreparedRequest, prepareRequest } from "./prepare.ts";
+import { scoreOptions } from "./score-options.ts";
 
 export type PipelineOptions = {
   /** What chat templates take the date from. */
@@ -61,14 +63,45 @@ export class Pipeline implements AsyncDisposable {
       fetchMedia: this.#fetchMedia,
       signal,
     });
+    if (request.options !== undefined) {
+      const end = request.prompt.type === "chat" ? model.stopTokenIds.at(-1) : undefined;
+      const { tokenizer } = this;
+      yield* scoreOptions(request.options, { engine, tokenizer, ...prepared, end, signal });
+      return;
+    }
+    yield* this.#answers(engine, { request, prepared, signal });
+  }
+
+  async *#answers(
+    engine: Engine,
+    question: {
+      readonly request: GenerateRequest;
+      readonly prepared: PreparedRequest;
+      readonly signal: AbortSignal;
+    },
+  ): AsyncGenerator<GenerateEvent, void> {
+    const { request, prepared, signal } = question;
     const { prompt, report, sampling } = prepared;
-    yield* generateText(engine.generate(prompt, { sampling, signal }), {
-      promptTokenIds: prompt.tokenIds,
-      promptReport: report,
-      vocabulary: this.tokenizer.vocabulary,
-      model,
-      stop: request.sampling.stop,
-    });
+    const { numChoices = 1, bestOf = numChoices } = request;
+    const isRanked = bestOf > numChoices;
+    const keepsLogprobs = sampling.logprobs !== undefined;
+    const start = (choice: number): AsyncGenerator<GenerateEvent, void> => {
+      const seed = sampling.seed === undefined ? undefined : (sampling.seed + choice) >>> 0;
+      const logprobs = sampling.logprobs ?? (isRanked ? 0 : undefined);
+      const own = { ...sampling, seed, logprobs };
+      return generateText(engine.generate(prompt, { sampling: own, signal }), {
+        promptTokenIds: prompt.tokenIds,
+        promptReport: report,
+        vocabulary: this.tokenizer.vocabulary,
+        model: engine.model,
+        stop: request.sampling.stop,
+        stopTokenIds: sampling.stopTokenIds,
+      });
+    };
+    if (bestOf === 1) yield* start(0);
+    else if (isRanked)
+      yield* bestAnswers(answerChoices(start, bestOf), { numChoices, keepsLogprobs });
+    else yield* answerChoices(start, numChoices);
   }
 
   /**

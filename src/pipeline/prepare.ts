@@ -1,7 +1,7 @@
 /** From what a caller asks for to all that an engine sees: token ids, pictures, bounded numbers. */
 import { totalmem } from "node:os";
 import { PlatformError } from "../base/errors.ts";
-import type { TokenId } from "../base/ids.ts";
+import { type TokenId, tokenId } from "../base/ids.ts";
 import type { EngineModelInfo } from "../engines/engine.ts";
 import type { EnginePrompt, EngineSampling, Picture } from "../generation/engine-prompt.ts";
 import type { PromptReport } from "../generation/event.ts";
@@ -13,6 +13,7 @@ import type {
   SamplingParams,
   TextPiece,
 } from "../generation/request.ts";
+import { answerGrammar } from "../grammar/answer-grammar.ts";
 import { contentHash } from "../image/content-hash.ts";
 import { decodeImage } from "../image/decode.ts";
 import { maxPixels } from "../image/decode-protocol.ts";
@@ -64,13 +65,22 @@ const maxImages = 8;
  *   `context_length_exceeded`, and what `fetchMedia` says of an address
  */
 export async function prepareRequest(
-  { prompt, sampling }: GenerateRequest,
+  request: GenerateRequest,
   context: PrepareContext,
 ): Promise<PreparedRequest> {
+  const { prompt, sampling, form } = request;
   checkSamplingParams(sampling);
+  checkTokenIdsOf(sampling, context.model);
+  const grammar = form === undefined ? undefined : answerGrammar(form);
   // The text first: it is cheaper, and most of what can be wrong shows there.
   const { tokenIds, images, report } = await encodePrompt(prompt, context);
-  const engineSampling = toEngineSampling(sampling, tokenIds.length, context.model);
+  const engineSampling: EngineSampling = {
+    ...toEngineSampling(sampling, tokenIds.length, context.model),
+    ...(grammar !== undefined && { grammar }),
+    ...(request.reportsPrompt === true && {
+      promptLogprobs: { start: 1, numAlternatives: sampling.logprobs ?? 0 },
+    }),
+  };
   const files = await Promise.all(images.map((image) => bytesOf(image, context)));
   const room = await pixelBudget.take(decodedBytesOf(files), context.signal);
   try {
@@ -203,7 +213,8 @@ function toEngineSampling(
   numPromptTokens: number,
   model: EngineModelInfo,
 ): EngineSampling {
-  const { stop: _, fitMaxTokens = false, maxTokens, seed, ...numbers } = sampling;
+  const { stop: _, fitMaxTokens = false, maxTokens, seed, ...others } = sampling;
+  const { logitBias = [], minTokens = 0, ignoreEos, stopTokenIds = [], ...numbers } = others;
   const room = model.contextLength - numPromptTokens;
   if (room < 1) {
     throw new PlatformError(
@@ -222,8 +233,31 @@ function toEngineSampling(
     ...numbers,
     maxTokens: Math.min(maxTokens ?? room, room),
     seed: seed === undefined ? undefined : Number(BigInt.asUintN(32, BigInt(seed))),
-    stopTokenIds: model.stopTokenIds,
+    stopTokenIds: [...(ignoreEos === true ? [] : model.stopTokenIds), ...stopTokenIds.map(tokenId)],
+    ...(minTokens > 0 && { minTokens }),
+    ...(logitBias.length > 0 && {
+      logitBias: logitBias.map((entry) => ({ ...entry, tokenId: tokenId(entry.tokenId) })),
+    }),
   };
+}
+
+/** Ids that a caller names are those of the output head. */
+function checkTokenIdsOf(
+  { logitBias = [], stopTokenIds = [] }: SamplingParams,
+  { vocabSize }: EngineModelInfo,
+): void {
+  const named = [
+    ...logitBias.map((entry) => ["logit_bias", entry.tokenId] as const),
+    ...stopTokenIds.map((id) => ["stop_token_ids", id] as const),
+  ];
+  for (const [field, id] of named) {
+    if (Number.isInteger(id) && id >= 0 && id < vocabSize) continue;
+    throw new PlatformError(
+      "invalid_request",
+      `"${field}" names the token ${id}; this model has those from 0 to ${vocabSize - 1}.`,
+      { details: { param: field } },
+    );
+  }
 }
 
 /** As the files claim, three bytes a pixel; what claims nothing sensible is refused when it is decoded. */

@@ -4,7 +4,13 @@ import type { FastifyReply } from "fastify";
 import { PlatformError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { XinferenceEra } from "../config/settings.ts";
-import type { FinishReason, GeneratedToken, GenerateEvent, Usage } from "../generation/event.ts";
+import type {
+  FinishReason,
+  GeneratedToken,
+  GenerateEvent,
+  OptionProbability,
+  Usage,
+} from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
 import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { Router } from "../supervisor/router.ts";
@@ -35,11 +41,20 @@ export type StartedAnswer = {
   readonly signal: AbortSignal;
 };
 
-export type Answer = {
+export type AnswerChoice = {
   readonly text: string;
   readonly tokens: readonly GeneratedToken[];
+  /** The prompt's own tokens, where they were asked for. */
+  readonly prompt: readonly GeneratedToken[];
   readonly finishReason: WholeFinishReason;
   readonly stopString: string | undefined;
+  readonly options?: readonly OptionProbability[];
+};
+
+/** The first of its choices, and all of them. */
+export type Answer = AnswerChoice & {
+  readonly choices: readonly AnswerChoice[];
+  /** Of all choices together; the prompt counts once. */
   readonly usage: Usage;
   readonly receipt: AnswerReceipt;
 };
@@ -95,31 +110,70 @@ export async function settled({
 
 /** Read a stream of events to its end. */
 export async function collectAnswer({ events, receipt }: StartedAnswer): Promise<Answer> {
-  const tokens: GeneratedToken[] = [];
-  let text = "";
+  const open = new Map<number, OpenChoice>();
+  const complete = new Map<number, AnswerChoice>();
+  let usage: Usage | undefined;
   for await (const event of events) {
     switch (event.type) {
       case "started":
       case "image":
         break;
       case "text-delta":
-        text += event.text;
-        tokens.push(...event.tokens);
+        noteDelta(open, event);
         break;
-      case "finish":
-        return {
+      case "finish": {
+        const index = event.choice ?? 0;
+        const { text, tokens, prompt } = open.get(index) ?? { text: "", tokens: [], prompt: [] };
+        complete.set(index, {
           text,
           tokens,
+          prompt,
           finishReason: wholeFinishReason(event.reason),
           stopString: event.stopString,
-          usage: event.usage,
-          receipt: receipt.toWire(),
-        };
+          ...(event.options !== undefined && { options: event.options }),
+        });
+        usage = addUsage(usage, event.usage);
+        break;
+      }
       default:
         event satisfies never;
     }
   }
-  throw new Error("the events ended without a finish");
+  const first = complete.get(0);
+  if (first === undefined || usage === undefined) {
+    throw new Error("the events ended without a finish");
+  }
+  const choices = [...complete].toSorted(([a], [b]) => a - b).map(([, choice]) => choice);
+  return { ...first, choices, usage, receipt: receipt.toWire() };
+}
+
+type OpenChoice = {
+  text: string;
+  readonly tokens: GeneratedToken[];
+  readonly prompt: GeneratedToken[];
+};
+
+function noteDelta(
+  open: Map<number, OpenChoice>,
+  { choice = 0, text, tokens, prompt = [] }: Extract<GenerateEvent, { type: "text-delta" }>,
+): void {
+  const sofar = open.get(choice) ?? { text: "", tokens: [], prompt: [] };
+  open.set(choice, sofar);
+  sofar.text += text;
+  sofar.tokens.push(...tokens);
+  sofar.prompt.push(...prompt);
+}
+
+/** The prompt is the same for all answers, and counts once. */
+export function addUsage(sum: Usage | undefined, usage: Usage): Usage {
+  if (sum === undefined) return usage;
+  return {
+    ...sum,
+    completionTokens: sum.completionTokens + usage.completionTokens,
+    imageTokens: Math.max(sum.imageTokens, usage.imageTokens),
+    // What a later answer found there, the first one had to compute.
+    cachedTokens: Math.min(sum.cachedTokens ?? 0, usage.cachedTokens ?? 0),
+  };
 }
 
 /** @throws PlatformError `cancelled`: a cut answer must not look like a whole one */

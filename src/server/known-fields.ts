@@ -13,26 +13,18 @@ const is =
   (...allowed: readonly unknown[]) =>
   (value: unknown): boolean =>
     allowed.includes(value);
-const isTextFormat = (value: unknown): boolean =>
-  typeof value === "object" && value !== null && "type" in value && value.type === "text";
 const isTextOnly = (value: unknown): boolean =>
   Array.isArray(value) && value.every((modality) => modality === "text");
 
 /** Of both generating routes. */
 const unsupportedSampling: UnsupportedFields = {
-  n: is(1),
-  best_of: is(1),
-  logit_bias: isEmpty,
-  stop_token_ids: isEmpty,
-  min_tokens: is(0),
-  ignore_eos: is(false),
   prompt_logprobs: is(0),
   lora_name: isEmpty,
-  guided_json: isEmpty,
-  guided_regex: isEmpty,
-  guided_choice: isEmpty,
-  guided_grammar: isEmpty,
-  structured_outputs: isEmpty,
+  guided_decoding_backend: isEmpty,
+  guided_whitespace_pattern: isEmpty,
+  service_tier: is("auto", "default"),
+  verbosity: is("medium"),
+  reasoning_effort: is("none"),
 };
 
 export const unsupportedByChat: UnsupportedFields = {
@@ -41,7 +33,8 @@ export const unsupportedByChat: UnsupportedFields = {
   tool_choice: is("none", "auto"),
   functions: isEmpty,
   function_call: is("none", "auto"),
-  response_format: isTextFormat,
+  best_of: is(1),
+  echo: is(false),
   modalities: isTextOnly,
   audio: () => false,
   prediction: () => false,
@@ -59,7 +52,6 @@ export const unsupportedByChat: UnsupportedFields = {
 export const unsupportedByCompletions: UnsupportedFields = {
   ...unsupportedSampling,
   suffix: isEmpty,
-  echo: is(false),
 };
 
 /** Options of a launch that change nothing when they say this. */

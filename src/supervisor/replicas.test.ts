@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { FakeEngine } from "../../test/support/fake-engine.ts";
-import { greedy } from "../../test/support/greedy.ts";
+import { greedily } from "../../test/support/native-engine.ts";
 import { fakeEngine, tinyCheckpoint } from "../../test/support/serve.ts";
 import { PlatformError } from "../base/errors.ts";
 import { tokenId } from "../base/ids.ts";
@@ -22,7 +22,7 @@ const hooks = {
   onProgress: () => undefined,
   onLog: () => undefined,
 };
-const sampling = { ...greedy, maxTokens: 100, stopTokenIds: [] };
+const sampling = greedily(100);
 const noPrompt: EnginePrompt = { tokenIds: [tokenId(1)], pictures: [] };
 const { signal } = new AbortController();
 

@@ -207,7 +207,11 @@ describe("the official client", () => {
   });
 
   test("reads an error as its own kind, with the field and the code", async () => {
-    const request = client.chat.completions.create({ model: "fake", messages: hello, n: 2 });
+    const request = client.chat.completions.create({
+      model: "fake",
+      messages: hello,
+      best_of: 2,
+    } as never);
     await expect(request).rejects.toMatchObject({
       status: 400,
       code: "unsupported_parameter",

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { requestLimits } from "./limits.ts";
 import { pictureParts } from "./pictures.ts";
-import type { AnswerReceipt, Usage } from "./receipt.ts";
+import type { AnswerReceipt, OptionScore, Usage } from "./receipt.ts";
 import { samplingFields } from "./sampling.ts";
 
 const TextPart = z.looseObject({ type: z.enum(["text", "input_text"]), text: z.string() });
@@ -54,7 +54,7 @@ export type ChatCompletion = {
   readonly created: number;
   readonly model: string;
   readonly choices: readonly {
-    readonly index: 0;
+    readonly index: number;
     readonly message: {
       readonly role: "assistant";
       readonly content: string;
@@ -62,6 +62,8 @@ export type ChatCompletion = {
     };
     readonly logprobs: ChatLogprobs | null;
     readonly finish_reason: WireFinishReason;
+    /** With `choices` in the request. */
+    readonly options?: readonly OptionScore[];
   }[];
   readonly usage: Usage;
   readonly atalaya: AnswerReceipt;
@@ -75,11 +77,12 @@ export type ChatCompletionChunk = {
   readonly model: string;
   /** Empty only in the usage chunk, which comes only when it was asked for. */
   readonly choices: readonly {
-    readonly index: 0;
+    readonly index: number;
     /** `content` is always there: some clients read it without looking. */
     readonly delta: { readonly role?: "assistant"; readonly content: string };
     readonly logprobs: ChatLogprobs | null;
     readonly finish_reason: WireFinishReason | null;
+    readonly options?: readonly OptionScore[];
   }[];
   readonly usage?: Usage | null;
   /** In the finishing chunk. */

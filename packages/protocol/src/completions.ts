@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { WireFinishReason } from "./chat.ts";
 import { requestLimits } from "./limits.ts";
 import { PictureData } from "./pictures.ts";
-import type { AnswerReceipt, Usage } from "./receipt.ts";
+import type { AnswerReceipt, OptionScore, Usage } from "./receipt.ts";
 import { samplingFields } from "./sampling.ts";
 
 export const CompletionRequest = z.looseObject({
@@ -15,6 +15,11 @@ export const CompletionRequest = z.looseObject({
    */
   images: z.array(PictureData).max(requestLimits.maxImages).nullish(),
   ...samplingFields,
+  /** 0 only with `echo`. */
+  max_tokens: z.int().min(0).nullish(),
+  best_of: z.int().min(1).max(requestLimits.maxChoices).nullish(),
+  /** The prompt comes first in the answer's text. */
+  echo: z.boolean().nullish(),
   /** Number of alternatives with each token. */
   logprobs: z.int().min(0).max(requestLimits.maxTopLogprobs).nullish(),
 });
@@ -23,8 +28,9 @@ export type CompletionRequest = z.infer<typeof CompletionRequest>;
 /** The classic shape: four lists of equal length. */
 export type CompletionLogprobs = {
   readonly tokens: readonly string[];
-  readonly token_logprobs: readonly number[];
-  readonly top_logprobs: readonly Readonly<Record<string, number>>[];
+  /** `null` for a token that nothing precedes, and for a picture's. */
+  readonly token_logprobs: readonly (number | null)[];
+  readonly top_logprobs: readonly (Readonly<Record<string, number>> | null)[];
   /** Where each token begins in the answer, in UTF-16 units. */
   readonly text_offset: readonly number[];
 };
@@ -38,10 +44,12 @@ export type Completion = {
   readonly model: string;
   /** Empty only in the usage chunk of a stream. */
   readonly choices: readonly {
-    readonly index: 0;
+    readonly index: number;
     readonly text: string;
     readonly logprobs: CompletionLogprobs | null;
     readonly finish_reason: WireFinishReason | null;
+    /** With `choices` in the request. */
+    readonly options?: readonly OptionScore[];
   }[];
   readonly usage?: Usage | null;
   readonly atalaya?: AnswerReceipt;

@@ -8,5 +8,11 @@ export const requestLimits = {
   maxStops: 4,
   maxStopLength: 256,
   maxTopLogprobs: 20,
+  /** Answers to one prompt, and candidates for them. */
+  maxChoices: 32,
+  /** Texts that an answer is chosen from. */
+  maxOptions: 256,
+  maxBiases: 1_024,
+  maxStopTokens: 64,
   maxModelUidLength: 100,
 } as const;

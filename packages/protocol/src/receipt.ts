@@ -10,6 +10,15 @@ export type Usage = {
   };
 };
 
+/** What one of the listed answers is worth. */
+export type OptionScore = {
+  readonly text: string;
+  /** Of this answer, as the model would give it. */
+  readonly logprob: number;
+  /** Among the listed answers, which together have 1. */
+  readonly probability: number;
+};
+
 /** One picture of the request, in order. */
 export type ImageReceipt =
   | {

@@ -3,8 +3,10 @@ import { toMessage } from "./to-message.ts";
 
 const head = { id: "msg_1", model: "m", maxTokens: 100 };
 const answer = {
+  choices: [],
   text: "A red circle.",
   tokens: [],
+  prompt: [],
   finishReason: "length",
   stopString: undefined,
   usage: { promptTokens: 5, completionTokens: 100, imageTokens: 17 },

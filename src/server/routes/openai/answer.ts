@@ -1,6 +1,7 @@
 /** What both OpenAI dialects say the same way: the head of an answer, its usage. */
-import type { Usage as WireUsage } from "@atalaya/protocol";
-import type { Usage } from "../../../generation/event.ts";
+import type { OptionScore, Usage as WireUsage } from "@atalaya/protocol";
+import type { OptionProbability, Usage } from "../../../generation/event.ts";
+import { toLogprob } from "../../token-text.ts";
 
 /** What stays the same over all chunks of one answer. */
 export type AnswerHead = {
@@ -9,6 +10,16 @@ export type AnswerHead = {
   readonly created: number;
   readonly model: string;
 };
+
+/** Answers that were asked about, with their worth. */
+export function toOptions({ options }: { readonly options?: readonly OptionProbability[] }): {
+  readonly options?: readonly OptionScore[];
+} {
+  if (options === undefined) return {};
+  return {
+    options: options.map((option) => ({ ...option, logprob: toLogprob(option.logprob) })),
+  };
+}
 
 export function toUsage(usage: Usage): WireUsage {
   const { promptTokens, completionTokens, imageTokens, cachedTokens = 0 } = usage;

@@ -1,10 +1,10 @@
 /** Our events → chat completions, whole or in chunks. */
 import type { ChatCompletion, ChatCompletionChunk, ChatLogprobs } from "@atalaya/protocol";
-import type { GeneratedToken, GenerateEvent } from "../../../generation/event.ts";
+import type { GeneratedToken, GenerateEvent, Usage } from "../../../generation/event.ts";
 import type { GenerateRequest } from "../../../generation/request.ts";
-import { type Answer, wholeFinishReason } from "../../answer.ts";
+import { type Answer, addUsage, wholeFinishReason } from "../../answer.ts";
 import { tokenText, toLogprob } from "../../token-text.ts";
-import { type AnswerHead, toUsage } from "./answer.ts";
+import { type AnswerHead, toOptions, toUsage } from "./answer.ts";
 import type { ChunkOptions } from "./generate.ts";
 
 export function toChatCompletion(
@@ -15,14 +15,13 @@ export function toChatCompletion(
   return {
     ...head,
     object: "chat.completion",
-    choices: [
-      {
-        index: 0,
-        message: { role: "assistant", content: answer.text, refusal: null },
-        logprobs: sampling.logprobs === undefined ? null : toLogprobs(answer.tokens),
-        finish_reason: answer.finishReason,
-      },
-    ],
+    choices: answer.choices.map((choice, index) => ({
+      index,
+      message: { role: "assistant", content: choice.text, refusal: null },
+      logprobs: sampling.logprobs === undefined ? null : toLogprobs(choice.tokens),
+      finish_reason: choice.finishReason,
+      ...toOptions(choice),
+    })),
     usage: toUsage(answer.usage),
     atalaya: answer.receipt,
   };
@@ -43,8 +42,16 @@ export async function* toChatChunks(
     object: "chat.completion.chunk",
     ...(includeUsage ? { usage: null } : {}),
   } as const;
-  const opening = { index: 0, logprobs: null, finish_reason: null } as const;
-  yield { ...base, choices: [{ ...opening, delta: { role: "assistant", content: "" } }] };
+  const { numChoices = 1 } = request;
+  const openingOf = (index: number) => ({ index, logprobs: null, finish_reason: null }) as const;
+  for (let index = 0; index < numChoices; index++) {
+    yield {
+      ...base,
+      choices: [{ ...openingOf(index), delta: { role: "assistant", content: "" } }],
+    };
+  }
+  let usage: Usage | undefined;
+  let numOpen = numChoices;
   for await (const event of events) {
     switch (event.type) {
       case "started":
@@ -56,7 +63,7 @@ export async function* toChatChunks(
           ...base,
           choices: [
             {
-              ...opening,
+              ...openingOf(event.choice ?? 0),
               delta: { content: event.text },
               logprobs: wantsLogprobs ? toLogprobs(event.tokens) : null,
             },
@@ -64,18 +71,22 @@ export async function* toChatChunks(
         };
         break;
       case "finish":
+        usage = addUsage(usage, event.usage);
+        numOpen -= 1;
         yield {
           ...base,
           choices: [
             {
-              ...opening,
+              ...openingOf(event.choice ?? 0),
               delta: { content: "" },
               finish_reason: wholeFinishReason(event.reason),
+              ...toOptions(event),
             },
           ],
-          atalaya: receipt.toWire(),
+          ...(numOpen === 0 && { atalaya: receipt.toWire() }),
         };
-        if (includeUsage) yield { ...base, choices: [], usage: toUsage(event.usage) };
+        if (numOpen > 0) break;
+        if (includeUsage) yield { ...base, choices: [], usage: toUsage(usage) };
         return;
       default:
         event satisfies never;

@@ -1,34 +1,41 @@
 /** Our events → plain completions, whole or in chunks. */
 import type { Completion, CompletionLogprobs } from "@atalaya/protocol";
-import type { GeneratedToken, GenerateEvent } from "../../../generation/event.ts";
+import type { GeneratedToken, GenerateEvent, Usage } from "../../../generation/event.ts";
 import type { GenerateRequest } from "../../../generation/request.ts";
-import { type Answer, wholeFinishReason } from "../../answer.ts";
+import { type Answer, addUsage, wholeFinishReason } from "../../answer.ts";
 import { tokenText, toLogprob } from "../../token-text.ts";
-import { type AnswerHead, toUsage } from "./answer.ts";
+import { type AnswerHead, toOptions, toUsage } from "./answer.ts";
 import type { ChunkOptions } from "./generate.ts";
 
 export function toCompletion(
   answer: Answer,
   head: AnswerHead,
-  { sampling }: GenerateRequest,
+  request: GenerateRequest,
 ): Completion {
+  const echoed = echoOf(request);
+  const { sampling } = request;
   return {
     ...head,
     object: "text_completion",
-    choices: [
-      {
-        index: 0,
-        text: answer.text,
-        logprobs: sampling.logprobs === undefined ? null : toLogprobs(answer.tokens, 0),
-        finish_reason: answer.finishReason,
-      },
-    ],
+    choices: answer.choices.map((choice, index) => ({
+      index,
+      text: echoed + choice.text,
+      logprobs:
+        sampling.logprobs === undefined
+          ? null
+          : joined([
+              toPromptLogprobs(choice.prompt, echoed),
+              toLogprobs(choice.tokens, echoed.length),
+            ]),
+      finish_reason: choice.finishReason,
+      ...toOptions(choice),
+    })),
     usage: toUsage(answer.usage),
     atalaya: answer.receipt,
   };
 }
 
-/** One chunk a delta, a last with the finish reason and the receipt; then the usage when asked for. */
+/** One chunk a delta, a last for each answer; then the usage when asked for. */
 export async function* toCompletionChunks(
   events: AsyncIterable<GenerateEvent>,
   head: AnswerHead,
@@ -40,37 +47,85 @@ export async function* toCompletionChunks(
     object: "text_completion",
     ...(includeUsage ? { usage: null } : {}),
   } as const;
-  let offset = 0;
+  const echoed = echoOf(request);
+  /** Where each answer's text goes on, in UTF-16 units. */
+  const offsets = new Map<number, number>();
+  let usage: Usage | undefined;
+  let numOpen = request.numChoices ?? 1;
   for await (const event of events) {
     switch (event.type) {
       case "started":
       case "image":
         break;
       case "text-delta": {
-        if (event.text === "" && !wantsLogprobs) break;
-        const logprobs = wantsLogprobs ? toLogprobs(event.tokens, offset) : null;
-        offset += event.text.length;
-        yield {
-          ...base,
-          choices: [{ index: 0, text: event.text, logprobs, finish_reason: null }],
-        };
+        const index = event.choice ?? 0;
+        const isFirst = !offsets.has(index);
+        const text = isFirst ? echoed + event.text : event.text;
+        if (text === "" && !wantsLogprobs) break;
+        const offset = offsets.get(index) ?? echoed.length;
+        const logprobs = wantsLogprobs
+          ? joined([toPromptLogprobs(event.prompt ?? [], echoed), toLogprobs(event.tokens, offset)])
+          : null;
+        offsets.set(index, offset + event.text.length);
+        yield { ...base, choices: [{ index, text, logprobs, finish_reason: null }] };
         break;
       }
-      case "finish":
+      case "finish": {
+        const index = event.choice ?? 0;
+        usage = addUsage(usage, event.usage);
+        numOpen -= 1;
         yield {
           ...base,
           choices: [
-            { index: 0, text: "", logprobs: null, finish_reason: wholeFinishReason(event.reason) },
+            {
+              index,
+              // An answer that said nothing still has its prompt to give back.
+              text: offsets.has(index) ? "" : echoed,
+              logprobs: null,
+              finish_reason: wholeFinishReason(event.reason),
+              ...toOptions(event),
+            },
           ],
-          atalaya: receipt.toWire(),
+          ...(numOpen === 0 && { atalaya: receipt.toWire() }),
         };
-        if (includeUsage) yield { ...base, choices: [], usage: toUsage(event.usage) };
+        if (numOpen > 0) break;
+        if (includeUsage) yield { ...base, choices: [], usage: toUsage(usage) };
         return;
+      }
       default:
         event satisfies never;
     }
   }
   throw new Error("the events ended without a finish");
+}
+
+/** The prompt as it was sent, where it is asked for. */
+function echoOf({ prompt, echoesPrompt }: GenerateRequest): string {
+  if (echoesPrompt !== true || prompt.type !== "raw") return "";
+  const { text } = prompt;
+  return typeof text === "string" ? text : text.map((piece) => piece.text).join("");
+}
+
+/** What stands in front of the prompt as it was sent, the begin of text and pictures, is not part of it. */
+function toPromptLogprobs(prompt: readonly GeneratedToken[], echoed: string): CompletionLogprobs {
+  const numBytes = Buffer.byteLength(echoed);
+  let numShown = 0;
+  let length = 0;
+  for (const { bytes } of prompt.toReversed()) {
+    if (length + bytes.length > numBytes) break;
+    length += bytes.length;
+    numShown += 1;
+  }
+  return toLogprobs(prompt.slice(prompt.length - numShown), 0);
+}
+
+function joined(parts: readonly CompletionLogprobs[]): CompletionLogprobs {
+  return {
+    tokens: parts.flatMap(({ tokens }) => tokens),
+    token_logprobs: parts.flatMap((part) => part.token_logprobs),
+    top_logprobs: parts.flatMap((part) => part.top_logprobs),
+    text_offset: parts.flatMap((part) => part.text_offset),
+  };
 }
 
 /** @param start where the first of `tokens` begins in the answer, in UTF-16 units */
@@ -84,7 +139,9 @@ function toLogprobs(tokens: readonly GeneratedToken[], start: number): Completio
   });
   return {
     tokens: texts,
-    token_logprobs: tokens.map(({ logprob }) => toLogprob(logprob)),
+    token_logprobs: tokens.map(({ logprob }) =>
+      logprob === undefined ? null : toLogprob(logprob),
+    ),
     top_logprobs: tokens.map(({ topLogprobs }) =>
       Object.fromEntries(
         topLogprobs.map(({ bytes, logprob }) => [tokenText(bytes), toLogprob(logprob)]),

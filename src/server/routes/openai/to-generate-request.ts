@@ -14,6 +14,7 @@ import type {
   SamplingParams,
 } from "../../../generation/request.ts";
 import type { DefaultSampling } from "../../../supervisor/default-sampling.ts";
+import { toAnswerForm, toAnswerOptions } from "../../answer-form.ts";
 import { unsupportedField } from "../../known-fields.ts";
 import { imageFromData, imageFromPart, isTextPart } from "../../picture-part.ts";
 
@@ -43,7 +44,20 @@ export function fromChatRequest(
       maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
       logprobs: body.logprobs === true ? numAlternatives : undefined,
     },
+    ...toChoices(body),
   };
+}
+
+function toChoices(
+  body: ChatCompletionRequest | CompletionRequest,
+): Pick<GenerateRequest, "form" | "options" | "numChoices"> {
+  const options = toAnswerOptions(body);
+  if (options !== undefined && (body.n ?? 1) > 1) {
+    throw new PlatformError("invalid_request", '"choices" gives one answer; "n" must be 1.', {
+      details: { param: "n" },
+    });
+  }
+  return { form: toAnswerForm(body), options, numChoices: body.n ?? 1 };
 }
 
 /** @throws PlatformError `invalid_image` */
@@ -64,7 +78,31 @@ export function fromCompletionRequest(
       maxTokens: body.max_tokens ?? defaultCompletionTokens,
       logprobs: body.logprobs ?? undefined,
     },
+    ...toChoices(body),
+    ...toCandidates(body),
+    echoesPrompt: body.echo === true,
+    reportsPrompt: body.echo === true && body.logprobs != null,
   };
+}
+
+function toCandidates(body: CompletionRequest): Pick<GenerateRequest, "bestOf"> {
+  const { best_of: bestOf, n, stream, max_tokens: maxTokens, echo } = body;
+  if (maxTokens === 0 && echo !== true) {
+    throw new PlatformError(
+      "invalid_request",
+      '"max_tokens" is 0; it must be 1 or more, unless "echo" asks for the prompt alone.',
+      { details: { param: "max_tokens" } },
+    );
+  }
+  if (bestOf == null) return {};
+  const refusal =
+    bestOf < (n ?? 1)
+      ? `"best_of" is ${bestOf}; it must be at least "n", which is ${n ?? 1}.`
+      : stream === true && bestOf > (n ?? 1)
+        ? '"best_of" compares whole answers; it cannot be streamed.'
+        : undefined;
+  if (refusal === undefined) return { bestOf };
+  throw new PlatformError("invalid_request", refusal, { details: { param: "best_of" } });
 }
 
 function toSampling(
@@ -86,7 +124,32 @@ function toSampling(
     repetitionPenalty: body.repetition_penalty ?? defaults.repetitionPenalty,
     seed: body.seed ?? undefined,
     stop: typeof body.stop === "string" ? [body.stop] : (body.stop ?? []),
+    minTokens: body.min_tokens ?? 0,
+    ignoreEos: body.ignore_eos === true,
+    stopTokenIds: body.stop_token_ids ?? [],
+    logitBias: toLogitBias(body.logit_bias ?? {}),
   };
+}
+
+function toLogitBias(
+  biases: Readonly<Record<string, number>>,
+): NonNullable<SamplingParams["logitBias"]> {
+  const entries = Object.entries(biases);
+  const refused = (message: string): PlatformError =>
+    new PlatformError("invalid_request", message, { details: { param: "logit_bias" } });
+  if (entries.length > requestLimits.maxBiases) {
+    throw refused(
+      `"logit_bias" has ${entries.length} entries; at most ${requestLimits.maxBiases} are accepted.`,
+    );
+  }
+  return entries.map(([key, bias]) => {
+    if (!/^\d{1,9}$/.test(key)) {
+      throw refused(
+        `"logit_bias" names ${JSON.stringify(key.slice(0, 40))}; it must be a token id.`,
+      );
+    }
+    return { tokenId: Number(key), bias };
+  });
 }
 
 function toMessage(message: WireMessage, index: number): ChatMessage {
