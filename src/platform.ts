@@ -45,6 +45,7 @@ import { repoToPull } from "./supervisor/repo-to-pull.ts";
 import { RestingModels } from "./supervisor/resting-models.ts";
 import { Router } from "./supervisor/router.ts";
 import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/supervisor.ts";
+import { type VllmModels, vllmModels } from "./supervisor/vllm-models.ts";
 
 export type { Engine } from "./engines/engine.ts";
 export { installEnvironment, listEnvironments, removeEnvironment } from "./engines/environments.ts";
@@ -188,6 +189,10 @@ export class Platform implements AsyncDisposable {
   /** @throws PlatformError see `reckon-memory.ts` */
   async reckonMemory(question: MemoryQuestion): Promise<ReckonedMemory | undefined> {
     return await reckonMemory(question, this.registry);
+  }
+
+  async vllmModels(): Promise<VllmModels> {
+    return await vllmModels(this.registry);
   }
 
   /** @throws PlatformError see `repo-to-pull.ts` */

@@ -106,7 +106,10 @@ export function addEndpointOption(command: Command): Command {
 
 export function addListenOptions(command: Command): Command {
   return command
-    .option("--host <address>", "loopback address to listen on (ATALAYA_HOST; default 127.0.0.1)")
+    .option(
+      "-H, --host <address>",
+      "loopback address to listen on (ATALAYA_HOST; default 127.0.0.1)",
+    )
     .option("-p, --port <number>", "port to listen on (ATALAYA_PORT; default 9997)");
 }
 

@@ -8,6 +8,7 @@ import { chat } from "./commands/chat.ts";
 import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
 import { engine } from "./commands/engine.ts";
+import { generate } from "./commands/generate.ts";
 import { launch } from "./commands/launch.ts";
 import { list } from "./commands/list.ts";
 import { mcp } from "./commands/mcp.ts";
@@ -17,10 +18,14 @@ import { register } from "./commands/register.ts";
 import { registrations } from "./commands/registrations.ts";
 import { removeCache } from "./commands/remove-cache.ts";
 import { run } from "./commands/run.ts";
+import { scale } from "./commands/scale.ts";
 import { serve } from "./commands/serve.ts";
 import { service } from "./commands/service.ts";
+import { stopCluster } from "./commands/stop-cluster.ts";
 import { terminate } from "./commands/terminate.ts";
 import { unregister } from "./commands/unregister.ts";
+import { vllmModels } from "./commands/vllm-models.ts";
+import { worker } from "./commands/worker.ts";
 import type { Terminal } from "./terminal.ts";
 
 export function buildProgram(terminal: Terminal): Command {
@@ -46,8 +51,10 @@ Examples:
     launch,
     list,
     terminate,
+    scale,
     run,
     chat,
+    generate,
     demo,
     pull,
     cached,
@@ -59,6 +66,9 @@ Examples:
     unregister,
     registrations,
     bench,
+    vllmModels,
+    stopCluster,
+    worker,
     mcp,
     service,
     // Last of all: it completes those before it.

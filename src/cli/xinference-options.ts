@@ -6,20 +6,32 @@
  */
 import { PlatformError } from "../base/errors.ts";
 
-/** Of the commands that have them. */
-const commandsWithTwoLetters: readonly string[] = ["launch", "engine"];
+/** Of every command that talks to a server. */
+const ofEvery: readonly (readonly [string, string])[] = [["-ak", "--api-key"]];
 
-const twoLetters: ReadonlyMap<string, string> = new Map([
+const ofLaunch: readonly (readonly [string, string])[] = [
   ["-en", "--model-engine"],
   ["-mp", "--model-path"],
-  ["-ak", "--api-key"],
   ["-lm", "--lora-modules"],
   ["-ld", "--image-lora-load-kwargs"],
   ["-fd", "--image-lora-fuse-kwargs"],
   ["-qc", "--quantization-config"],
   ["-vp", "--virtual-env-package"],
   ["-ev", "--env"],
-]);
+];
+
+/** Its exporter of metrics is another port there, and the same one here. */
+const ofServers: readonly (readonly [string, string])[] = [
+  ["-MH", "--metrics-exporter-host"],
+  ["-mp", "--metrics-exporter-port"],
+];
+
+/** Short options by command; the same letters mean another thing in another one. */
+function twoLettersOf(command: string): ReadonlyMap<string, string> {
+  const isServer = ["serve", "local", "supervisor"].includes(command);
+  const own = command === "launch" || command === "engine" ? ofLaunch : isServer ? ofServers : [];
+  return new Map([...ofEvery, ...own]);
+}
 
 const twoWords: ReadonlySet<string> = new Set([
   "--lora-modules",
@@ -36,12 +48,12 @@ const twoWords: ReadonlySet<string> = new Set([
  */
 export function withLongOptions(args: readonly string[]): string[] {
   const [command = ""] = args;
-  if (!commandsWithTwoLetters.includes(command)) return [...args];
+  const twoLetters = twoLettersOf(command);
   const words: string[] = [];
   for (let index = 0; index < args.length; index++) {
     const word = args[index] ?? "";
     const long = twoLetters.get(word) ?? word;
-    if (!twoWords.has(long)) {
+    if (command !== "launch" || !twoWords.has(long)) {
       words.push(long);
       continue;
     }

@@ -130,7 +130,11 @@ function checkModelRoots(value: string | undefined): string[] {
 
 function checkLogLevel(given: Given | undefined): LogLevel {
   if (given === undefined) return "warn";
-  const level = z.enum(logLevels).safeParse(given.value);
+  // Python's names too, as they are written there.
+  const name = given.value.toLowerCase();
+  const level = z
+    .enum(logLevels)
+    .safeParse(({ warning: "warn", critical: "error" } as Record<string, string>)[name] ?? name);
   if (!level.success) {
     throw invalid(`${given.source} is ${given.value}; use one of ${logLevels.join(", ")}.`);
   }

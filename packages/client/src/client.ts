@@ -1,12 +1,17 @@
 /** Talks to a running server. */
 import type {
+  AddReplicaReply,
   ChatCompletionChunk,
   ChatCompletionRequest,
+  Completion,
+  CompletionRequest,
   LaunchLine,
   LaunchReply,
   LaunchRequest,
   ModelList,
   ModelRecord,
+  RemoveReplicaReply,
+  ReplicaStatusRecord,
 } from "@atalaya/protocol";
 import { ApiError, apiErrorFrom } from "./api-error.ts";
 import { parseEventStream, splitLines } from "./sse.ts";
@@ -90,6 +95,54 @@ export class AtalayaClient {
     await this.#call("DELETE", `/v1/models/${encodeURIComponent(uid)}`, options);
   }
 
+  /** @throws ApiError `model_not_found` */
+  async listReplicas(
+    uid: string,
+    options: CallOptions = {},
+  ): Promise<readonly ReplicaStatusRecord[]> {
+    return await this.#call("GET", `/v1/models/${encodeURIComponent(uid)}/replicas`, options);
+  }
+
+  /**
+   * Start one more, and wait until it is ready.
+   *
+   * @throws ApiError `model_not_found`, `out_of_memory`, and why it could not be loaded
+   */
+  async addReplica(uid: string, options: CallOptions = {}): Promise<AddReplicaReply> {
+    const path = `/v1/models/${encodeURIComponent(uid)}/replicas`;
+    return await this.#call("POST", path, { ...options, body: {} });
+  }
+
+  /** @throws ApiError `model_not_found`, `invalid_request` */
+  async removeReplica(
+    uid: string,
+    id: number,
+    options: CallOptions = {},
+  ): Promise<RemoveReplicaReply> {
+    const path = `/v1/models/${encodeURIComponent(uid)}/replicas/${id}`;
+    return await this.#call("DELETE", path, options);
+  }
+
+  /** End the whole server, as Ctrl-C does. */
+  async stopServer(options: CallOptions = {}): Promise<void> {
+    await this.#call("DELETE", "/v1/clusters", options);
+  }
+
+  /**
+   * Continue a bare prompt, and read the text as it comes. Leaving the loop, or aborting `signal`, stops
+   * the work.
+   *
+   * @throws ApiError also in the middle, when the server ends the stream with an error
+   */
+  async *streamCompletion(
+    body: CompletionRequest,
+    options: CallOptions = {},
+  ): AsyncGenerator<string, void> {
+    for await (const chunk of this.#stream<Completion>("/v1/completions", body, options)) {
+      for (const { text } of chunk.choices) yield text;
+    }
+  }
+
   /**
    * Ask, and read the answer as it comes. Leaving the loop, or aborting `signal`, stops the work.
    *
@@ -99,14 +152,22 @@ export class AtalayaClient {
     body: ChatCompletionRequest,
     options: CallOptions = {},
   ): AsyncGenerator<ChatCompletionChunk, void> {
-    const response = await this.#request("POST", "/v1/chat/completions", {
+    yield* this.#stream<ChatCompletionChunk>("/v1/chat/completions", body, options);
+  }
+
+  async *#stream<Chunk>(
+    path: string,
+    body: object,
+    options: CallOptions,
+  ): AsyncGenerator<Chunk, void> {
+    const response = await this.#request("POST", path, {
       ...options,
       body: { ...body, stream: true },
     });
     for await (const data of parseEventStream(chunksOf(response))) {
       if (data === "[DONE]") return;
       // Our own server wrote it; the types are its schema.
-      const chunk = JSON.parse(data) as ChatCompletionChunk;
+      const chunk = JSON.parse(data) as Chunk;
       const error = apiErrorFrom(chunk, 0);
       if (error !== undefined) throw error;
       yield chunk;

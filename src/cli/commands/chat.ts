@@ -1,5 +1,6 @@
 import { createInterface, type Interface } from "node:readline";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { PlatformError } from "../../base/errors.ts";
 import { readSettings, type SettingFlags } from "../../config/settings.ts";
 import type { AnswerSource, Turn } from "../answer-source.ts";
 import { printAnswer, readQuestion } from "../ask.ts";
@@ -16,7 +17,14 @@ import {
 import { listenForInterrupt } from "../signals.ts";
 import { note, type Terminal } from "../terminal.ts";
 
-type ChatFlags = SettingFlags & LoadFlags & SamplingFlags & { readonly system?: string };
+type ChatFlags = SettingFlags &
+  LoadFlags &
+  SamplingFlags & {
+    readonly system?: string;
+    readonly modelUid?: string;
+    /** Xinference's; an answer always comes as it is made. */
+    readonly stream?: string | true;
+  };
 
 const help = `Write a question. Picture files named in it are shown to the model: what is in ./photo.png?
   /clear   forget the conversation
@@ -28,14 +36,28 @@ export function chat(program: Command, terminal: Terminal): void {
   const command = program
     .command("chat")
     .description("Talk with a model. Picture files named in a line are shown to it.")
-    .argument("<model>", "uid of a running model, name of a model, checkpoint directory, or demo")
+    .argument("[model]", "uid of a running model, name of a model, checkpoint directory, or demo")
+    .option("-u, --model-uid <uid>", "the model, as an option")
     .option("--system <text>", "instructions that stand before the conversation")
     .addHelpText("after", "\nExample:\n  $ atalaya chat demo")
-    .action((model: string, flags: ChatFlags) => runChat(model, flags, terminal));
+    .addOption(new Option("--stream [bool]").hideHelp())
+    .action((model: string | undefined, flags: ChatFlags) =>
+      runChat(model ?? flags.modelUid, flags, terminal),
+    );
   addLogOption(addLoadOptions(addSamplingOptions(addEndpointOption(command))));
 }
 
-async function runChat(model: string, flags: ChatFlags, terminal: Terminal): Promise<void> {
+async function runChat(
+  model: string | undefined,
+  flags: ChatFlags,
+  terminal: Terminal,
+): Promise<void> {
+  if (model === undefined) {
+    throw new PlatformError(
+      "invalid_request",
+      "Say with which model: atalaya chat UID. See atalaya list.",
+    );
+  }
   const settings = readSettings(flags, terminal.env);
   const source = await openWhileInterruptible(model, { flags, settings }, terminal);
   await using _ = source;

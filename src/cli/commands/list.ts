@@ -15,6 +15,7 @@ const heads = [
   "Size (in billions)",
   "Quantization",
   "Engine",
+  "Replicas",
   "State",
 ];
 
@@ -55,6 +56,7 @@ function toRow(model: ModelRecord): string[] {
     model.model_size_in_billions?.toString() ?? "",
     model.quantization,
     model.model_engine,
+    `${model.replica}`,
     describeState(model),
   ];
 }

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { createLogger } from "../../base/logger.ts";
 import { preferSmallHeap } from "../../base/small-heap.ts";
 import { readSettings, type SettingFlags } from "../../config/settings.ts";
@@ -31,6 +31,8 @@ const ollamaPort = 11_434;
 export function serve(program: Command, terminal: Terminal): void {
   const command = program
     .command("serve")
+    // Xinference's names for it; a server is supervisor and worker in one.
+    .aliases(["local", "supervisor"])
     .description("Start a server, and launch the given models on it.")
     .argument(
       "[models...]",
@@ -44,6 +46,10 @@ export function serve(program: Command, terminal: Terminal): void {
       "free a model that nobody asked for so long, such as 30m; it comes back when asked",
       duration,
     )
+    // Xinference's: metrics are at GET /metrics of the same port, and there is no second process.
+    .addOption(new Option("--metrics-exporter-host <address>").hideHelp())
+    .addOption(new Option("--metrics-exporter-port <number>").hideHelp())
+    .addOption(new Option("--supervisor-port <number>").hideHelp())
     .addHelpText(
       "after",
       "\nExamples:\n  $ atalaya serve ./Llama-3.2-11B-Vision-Instruct\n  $ atalaya serve demo --port 8000\n  $ atalaya serve --ollama ./Llama-3.2-11B-Vision-Instruct",

@@ -3,6 +3,7 @@ import type { EngineOffer, EnginesReply } from "@atalaya/protocol";
 import type { XinferenceEra } from "../../../config/settings.ts";
 import type { ModelAbility } from "../../../registry/model-family.ts";
 import type { ModelMatch } from "../../../supervisor/match-model.ts";
+import { vllmModels } from "../../../supervisor/vllm-models.ts";
 import type { App } from "../../http.ts";
 import { inXinferencesWords, shownName } from "./errors.ts";
 import type { XinferenceParts } from "./services.ts";
@@ -47,20 +48,7 @@ export function engines(
     return Object.fromEntries(abilities.map((ability) => [ability, namesWith(ability)]));
   });
 
-  app.get("/v1/models/vllm-supported", async () => {
-    const families = await registry.list();
-    const rows = await Promise.all(
-      families.map(async ({ modelName, abilities: [ability] }) => {
-        const matches = await supervisor.matchModel({ name: modelName, engine: "vLLM" });
-        return matches.every(({ engine }) => engine.obstacle === undefined)
-          ? { modelName, ability }
-          : undefined;
-      }),
-    );
-    const namesWith = (wanted: ModelAbility): string[] =>
-      rows.flatMap((row) => (row?.ability === wanted ? [row.modelName] : []));
-    return { chat: namesWith("chat"), generate: namesWith("generate") };
-  });
+  app.get("/v1/models/vllm-supported", async () => await vllmModels(registry));
 
   /** Chat templates are the checkpoints' own here; of a family by itself there is none. */
   app.get("/v1/models/prompts", () => ({}));
