@@ -173,3 +173,15 @@ export type ClusterNode = {
 
 export const AbortRequestBody = z.looseObject({ block_duration: z.number().min(0).nullish() });
 export type AbortRequestReply = { readonly msg: "DONE" | "NOT_FOUND" };
+
+const autostartLaunch = {
+  model_uid: z.string().max(300).nullish(),
+  model_name: z.string().max(300).nullish(),
+} as const;
+
+/** What is launched stands in `launch`, or flat beside the rest. */
+export const AutostartRequest = z.looseObject({
+  enabled: z.boolean().nullish(),
+  launch: z.looseObject(autostartLaunch).nullish(),
+  ...autostartLaunch,
+});

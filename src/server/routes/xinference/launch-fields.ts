@@ -47,6 +47,7 @@ export function toPlacement(
   const { worker_ip: worker, replica_config: config } = body;
   if (worker != null) checkWorker(worker, machine);
   const replicas = readReplicas(body.replica);
+  refuseCards(body);
   if (config != null) {
     if (worker != null || body.gpu_idx != null || (body.n_gpu != null && body.n_gpu !== "auto")) {
       throw invalid(
@@ -90,7 +91,23 @@ export function checkDevices(devices: Devices, machine: Machine): void {
     if (worker != null) checkWorker(worker, machine);
     checkNumGpus(count, machine.numGpus);
     checkGpuIndices(indices, { replicas: 1, numGpus: machine.numGpus });
+    refuseCards({ n_gpu: count, gpu_idx: indices });
   }
+}
+
+/** That a machine has the cards does not mean that a launch can be tied to some of them. */
+function refuseCards({
+  n_gpu: count,
+  gpu_idx: indices,
+}: Pick<LaunchRequest, "n_gpu" | "gpu_idx">): void {
+  const names = [indices ?? []].flat().length > 0;
+  if ((count == null || count === "auto") && !names) return;
+  const param = names ? "gpu_idx" : "n_gpu";
+  throw new PlatformError(
+    "unsupported_parameter",
+    `A launch is not tied to cards by \`${param}\` here. Start the server with CUDA_VISIBLE_DEVICES set to those it may use, and give vLLM tensor_parallel_size.`,
+    { details: { param } },
+  );
 }
 
 /** @throws PlatformError `invalid_request` for another machine than this one */

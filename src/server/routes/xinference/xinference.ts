@@ -1,6 +1,7 @@
 /** Xinference's management API: everything its clients call beside the asking itself, which is OpenAI's. */
 import type { IncomingMessage } from "node:http";
 import type { App } from "../../http.ts";
+import { autostart } from "./autostart.ts";
 import { cache } from "./cache.ts";
 import { cluster } from "./cluster.ts";
 import { engines } from "./engines.ts";
@@ -24,6 +25,7 @@ export function xinference(app: App, parts: XinferenceParts): void {
     cache(scope, parts);
     cluster(scope, parts);
     requests(scope, parts);
+    autostart(scope, parts);
     refused(scope);
   });
 }
