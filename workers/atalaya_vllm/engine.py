@@ -26,6 +26,7 @@ from atalaya_worker.contract import (
     ModelInfo,
     Picture,
     Prompt,
+    PromptToken,
     Sampling,
     Stats,
     Token,
@@ -35,7 +36,7 @@ from atalaya_worker.errors import WorkerError, internal_error
 from atalaya_worker.lifetime import end_group
 
 from .picture_report import report_of
-from .sampling import to_sampling_params
+from .sampling import check, to_sampling_params
 
 MAX_WAITING = 256
 
@@ -46,6 +47,8 @@ class _Request:
     inputs: Any
     params: SamplingParams
     receive: Callable[[Event | Exception], None]
+    # As it was asked, where vLLM's own form says less.
+    sampling: Sampling
     num_tokens: int = 0
 
 
@@ -70,6 +73,7 @@ class VllmEngine:
     async def generate(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Event, None]:
         """Events in order, then exactly one finish. Closing it drops the request before the next step."""
         self._check(prompt)
+        check(prompt, sampling)
         try:
             params = to_sampling_params(sampling)
         except ValueError as error:
@@ -83,7 +87,10 @@ class VllmEngine:
         inputs, prepare_ms = await self._prepare(prompt)
         for index, picture in enumerate(prompt.pictures):
             yield report_of(picture, index, self._vision_config, prepare_ms / len(prompt.pictures))
-        request = _Request(str(next(self._ids)), inputs, params, receive)
+        if sampling.max_tokens == 0 and sampling.prompt_logprobs is None:
+            yield Finish("length")
+            return
+        request = _Request(str(next(self._ids)), inputs, params, receive, sampling)
         self._inbox.put(request)
         is_finished = False
         try:
@@ -215,6 +222,18 @@ class VllmEngine:
         if request is None:
             return
         (answer,) = output.outputs
+        wanted = request.sampling.prompt_logprobs
+        if wanted is not None and output.prompt_logprobs and request.num_tokens == 0:
+            for position in range(wanted.start, len(output.prompt_logprobs)):
+                token_id = output.prompt_token_ids[position]
+                logprobs = output.prompt_logprobs[position]
+                token = to_token(token_id, logprobs, wanted.num_alternatives)
+                request.receive(PromptToken(token))
+        if request.sampling.max_tokens == 0:
+            del self._requests[request.id]
+            self._engine.abort_request(request.id)
+            request.receive(Finish("length"))
+            return
         for index, token_id in enumerate(answer.token_ids):
             logprobs = answer.logprobs[index] if answer.logprobs else None
             request.receive(to_token(token_id, logprobs, request.params.logprobs or 0))

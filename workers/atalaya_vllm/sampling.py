@@ -3,13 +3,39 @@
 from vllm import SamplingParams
 from vllm.sampling_params import RequestOutputKind
 
-from atalaya_worker.contract import Sampling
+from atalaya_worker.contract import Prompt, Sampling
+from atalaya_worker.errors import WorkerError
+
+
+def check(prompt: Prompt, sampling: Sampling) -> None:
+    """Raises WorkerError for what this engine cannot do."""
+    if sampling.grammar is not None:
+        raise WorkerError(
+            "unsupported_parameter",
+            "The engine vllm does not hold answers to a form. Leave response_format out, or launch the "
+            "model with --model-engine native.",
+        )
+    if sampling.prompt_logprobs is not None and prompt.pictures:
+        # The image token is no row of the output head, and vLLM looks for its probability there.
+        raise WorkerError(
+            "unsupported_parameter",
+            "The engine vllm reports log-probabilities of prompts without pictures only. Leave them "
+            "out, or launch the model with --model-engine native.",
+        )
 
 
 def to_sampling_params(sampling: Sampling) -> SamplingParams:
     """Raises ValueError for what vLLM does not take."""
+    wanted = sampling.prompt_logprobs
+    bias: dict[int, float] = {}
+    for token_id, value in sampling.logit_bias:
+        bias[token_id] = bias.get(token_id, 0.0) + value
     return SamplingParams(
-        max_tokens=sampling.max_tokens,
+        # vLLM makes one at least; the engine lets it fall where none is wanted.
+        max_tokens=max(1, sampling.max_tokens),
+        min_tokens=min(sampling.min_tokens, sampling.max_tokens),
+        logit_bias=bias or None,
+        prompt_logprobs=None if wanted is None else wanted.num_alternatives,
         temperature=sampling.temperature,
         top_k=sampling.top_k,
         top_p=sampling.top_p,

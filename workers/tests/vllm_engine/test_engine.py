@@ -1,6 +1,7 @@
 """Our engine over vLLM's, on the CPU: what a caller of the contract sees."""
 
 import asyncio
+import dataclasses
 import math
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -14,11 +15,20 @@ from support import GOLDEN, cases, golden, make_engine, picture_of, prompt_of
 
 from atalaya_vllm.engine import VllmEngine
 from atalaya_vllm.load import _model_info
-from atalaya_worker.contract import Event, Finish, ImageReport, Prompt, Sampling, Token
+from atalaya_worker.contract import (
+    Event,
+    Finish,
+    ImageReport,
+    Prompt,
+    PromptLogprobs,
+    PromptToken,
+    Sampling,
+    Token,
+)
 from atalaya_worker.errors import WorkerError
 
 CASES = cases("tiny-a")
-GREEDY = {
+GREEDY: dict[str, Any] = {
     "max_tokens": 24,
     "temperature": 0.0,
     "top_k": 0,
@@ -34,7 +44,7 @@ GREEDY = {
 
 
 def sampling(**changes: Any) -> Sampling:
-    return Sampling(**{**GREEDY, **changes})
+    return dataclasses.replace(Sampling(**GREEDY), **changes)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +130,46 @@ def test_a_penalty_with_an_image_token_in_the_prompt(engine: VllmEngine) -> None
     """The image token has no row in the output head."""
     events = answer(engine, prompt_of(CASES["one-tile"]), repetition_penalty=1.3, max_tokens=8)
     assert len(ids_of(events)) == 8
+
+
+def test_bias_and_least_length(engine: VllmEngine) -> None:
+    prompt = prompt_of(CASES["one-tile"])
+    assert ids_of(answer(engine, prompt, logit_bias=[(77, 100.0)], max_tokens=3)) == [77] * 3
+    expected = CASES["one-tile"]["profiles"]["ref"]["generatedIds"]
+    events = answer(engine, prompt, stop_token_ids=[expected[1]], min_tokens=4, max_tokens=6)
+    assert len(ids_of(events)) >= 4
+    assert expected[1] not in ids_of(events)[:4]
+
+
+@pytest.mark.parametrize("max_tokens", [0, 4])
+def test_log_probabilities_of_the_prompt(engine: VllmEngine, max_tokens: int) -> None:
+    case = CASES["text-only"]
+    logits = golden(case["profiles"]["ref"]["file"])["text.logits"]
+    wanted = PromptLogprobs(start=2, num_alternatives=3)
+    events = answer(engine, prompt_of(case), prompt_logprobs=wanted, max_tokens=max_tokens)
+    told = [event.token for event in events if isinstance(event, PromptToken)]
+    assert [one.token_id for one in told] == case["promptIds"][2:]
+    for position, one in enumerate(told, start=2):
+        row = logits[position - 1].astype(np.float64)
+        expected = row - np.log(np.exp(row - row.max()).sum()) - row.max()
+        assert math.isclose(one.logprob, expected[one.token_id], abs_tol=1e-4)
+        top = [alternative.token_id for alternative in one.top_logprobs]
+        assert top == np.argsort(-row)[:3].tolist()
+    assert len(ids_of(events)) == max_tokens
+    assert events[-1] == Finish("length")
+    assert engine.stats().kv_blocks_used == 0
+
+
+def test_nothing_is_wanted(engine: VllmEngine) -> None:
+    assert answer(engine, prompt_of(CASES["text-only"]), max_tokens=0) == [Finish("length")]
+
+
+def test_what_it_cannot_do_is_said(engine: VllmEngine) -> None:
+    wanted = PromptLogprobs(start=1, num_alternatives=0)
+    for changes in ({"grammar": 'root ::= "a"'}, {"prompt_logprobs": wanted}):
+        with pytest.raises(WorkerError, match="--model-engine native") as caught:
+            answer(engine, prompt_of(CASES["one-tile"]), **changes)
+        assert caught.value.code == "unsupported_parameter"
 
 
 def test_one_among_fifteen_neighbours(engine: VllmEngine) -> None:
