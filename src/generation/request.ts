@@ -66,7 +66,10 @@ export type ContentPart =
   | { readonly type: "image"; readonly image: ImageSource };
 
 /** A picture, or where it is to be fetched from. */
-export type ImageSource = EncodedImage | RemoteImage;
+export type ImageSource = (EncodedImage | RemoteImage) & {
+  /** Tiles it is fitted into, at most; as many as the model takes when absent. */
+  readonly maxTiles?: number;
+};
 
 /** A picture as it arrived: the bytes of a PNG, JPEG, WebP or GIF file. */
 export type EncodedImage = { readonly bytes: Uint8Array };

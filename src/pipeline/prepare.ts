@@ -84,7 +84,13 @@ export async function prepareRequest(
   const files = await Promise.all(images.map((image) => bytesOf(image, context)));
   const room = await pixelBudget.take(decodedBytesOf(files), context.signal);
   try {
-    const pictures = await Promise.all(files.map((file) => decodePicture(file, context.signal)));
+    const pictures = await Promise.all(
+      files.map(async (file, index) => {
+        const { maxTiles } = images[index] ?? {};
+        const picture = await decodePicture(file, context.signal);
+        return maxTiles === undefined ? picture : { ...picture, maxTiles };
+      }),
+    );
     return {
       prompt: { tokenIds, pictures },
       report,

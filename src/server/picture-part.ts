@@ -15,7 +15,13 @@ export function imageFromPart(part: PicturePart, field: string): ImageSource {
     case "input_image": {
       const { image_url: image } = part;
       if (image == null) throw noPicture(field, '"image_url"');
-      return imageFromUrl(typeof image === "string" ? image : image.url, `${field}.image_url`);
+      const source = imageFromUrl(
+        typeof image === "string" ? image : image.url,
+        `${field}.image_url`,
+      );
+      const detail = part.detail ?? (typeof image === "string" ? undefined : image.detail);
+      // One tile is the least there is; `auto` and `high` are as many as suit the picture.
+      return detail === "low" ? { ...source, maxTiles: 1 } : source;
     }
     case "image":
       return imageFromImagePart(part, field);

@@ -257,8 +257,9 @@ describe("keep_alive", () => {
 
 describe("is refused, as text", () => {
   test.each([
-    { why: "a schema", fields: { format: { type: "object" } }, says: /support "format"/ },
-    { why: "JSON", fields: { format: "json" }, says: /support "format"/ },
+    { why: "no schema", fields: { format: { type: "thing" } }, says: /"format.type" must be/ },
+    { why: "a schema too far", fields: { format: { not: {} } }, says: /"format.not"/ },
+    { why: "no known form", fields: { format: "xml" }, says: /"format" must be/ },
     { why: "thinking", fields: { think: true }, says: /support "think"/ },
     {
       why: "a tool",
@@ -271,7 +272,8 @@ describe("is refused, as text", () => {
     const reply = await post("/api/chat", { model: "fake", messages: hello, ...fields });
     expect(reply.status).toBe(400);
     expect(await reply.json()).toMatchObject({ error: expect.stringMatching(says) });
-    expect(server.engine.requests).toEqual([]);
+    // A model that refused may be asked whether it is well, with one token and no text.
+    expect(server.engine.requests.filter(({ prompt }) => prompt.tokenIds.length > 1)).toEqual([]);
   });
 
   test("an empty list of tools is none, and format may be empty", async () => {
@@ -279,6 +281,14 @@ describe("is refused, as text", () => {
     const reply = await post("/api/chat", { ...body, stream: false, options: {} });
     expect(reply.status).toBe(200);
     expect(reply.headers.get("x-ignored-fields")).toBeNull();
+  });
+
+  test("a form reaches the engine", async () => {
+    const body = { model: "fake", messages: hello, stream: false };
+    await post("/api/chat", { ...body, format: { enum: ["yes"] } });
+    expect(server.engine.requests.at(-1)?.sampling.grammar).toContain("yes");
+    await post("/api/generate", { model: "fake", prompt: "x", stream: false, format: "json" });
+    expect(server.engine.requests.at(-1)?.sampling.grammar).toContain("object");
   });
 
   test("embedding", async () => {

@@ -9,6 +9,7 @@ import { demoPictures } from "../../src/config/package.ts";
 import { Platform } from "../../src/platform.ts";
 
 const picture = `data:image/png;base64,${readFileSync(join(demoPictures(), "first.png")).toString("base64")}`;
+const wide = `data:image/png;base64,${readFileSync(join(demoPictures(), "wide.png")).toString("base64")}`;
 const looking: OpenAI.Chat.ChatCompletionMessageParam[] = [
   {
     role: "user",
@@ -250,6 +251,29 @@ describe("what a model thinks of given text", () => {
     });
     expect(answered.choices[0]?.text.startsWith(prompt)).toBe(true);
   });
+});
+
+test("a picture of little detail is one tile, and not the one of full detail", async () => {
+  const seen = async (detail: "low" | "high") => {
+    const answer = await ask({ max_tokens: 1 }, [
+      {
+        role: "user",
+        content: [
+          { type: "image_url", image_url: { url: wide, detail } },
+          { type: "text", text: "What do you see?" },
+        ],
+      },
+    ]);
+    const { atalaya } = answer as unknown as {
+      atalaya: { images: { grid: { rows: number; columns: number } }[]; ignored_fields: string[] };
+    };
+    expect(atalaya.ignored_fields).toEqual([]);
+    return atalaya.images[0]?.grid;
+  };
+  const full = await seen("high");
+  expect((full?.rows ?? 0) * (full?.columns ?? 0)).toBeGreaterThan(1);
+  expect(await seen("low")).toEqual({ rows: 1, columns: 1 });
+  expect(await seen("high")).toEqual(full);
 });
 
 test("a bias decides, and an answer has its least length", async () => {

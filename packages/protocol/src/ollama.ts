@@ -32,6 +32,8 @@ const generating = {
   options: OllamaOptions.nullish(),
   /** Seconds, or Go's `5m`; 0 frees the model after the answer, less than 0 keeps it. */
   keep_alive: z.union([z.number(), z.string()]).nullish(),
+  /** `json`, or a JSON schema. */
+  format: z.union([z.enum(["json", ""]), z.record(z.string(), z.unknown())]).nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(requestLimits.maxTopLogprobs).nullish(),
   image_order: imageOrder,

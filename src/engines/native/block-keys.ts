@@ -50,6 +50,7 @@ export class BlockKeys {
   }
 }
 
-function pictureKey({ contentHash, maxTiles }: Picture): string {
+/** Fitted into fewer tiles, a picture is another one. */
+export function pictureKey({ contentHash, maxTiles }: Picture): string {
   return `${contentHash}/${maxTiles ?? "all"}`;
 }

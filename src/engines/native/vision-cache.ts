@@ -5,6 +5,7 @@
  * new picture. Whether there is room beside those in use, `hasRoomFor` says. Equal pictures that are asked for at the same time are encoded once.
  */
 import type { Picture } from "../../generation/engine-prompt.ts";
+import { pictureKey } from "./block-keys.ts";
 import type { CrossStates } from "./model-runner.ts";
 
 type Entry = {
@@ -52,16 +53,17 @@ export class VisionCache implements Disposable {
   }
 
   /** Whether a picture's states are there, or being encoded. */
-  has({ contentHash }: Picture): boolean {
-    return this.#entries.has(contentHash);
+  has(picture: Picture): boolean {
+    return this.#entries.has(pictureKey(picture));
   }
 
   /** Whether a picture can be held within the budget, beside those that are held already. */
-  hasRoomFor({ contentHash }: Picture): boolean {
-    let bytes = this.#entries.get(contentHash)?.numUsers === 0 ? 0 : this.#maxPictureBytes;
+  hasRoomFor(picture: Picture): boolean {
+    const wanted = pictureKey(picture);
+    let bytes = this.#entries.get(wanted)?.numUsers === 0 ? 0 : this.#maxPictureBytes;
     for (const [key, { numUsers, sizeBytes }] of this.#entries) {
-      if (numUsers > 0 && key === contentHash) return true;
-      if (numUsers > 0 || key === contentHash) bytes += sizeBytes || this.#maxPictureBytes;
+      if (numUsers > 0 && key === wanted) return true;
+      if (numUsers > 0 || key === wanted) bytes += sizeBytes || this.#maxPictureBytes;
     }
     return bytes <= this.#budgetBytes;
   }
@@ -73,7 +75,7 @@ export class VisionCache implements Disposable {
    */
   async acquire(picture: Picture, signal?: AbortSignal): Promise<HeldStates> {
     signal?.throwIfAborted();
-    const key = picture.contentHash;
+    const key = pictureKey(picture);
     const start = performance.now();
     const found = this.#entries.get(key);
     const entry = found ?? this.#newEntry(picture);

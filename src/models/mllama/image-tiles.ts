@@ -31,9 +31,15 @@ export type ImageTiles = {
  *
  * @see transformers 5.18.0, `image_processing_mllama.py`, `MllamaImageProcessor._preprocess`
  */
-export function prepareTiles(image: RgbImage, config: ImageProcessorConfig): ImageTiles {
+export function prepareTiles(
+  image: RgbImage & { readonly maxTiles?: number },
+  config: ImageProcessorConfig,
+): ImageTiles {
   const { tileSize, maxTiles } = config;
-  const grid = chooseTileGrid(image, config);
+  const grid = chooseTileGrid(image, {
+    tileSize,
+    maxTiles: Math.min(maxTiles, image.maxTiles ?? maxTiles),
+  });
   const resized = resizedSize(image, grid, tileSize);
   const picture = resizeBilinear(image, resized, config.resizePrecision);
   const numTiles = grid.rows * grid.columns;

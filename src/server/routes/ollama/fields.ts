@@ -6,8 +6,6 @@ const isEmpty = (value: unknown): boolean =>
 const isOff = (value: unknown): boolean => value === false || value === "";
 
 const unsupportedGenerating: UnsupportedFields = {
-  // Answers are not constrained to a form yet, and one that only looks like it would mislead.
-  format: isEmpty,
   think: isOff,
 };
 

@@ -8,6 +8,7 @@ import {
 } from "@atalaya/protocol";
 import { PlatformError } from "../../../base/errors.ts";
 import type {
+  AnswerForm,
   ChatMessage,
   ContentPart,
   GenerateRequest,
@@ -37,6 +38,7 @@ export function fromOllamaChat(body: OllamaChatRequest, about: ModelFacts): Tran
         imageOrder: body.image_order ?? undefined,
       },
       sampling,
+      form: toForm(body.format),
     },
     ignoredFields: [...ignoredFields, ...new Set(ignoredInside)],
   };
@@ -52,6 +54,7 @@ export function fromOllamaGenerate(body: OllamaGenerateRequest, about: ModelFact
   const images = (body.images ?? []).map((data, index) => imageFromData(data, `images[${index}]`));
   const text = body.prompt ?? "";
   const system = body.system ?? "";
+  const form = toForm(body.format);
   if (body.raw === true || !about.hasChatTemplate) {
     if (system !== "") {
       throw new PlatformError(
@@ -61,7 +64,7 @@ export function fromOllamaGenerate(body: OllamaGenerateRequest, about: ModelFact
       );
     }
     return {
-      request: { prompt: { type: "raw", text, images, bos: "auto" }, sampling },
+      request: { prompt: { type: "raw", text, images, bos: "auto" }, sampling, form },
       ignoredFields,
     };
   }
@@ -72,7 +75,13 @@ export function fromOllamaGenerate(body: OllamaGenerateRequest, about: ModelFact
   const messages: ChatMessage[] = [{ role: "user", content }];
   if (system !== "")
     messages.unshift({ role: "system", content: [{ type: "text", text: system }] });
-  return { request: { prompt: { type: "chat", messages }, sampling }, ignoredFields };
+  return { request: { prompt: { type: "chat", messages }, sampling, form }, ignoredFields };
+}
+
+function toForm(format: OllamaChatRequest["format"]): AnswerForm | undefined {
+  if (format == null || format === "" || Object.keys(format).length === 0) return undefined;
+  if (format === "json") return { type: "json-object", field: "format" };
+  return { type: "json-schema", schema: format, field: "format" };
 }
 
 function toMessage({ role, content, images }: OllamaMessage, index: number): ChatMessage {

@@ -178,26 +178,20 @@ function toMessage(message: WireMessage, index: number): ChatMessage {
 
 /** What messages carry that nothing reads, each name once: `messages[].name`. */
 export function ignoredInMessages(messages: readonly WireMessage[]): string[] {
-  const ignored = messages.flatMap(({ content, ...message }) => [
-    ...Object.keys(message)
+  const ignored = messages.flatMap((message) =>
+    Object.keys(message)
       .filter((key) => !readInMessages.has(key))
       .map((key) => `messages[].${key}`),
-    ...(Array.isArray(content) && content.some(wantsDetail)
-      ? ["messages[].content[].image_url.detail"]
-      : []),
-  ]);
+  );
   return [...new Set(ignored)];
 }
 
-const readInMessages: ReadonlySet<string> = new Set(["role", "tool_calls", "function_call"]);
-
-/** Every picture is given in full: `auto` asks for nothing else. */
-function wantsDetail(part: ChatContentPart): boolean {
-  if (part.type !== "image_url" && part.type !== "input_image") return false;
-  const { detail, image_url: image } = part;
-  const wanted = detail ?? (typeof image === "object" ? image?.detail : undefined);
-  return wanted != null && wanted !== "auto";
-}
+const readInMessages: ReadonlySet<string> = new Set([
+  "role",
+  "content",
+  "tool_calls",
+  "function_call",
+]);
 
 function toParts(content: string | readonly ChatContentPart[], field: string): ContentPart[] {
   if (typeof content === "string") return [{ type: "text", text: content }];

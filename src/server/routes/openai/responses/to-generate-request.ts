@@ -88,18 +88,11 @@ function toParts({ role, content }: ResponseMessageItem): readonly ResponseInput
 /** What items carry that nothing reads, each name once: `input[].name`. */
 export function ignoredInItems(input: ResponsesRequest["input"]): string[] {
   if (typeof input === "string") return [];
-  const ignored = input.flatMap((item) => {
-    const { content } = item;
-    const wantsDetail =
-      Array.isArray(content) &&
-      content.some((part: { detail?: unknown }) => part.detail != null && part.detail !== "auto");
-    return [
-      ...Object.keys(item)
-        .filter((key) => !readInItems.has(key))
-        .map((key) => `input[].${key}`),
-      ...(wantsDetail ? ["input[].content[].detail"] : []),
-    ];
-  });
+  const ignored = input.flatMap((item) =>
+    Object.keys(item)
+      .filter((key) => !readInItems.has(key))
+      .map((key) => `input[].${key}`),
+  );
   return [...new Set(ignored)];
 }
 
