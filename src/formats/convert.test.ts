@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { temporaryFolder } from "../../test/support/checkpoint-files.ts";
 import { bf16ToF32, f16ToF32, readTensorF32 } from "./convert.ts";
-import type { SafetensorsDtype, TensorEntry } from "./safetensors.ts";
+import type { FileDtype, TensorEntry } from "./tensor-entry.ts";
 
 const every16BitPattern = Uint16Array.from({ length: 65_536 }, (_, bits) => bits);
 
@@ -53,13 +53,13 @@ describe("readTensorF32", () => {
   const path = join(folder.path, "weights");
 
   /** Three bytes into its file, as nothing aligns tensors. */
-  function stored(dtype: SafetensorsDtype, data: ArrayBufferView<ArrayBuffer>): TensorEntry {
+  function stored(dtype: FileDtype, data: ArrayBufferView<ArrayBuffer>): TensorEntry {
     const bytes = new Uint8Array(data.buffer);
     writeFileSync(path, Buffer.concat([Buffer.alloc(3), bytes, Buffer.alloc(5)]));
     return { name: "a.weight", dtype, shape: [], path, offset: 3, sizeBytes: bytes.length };
   }
 
-  test.each<[SafetensorsDtype, ArrayBufferView<ArrayBuffer>]>([
+  test.each<[FileDtype, ArrayBufferView<ArrayBuffer>]>([
     ["F32", Float32Array.of(1, -2.5, 0)],
     ["F16", Uint16Array.of(0x3c00, 0xc100, 0)],
     ["BF16", Uint16Array.of(0x3f80, 0xc020, 0)],

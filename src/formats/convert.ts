@@ -1,8 +1,8 @@
 /** Elements of a file as float32 numbers. For vectors and small tables; matrices stay where they are. */
 import { PlatformError } from "../base/errors.ts";
 import { openRegularFile, readBytes } from "./regular-file.ts";
-import type { TensorEntry } from "./safetensors.ts";
 import { shown } from "./shown.ts";
+import type { TensorEntry } from "./tensor-entry.ts";
 
 /**
  * @returns the tensor's elements, row-major

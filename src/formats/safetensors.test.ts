@@ -9,7 +9,8 @@ import {
   temporaryFolder,
 } from "../../test/support/checkpoint-files.ts";
 import { PlatformError } from "../base/errors.ts";
-import { openSafetensors, parseSafetensorsHeader, type TensorEntry } from "./safetensors.ts";
+import { openSafetensors, parseSafetensorsHeader } from "./safetensors.ts";
+import type { TensorEntry } from "./tensor-entry.ts";
 
 const folder = temporaryFolder();
 afterAll(() => folder[Symbol.dispose]());

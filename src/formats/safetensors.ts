@@ -8,37 +8,14 @@ import { basename } from "node:path";
 import { PlatformError } from "../base/errors.ts";
 import { openRegularFile, readBytes } from "./regular-file.ts";
 import { shown } from "./shown.ts";
+import {
+  type FileDtype,
+  fileDtypes,
+  isFileDtype,
+  numBytesOf,
+  type TensorEntry,
+} from "./tensor-entry.ts";
 import { parseUniqueJson } from "./unique-json.ts";
-
-export type TensorEntry = {
-  readonly name: string;
-  readonly dtype: SafetensorsDtype;
-  /** Outermost axis first. */
-  readonly shape: readonly number[];
-  readonly path: string;
-  /** Byte offset from the beginning of the file. */
-  readonly offset: number;
-  readonly sizeBytes: number;
-};
-
-const bytesPerElement = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  F8_E5M2: 1,
-  F8_E4M3: 1,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U64: 8,
-  U32: 4,
-  U16: 2,
-  U8: 1,
-  BOOL: 1,
-} as const;
-export type SafetensorsDtype = keyof typeof bytesPerElement;
 
 /** The whole table of a 90B checkpoint has 200 kB; a larger one is read for too long to be honest. */
 const MAX_HEADER_BYTES = 2 * 1024 * 1024;
@@ -141,11 +118,7 @@ function parseEntry(
   if (!areSizes(shape) || shape.length > MAX_AXES) return fail(`has the shape ${shown(shape)}`);
   if (!areSizes(offsets) || offsets.length !== 2) return fail(`lies at ${shown(offsets)}`);
   const [begin = 0, end = 0] = offsets;
-  // Exact: a product of eight such numbers overflows every other type.
-  const numBytes = shape.reduce(
-    (product, extent) => product * BigInt(extent),
-    BigInt(bytesPerElement[dtype]),
-  );
+  const numBytes = numBytesOf(dtype, shape);
   if (BigInt(end) - BigInt(begin) !== numBytes) {
     return fail(
       `of shape ${shown(shape)} needs ${shown(String(numBytes))} bytes and has ${end - begin}`,
@@ -191,7 +164,9 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isStringMap = (value: unknown): boolean =>
   isRecord(value) && Object.values(value).every((text) => typeof text === "string");
-const isDtype = (name: string): name is SafetensorsDtype => Object.hasOwn(bytesPerElement, name);
+/** Its types have no blocks. */
+const isDtype = (name: string): name is FileDtype =>
+  isFileDtype(name) && fileDtypes[name].length === 1;
 const areSizes = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 const reason = (cause: unknown): string =>

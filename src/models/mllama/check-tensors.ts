@@ -1,7 +1,7 @@
 /** The tensors that are there against those that the configuration asks for. */
 import { PlatformError } from "../../base/errors.ts";
-import type { TensorEntry } from "../../formats/safetensors.ts";
 import { shown } from "../../formats/shown.ts";
+import type { TensorEntry } from "../../formats/tensor-entry.ts";
 import type { MllamaConfig } from "./config.ts";
 import { expectedTensors } from "./weights.ts";
 

@@ -7,7 +7,7 @@
  */
 
 import { readTensorF32 } from "../../formats/convert.ts";
-import type { TensorEntry } from "../../formats/safetensors.ts";
+import type { TensorEntry } from "../../formats/tensor-entry.ts";
 import type { Backend } from "../../ggml/backend.ts";
 import type { Dtype } from "../../ggml/dtype.ts";
 import type { Tensor } from "../../ggml/tensor.ts";
