@@ -92,6 +92,7 @@ const layers = Array.from(
   { length: config.text.numLayers },
   (_, layer): TextLayerWeights => ({
     type: "self",
+    headChannels: "halves",
     attentionNorm: weights.vector(`${layer}.norm1`),
     attention: {
       query: weights.matrix(`${layer}.q`),

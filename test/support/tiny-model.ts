@@ -56,7 +56,7 @@ export async function openModel(
       config,
       weights,
       switches: profiles[profile],
-      inverseFrequencies: textFrequencies(config),
+      inverseFrequencies: textFrequencies(checkpoint),
       stateDtype,
     },
     kvCache: Array.from({ length: numLayers }, (_, index) =>

@@ -94,7 +94,7 @@ class MllamaRunner implements ModelRunner {
       config,
       weights,
       switches: profiles[options.profile],
-      inverseFrequencies: textFrequencies(config),
+      inverseFrequencies: textFrequencies(checkpoint),
       stateDtype: kvDtype,
     };
     this.#processor = processor;

@@ -3,10 +3,12 @@ import { PlatformError } from "../../base/errors.ts";
 import { shown } from "../../formats/shown.ts";
 import type { TensorEntry } from "../../formats/tensor-entry.ts";
 import type { MllamaConfig } from "./config.ts";
+import { mayBeQuantized } from "./weight-kinds.ts";
 import { expectedTensors } from "./weights.ts";
 
 const MAX_NAMED = 10;
 const weightDtypes: readonly string[] = ["F32", "F16", "BF16"];
+const quantizedDtypes: readonly string[] = ["Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0"];
 
 /** What some exporters add, and anybody can compute: it changes nothing. */
 const isDerived = (name: string): boolean => name.endsWith("rotary_emb.inv_freq");
@@ -34,8 +36,11 @@ export function checkTensors(
       `${name} has the shape ${show(shape)}, and config.json asks for ${show(expected.get(name))}`,
   );
   refuse(
-    [...used].filter(([, { dtype }]) => !weightDtypes.includes(dtype)),
-    ([name, { dtype }]) => `${name} has the type ${dtype}; weights are F32, F16 or BF16`,
+    [...used].filter(([name, entry]) => !isUsable(name, entry)),
+    ([name, { dtype }]) =>
+      quantizedDtypes.includes(dtype)
+        ? `${name} has the type ${dtype}, which only large matrices may have`
+        : `${name} has the type ${dtype}; weights are F32, F16 or BF16`,
   );
   refuse(
     [...expected].filter(([name]) => !found.has(name)),
@@ -47,6 +52,9 @@ export function checkTensors(
   );
   return used;
 }
+
+const isUsable = (name: string, { dtype, shape }: TensorEntry): boolean =>
+  weightDtypes.includes(dtype) || (quantizedDtypes.includes(dtype) && mayBeQuantized(name, shape));
 
 const show = (shape: readonly number[] = []): string => `[${shape.join(", ")}]`;
 

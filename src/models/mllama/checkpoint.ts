@@ -8,6 +8,7 @@ import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { PlatformError } from "../../base/errors.ts";
+import { openGguf } from "../../formats/gguf.ts";
 import { readJsonFile } from "../../formats/json-file.ts";
 import { describeJsonIssue } from "../../formats/json-issue.ts";
 import { openSafetensors } from "../../formats/safetensors.ts";
@@ -17,6 +18,7 @@ import type { TensorEntry } from "../../formats/tensor-entry.ts";
 import { checkTensors } from "./check-tensors.ts";
 import { type MllamaConfig, parseMllamaConfig } from "./config.ts";
 import { TokenIds } from "./config-file.ts";
+import { ggufWeights, publishedForm, type WeightForm } from "./gguf-weights.ts";
 import { parseImageProcessorConfig } from "./processor-config.ts";
 import { legacyName } from "./weights.ts";
 
@@ -30,12 +32,17 @@ export type Checkpoint = {
   readonly stopTokenIds: readonly number[];
   /** Exactly those of `expectedTensors`, by the names of the published files. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** How their numbers differ from the published ones. */
+  readonly form: WeightForm;
   /** Of these tensors together. */
   readonly fileBytes: number;
 };
 
 const SINGLE_FILE = "model.safetensors";
 const INDEX_FILE = "model.safetensors.index.json";
+/** What a GGUF becomes a directory with (`engines/gguf-directory.ts`). */
+const GGUF_FILE = "model.gguf";
+const GGUF_PROJECTOR = "projector.gguf";
 
 /** A directory and the names in it. */
 type Directory = { readonly path: string; readonly names: ReadonlySet<string> };
@@ -51,13 +58,15 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const preprocessor = await readJson(directory, "preprocessor_config.json");
   checkProcessor(config, preprocessor);
   const specialTokens = await readSpecialTokens(directory, config);
-  const tensors = checkTensors(config, await readTensorTables(filesIn(directory)));
+  const { tensors: found, form } = await readWeights(directory, config);
+  const tensors = checkTensors(config, found);
   return {
     directory: path,
     config,
     preprocessor,
     ...specialTokens,
     tensors,
+    form,
     fileBytes: [...tensors.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
 }
@@ -146,6 +155,20 @@ function checkProcessor({ vision }: MllamaConfig, preprocessor: unknown): void {
   }
 }
 
+type Weights = Pick<Checkpoint, "form"> & { readonly tensors: ReadonlyMap<string, TensorEntry> };
+
+async function readWeights(directory: Directory, config: MllamaConfig): Promise<Weights> {
+  if (!directory.names.has(GGUF_FILE)) {
+    return { tensors: await readTensorTables(filesIn(directory)), form: publishedForm };
+  }
+  const wants = (key: string): boolean => key === "general.architecture";
+  const model = await openGguf(await resolveFile(directory, GGUF_FILE), wants);
+  const projector = directory.names.has(GGUF_PROJECTOR)
+    ? await openGguf(await resolveFile(directory, GGUF_PROJECTOR), wants)
+    : undefined;
+  return await ggufWeights(config, model, projector);
+}
+
 /** A checkpoint's files, wherever they are. */
 export type CheckpointFiles = Directory & {
   /** @throws PlatformError `corrupt_model_file` */
@@ -210,10 +233,7 @@ function noWeights({ path, names }: Directory): PlatformError {
   }
   const gguf = some(/\.gguf$/);
   if (gguf !== undefined) {
-    return corrupt(
-      path,
-      `its weights are in GGUF (${shown(gguf)}). Take the safetensors they were made from`,
-    );
+    return corrupt(path, `its weights are in GGUF. Launch the file itself, ${shown(gguf)}`);
   }
   return corrupt(path, `${SINGLE_FILE} is missing. Download it again`);
 }

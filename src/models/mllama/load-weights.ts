@@ -114,11 +114,11 @@ function attentionOf(source: WeightSource, prefix: string): AttentionWeights {
   };
 }
 
-function describeText({ config }: Checkpoint, source: WeightSource): TextWeights {
+function describeText({ config, form }: Checkpoint, source: WeightSource): TextWeights {
   return {
     embedding: source.matrix(`${T}embed_tokens.weight`),
     layers: Array.from({ length: config.text.numLayers }, (_, index) =>
-      describeTextLayer(config.text, source, index),
+      describeTextLayer({ config, form }, source, index),
     ),
     norm: source.vector(`${T}norm.weight`),
     head: source.matrix("language_model.lm_head.weight"),
@@ -126,7 +126,7 @@ function describeText({ config }: Checkpoint, source: WeightSource): TextWeights
 }
 
 function describeTextLayer(
-  config: Checkpoint["config"]["text"],
+  { config: { text }, form }: Pick<Checkpoint, "config" | "form">,
   source: WeightSource,
   index: number,
 ): TextLayerWeights {
@@ -140,8 +140,9 @@ function describeTextLayer(
       down: source.matrix(`${prefix}mlp.down_proj.weight`),
     },
   };
-  if (!config.crossLayers.includes(index)) {
-    return { type: "self", attention: attentionOf(source, `${prefix}self_attn.`), ...common };
+  if (!text.crossLayers.includes(index)) {
+    const attention = attentionOf(source, `${prefix}self_attn.`);
+    return { type: "self", attention, headChannels: form.headChannels, ...common };
   }
   return {
     type: "cross",
@@ -154,7 +155,16 @@ function describeTextLayer(
   };
 }
 
-const ggmlDtypes: Readonly<Record<string, Dtype>> = { F32: "f32", F16: "f16", BF16: "bf16" };
+const ggmlDtypes: Readonly<Record<string, Dtype>> = {
+  F32: "f32",
+  F16: "f16",
+  BF16: "bf16",
+  Q8_0: "q8_0",
+  Q6_K: "q6_k",
+  Q5_K: "q5_k",
+  Q4_K: "q4_k",
+  Q4_0: "q4_0",
+};
 
 /** Tensors by legacy file name, as the model uses them. */
 class WeightSource implements Disposable {
@@ -186,7 +196,7 @@ class WeightSource implements Disposable {
     for (const [name, entry] of checkpoint.tensors) {
       if (isGate(name)) {
         const [value = 0] = await readTensorF32(entry);
-        gates.set(name, Math.tanh(value));
+        gates.set(name, checkpoint.form.tanhedGates.has(name) ? value : Math.tanh(value));
       } else if (isMatrix(name, entry.shape)) {
         matrices.set(name, matrixSpec(checkpoint, name, entry));
       } else {
@@ -235,16 +245,30 @@ class WeightSource implements Disposable {
   }
 
   /** Tile embeddings are only ever used multiplied by `tanh` of their gate, so they are kept that way. */
-  async #readVector({ tensors }: Checkpoint, name: string): Promise<void> {
+  async #readVector({ tensors, form }: Checkpoint, name: string): Promise<void> {
     const entry = tensors.get(name);
     if (entry === undefined) throw new Error(`the checkpoint has no ${name}`);
-    const data = await readTensorF32(entry);
+    const stored = await readTensorF32(entry);
+    const isInterleaved = form.headChannels === "interleaved" && isHeadNorm(name);
+    const data = isInterleaved ? interleaved(stored) : stored;
     const gate = isTileEmbedding(name)
       ? this.gate(name.replace(/embedding\.weight$/, "gate"))
       : undefined;
     const scaled = gate === undefined ? data : data.map((value) => value * gate);
     this.#vectors.write(this.#vectors.get(name), scaled);
   }
+}
+
+/** Of cross-attention, one weight a channel of a head. */
+const isHeadNorm = (name: string): boolean => /\.cross_attn\.[qk]_norm\.weight$/.test(name);
+
+/**
+ * A head's vector in the order that its projections' rows have: the halves in turns. Cross-attention
+ * rotates nothing, so with its norms in the same order its scores come out alike.
+ */
+function interleaved(halves: Float32Array): Float32Array {
+  const half = halves.length / 2;
+  return halves.map((_, channel) => halves[(channel % 2) * half + (channel >> 1)] ?? 0);
 }
 
 function matrixSpec(

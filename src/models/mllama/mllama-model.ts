@@ -1,6 +1,7 @@
 /** A loaded model: its numbers, its weights and the switches of its profile. */
 import type { Backend } from "../../ggml/backend.ts";
 import { inverseFrequencies } from "../../nn/rope.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import type { MllamaConfig } from "./config.ts";
 import type { MllamaWeights } from "./model-weights.ts";
 
@@ -32,6 +33,11 @@ export type MllamaModel = {
 };
 
 /** `[headSize / 2]`, radians a position; see `nn/rope.ts`. */
-export function textFrequencies({ text }: MllamaConfig): Float32Array {
-  return inverseFrequencies({ headSize: text.headSize, ...text.rope });
+export function textFrequencies({
+  config: { text },
+  form: { ropeFactors },
+}: Pick<Checkpoint, "config" | "form">): Float32Array {
+  const frequencies = inverseFrequencies({ headSize: text.headSize, ...text.rope });
+  if (ropeFactors === undefined) return frequencies;
+  return frequencies.map((frequency, pair) => frequency / (ropeFactors[pair] ?? 1));
 }

@@ -3,6 +3,7 @@ import type { Tensor } from "../../ggml/tensor.ts";
 import type { GatedMlpWeights } from "../../nn/gated-mlp.ts";
 import type { GeluMlpWeights } from "../../nn/gelu-mlp.ts";
 import type { LayerNormWeights } from "../../nn/layer-norm.ts";
+import type { WeightForm } from "./gguf-weights.ts";
 
 /** Projections are `[out, in]`, without bias. */
 export type AttentionWeights = {
@@ -52,6 +53,8 @@ export type SelfAttentionLayer = {
   /** `[hiddenSize]` */
   readonly attentionNorm: Tensor;
   readonly attention: AttentionWeights;
+  /** Order of the channels of each head that `attention.query` and `.key` give. */
+  readonly headChannels: WeightForm["headChannels"];
   readonly mlpNorm: Tensor;
   readonly mlp: GatedMlpWeights;
 };

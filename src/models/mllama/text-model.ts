@@ -204,7 +204,12 @@ function selfBlock(
     headSize,
   ]);
   // Queries and keys turn together: half as many operators in every layer.
-  const rotated = rotate(graph, graph.concat(query, key, 1), plan.rope);
+  const heads = graph.concat(query, key, 1);
+  const rotated = rotate(
+    graph,
+    layer.headChannels === "interleaved" ? inHalves(graph, heads) : heads,
+    plan.rope,
+  );
   const rotatedQuery = graph.slice(rotated, 1, 0, numHeads);
   const rotatedKey = graph.contiguous(graph.slice(rotated, 1, numHeads, numKvHeads));
   onInner("q", rotatedQuery);
@@ -233,6 +238,17 @@ function selfBlock(
   const afterAttention = graph.add(hidden, mixed);
   const inner = rmsNorm(graph, { hidden: afterAttention, weight: layer.mlpNorm, epsilon });
   return graph.add(afterAttention, gatedMlp(graph, inner, layer.mlp));
+}
+
+/**
+ * Channels of each head that come in turns, `(0, d/2, 1, d/2 + 1, …)`, in their own order.
+ *
+ * @param heads `[numRows, heads, headSize]`
+ */
+function inHalves(graph: Graph, heads: Tensor): Tensor {
+  const [numRows = 0, numHeads = 0, headSize = 0] = heads.shape;
+  const pairs = graph.reshape(heads, [numRows * numHeads, headSize / 2, 2]);
+  return graph.reshape(graph.contiguous(graph.permute(pairs, [0, 2, 1])), heads.shape);
 }
 
 /** A sequence's rows of the cache, in the order of its positions. */

@@ -10,3 +10,7 @@ export const isTileEmbedding = (name: string): boolean =>
 /** Mapped in place, at the file's own dtype; everything else but gates is a vector in float32. */
 export const isMatrix = (name: string, shape: readonly number[]): boolean =>
   shape.length > 1 && !isTileEmbedding(name);
+
+/** Only ever the weight of a product, or rows that are looked up: it may lie in blocks of few bits. */
+export const mayBeQuantized = (name: string, shape: readonly number[]): boolean =>
+  isMatrix(name, shape) && !/patch_embedding|positional_embedding/.test(name);
