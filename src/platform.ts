@@ -7,11 +7,13 @@ import { BatchRunner } from "./batches/batch-runner.ts";
 import { BatchStore } from "./batches/batch-store.ts";
 import { Turns } from "./batches/turns.ts";
 import { builtinModels, demoCheckpoint, packageVersion } from "./config/package.ts";
-import { type Settings, urlHost } from "./config/settings.ts";
+import { readSettings, type Settings, urlHost } from "./config/settings.ts";
 import { enginesOfFormat, findEngine } from "./engines/catalog.ts";
+import { directoryOfGguf } from "./engines/gguf-directory.ts";
 import { countGpus } from "./engines/gpus.ts";
 import { type ModelShape, shapeOfRemote } from "./engines/model-shape.ts";
 import { FileStore } from "./files/file-store.ts";
+import { findOllamaModel } from "./hub/caches/ollama-store.ts";
 import { Hub, type RepoOnHubs } from "./hub/hub.ts";
 import type { RemoteFiles } from "./hub/remote-files.ts";
 import { type MediaPolicy, mediaFetcher } from "./media/media-fetcher.ts";
@@ -117,11 +119,16 @@ export class Platform implements AsyncDisposable {
       locateFiles: locateIn(
         async (repo, revision) => await (await openHub(env)).find(repo, revision),
       ),
-      readRemoteShape: async (wanted, signal) =>
+      readRemoteShape: async (wanted, signal, quantization) =>
         await (await openHub(env)).inspect(
           { ...wanted, revision: undefined, signal },
-          shapeOfFiles,
+          async (files) => await shapeOfFiles(files, quantization),
         ),
+      cacheDirectory: ownHome(settings),
+      gguf: {
+        directoryOf: async (source) => await directoryOfGguf(source, ownHome(settings)),
+        findOllama: async (name) => await findOllamaModel(name, env),
+      },
       fetchFiles: async ({ repo, hub }, hooks) => {
         const options = { revision: undefined, include: [], exclude: [], verify: false };
         return (await (await openHub(env)).pull({ repo, hub, ...options, ...hooks })).directory;
@@ -301,11 +308,16 @@ export async function openState({ home }: Pick<Settings, "home">): Promise<Serve
   return await openServerState({ home, version: packageVersion() });
 }
 
-async function shapeOfFiles(files: RemoteFiles): Promise<ModelShape> {
+async function shapeOfFiles(files: RemoteFiles, quantization: string): Promise<ModelShape> {
   const { repo: name, sizes } = files;
   const read = async (path: string, start: number, end: number): Promise<Uint8Array> =>
     await files.read(path, start, end);
-  return await shapeOfRemote({ name, sizes, read });
+  return await shapeOfRemote({ name, sizes, read }, quantization);
+}
+
+/** Where a platform without settings keeps what it derives from models. */
+function ownHome(settings: PlatformOptions["settings"]): string {
+  return settings?.home ?? readSettings({}, process.env).home;
 }
 
 function openRegistry(settings: PlatformOptions["settings"]): Registry {

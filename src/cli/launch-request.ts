@@ -1,4 +1,6 @@
 /** The words of `launch` → the request that a server understands. Pure. */
+
+import { resolve } from "node:path";
 import type { LaunchRequest } from "@atalaya/protocol";
 import { type Command, Option } from "commander";
 import { PlatformError } from "../base/errors.ts";
@@ -110,6 +112,7 @@ export function toLaunchRequest(
     max_num_seqs: flags.maxNumSeqs,
     kv_cache_dtype: flags.kvCacheDtype,
     num_threads: flags.numThreads,
+    ...(flags.imatrix !== undefined && { imatrix: resolve(cwd, flags.imatrix) }),
     download: flags.download === false ? false : undefined,
     download_hub: flags.hub === "auto" ? undefined : flags.hub,
     revision: flags.revision,

@@ -1,4 +1,5 @@
 /** Answers from a model in this process: a platform without HTTP. */
+import { resolve } from "node:path";
 import { createLogger } from "../base/logger.ts";
 import type { Settings } from "../config/settings.ts";
 import type { GenerateRequest, SamplingParams } from "../generation/request.ts";
@@ -75,6 +76,8 @@ function toLaunchOptions(flags: LoadFlags) {
     maxNumSeqs: flags.maxNumSeqs,
     kvCacheDtype: flags.kvCacheDtype,
     numThreads: flags.numThreads,
+    quantization: flags.quantization === true ? "" : flags.quantization,
+    ...(flags.imatrix !== undefined && { engineOptions: { imatrix: resolve(flags.imatrix) } }),
     download: flags.download,
     hub: flags.hub === undefined || flags.hub === "auto" ? undefined : flags.hub,
     revision: flags.revision,

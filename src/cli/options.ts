@@ -12,11 +12,24 @@ export type LoadFlags = {
   readonly maxNumSeqs?: number;
   readonly kvCacheDtype?: "f32" | "f16";
   readonly numThreads?: number;
+  /** As a shell leaves it when nothing follows: `true`. */
+  readonly quantization?: string | true;
+  readonly imatrix?: string;
   /** False: what is not on this machine is not fetched. */
   readonly download?: boolean;
   readonly hub?: "auto" | "huggingface" | "modelscope";
   readonly revision?: string;
 };
+
+/** As `LoadFlags` has it; `launch` words its own. */
+export function addQuantizationOptions(command: Command): Command {
+  return command
+    .option(
+      "-q, --quantization <name>",
+      "what the engine makes of the weights: q8_0, q6_k, q5_k, q4_k, q4_0 (default: none)",
+    )
+    .option("--imatrix <file>", "importance matrix to quantize with, as llama.cpp makes it (GGUF)");
+}
 
 /** How tokens are chosen; what is absent is the model's default. */
 export type SamplingFlags = {

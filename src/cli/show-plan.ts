@@ -31,7 +31,7 @@ export async function planLocally(
     format: flags.modelFormat,
     quantization: body.quantization ?? undefined,
     engine: flags.modelEngine,
-    engineOptions: extra,
+    engineOptions: { ...extra, ...(flags.imatrix !== undefined && { imatrix: flags.imatrix }) },
     replicas: flags.replica === undefined ? undefined : Number(flags.replica),
     maxModelLen: flags.maxModelLen,
     maxNumSeqs: flags.maxNumSeqs,

@@ -1,6 +1,7 @@
 /** Engines by name; each is loaded when it is first asked for. */
 import { PlatformError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
+import { quantizations } from "../models/mllama/quantization.ts";
 import type { EngineKind, EngineLoader, EngineOptions, Obstacle } from "./engine.ts";
 
 /** An engine that this version has. */
@@ -46,14 +47,15 @@ const engines: ReadonlyMap<string, KnownEngine> = new Map([
         kind: "native",
         load: async (...args) =>
           await (await import("./native/native-driver.ts")).loadNativeEngine(...args),
-        formats: ["pytorch"],
-        quantizations: ["none"],
+        formats: ["pytorch", "ggufv2"],
+        quantizations: ["none", ...quantizations],
         options: [
           "profile",
           "max_model_len",
           "max_num_seqs",
           "kv_cache_dtype",
           "num_threads",
+          "imatrix",
           // It never records graphs, so it is always eager.
           "enforce_eager",
         ],
@@ -129,7 +131,7 @@ export async function findEngine(name: string | undefined): Promise<EngineEntry>
 export async function matchEngines(format: string): Promise<readonly EngineMatch[]> {
   return await Promise.all(
     [...engines.values()].map(async ({ title, entry, findObstacle }): Promise<EngineMatch> => {
-      const quantizations = entry.quantizations;
+      const quantizations = quantizationsOf(entry, format);
       if (!entry.formats.includes(format)) {
         const reason = `The engine ${title} does not read the format ${format}.`;
         const remedy = `Take the model in one that it reads: ${entry.formats.join(", ")}.`;
@@ -143,8 +145,15 @@ export async function matchEngines(format: string): Promise<readonly EngineMatch
 /** The engines of this version that take a form of weights, whatever this machine can do. */
 export function enginesOfFormat(format: string): readonly Omit<EngineMatch, "obstacle">[] {
   return [...engines.values()].flatMap(({ title, entry }) =>
-    entry.formats.includes(format) ? [{ title, quantizations: entry.quantizations }] : [],
+    entry.formats.includes(format)
+      ? [{ title, quantizations: quantizationsOf(entry, format) }]
+      : [],
   );
+}
+
+/** A GGUF is what somebody has made of the weights already. */
+function quantizationsOf(entry: EngineEntry, format: string): readonly string[] {
+  return format === "ggufv2" ? ["none"] : entry.quantizations;
 }
 
 async function bestEngine(): Promise<EngineEntry> {

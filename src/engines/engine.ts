@@ -43,6 +43,8 @@ export type EngineLoadOptions = {
   readonly numThreads: number | undefined;
   /** What is made of the weights; `none`, or absent, leaves them as they are. */
   readonly quantization?: string;
+  /** Where what is derived from models is kept, absolute; nothing is derived when absent. */
+  readonly cacheDirectory?: string | undefined;
   /** Options that only this engine knows, by the names they have on the wire. */
   readonly engineOptions?: EngineOptions;
 };
@@ -50,7 +52,12 @@ export type EngineLoadOptions = {
 /** JSON values by name. */
 export type EngineOptions = Readonly<Record<string, unknown>>;
 
-export type LoadProgress = { readonly stage: string; readonly fraction: number | undefined };
+export type LoadProgress = {
+  readonly stage: string;
+  readonly fraction: number | undefined;
+  /** What the fraction is of, where it is bytes. */
+  readonly totalBytes?: number | undefined;
+};
 
 export type EngineStats = {
   readonly numRunning: number;

@@ -1,16 +1,18 @@
 /** The numbers of a model that decide how much memory it takes, from a checkpoint or from its `config.json`. */
 import { PlatformError } from "../base/errors.ts";
 import { PREFIX_BYTES, parseHeaderLength, parseSafetensorsHeader } from "../formats/safetensors.ts";
+import { type FileDtype, fileDtypes, numBytesOf } from "../formats/tensor-entry.ts";
 import { checkTensors } from "../models/mllama/check-tensors.ts";
 import { type Checkpoint, openCheckpoint, readTensorTables } from "../models/mllama/checkpoint.ts";
 import { type MllamaConfig, parseMllamaConfig } from "../models/mllama/config.ts";
-import { isGate, isMatrix } from "../models/mllama/weight-kinds.ts";
+import { quantizedTypes } from "../models/mllama/quantization.ts";
+import { isGate, isMatrix, mayBeQuantized } from "../models/mllama/weight-kinds.ts";
 import { expectedTensors } from "../models/mllama/weights.ts";
 import { readChatTemplate } from "../tokenizer/chat-template.ts";
 
 export type ModelShape = {
   readonly numParameters: number;
-  /** Of all tensors, as files hold them. */
+  /** Of all tensors, as the published files hold them: also where something else is made of them. */
   readonly fileBytes: number;
   /** Of matrices, used where they lie. */
   readonly matrixBytes: number;
@@ -39,7 +41,14 @@ export type ModelShape = {
 };
 
 /** What a checkpoint on this machine says about itself. */
-export type CheckpointFacts = { readonly shape: ModelShape; readonly hasChatTemplate: boolean };
+export type CheckpointFacts = {
+  readonly shape: ModelShape;
+  /** Its shape when a quantization has been made of it. */
+  readonly shapeAs: (quantization: string) => ModelShape;
+  /** What most of its matrices are: `none` for floating-point numbers. */
+  readonly quantization: string;
+  readonly hasChatTemplate: boolean;
+};
 
 /**
  * Read a checkpoint's tables; its weights stay where they are.
@@ -49,7 +58,12 @@ export type CheckpointFacts = { readonly shape: ModelShape; readonly hasChatTemp
 export async function readCheckpointFacts(directory: string): Promise<CheckpointFacts> {
   const checkpoint = await openCheckpoint(directory);
   const { source } = await readChatTemplate(directory);
-  return { shape: shapeOfCheckpoint(checkpoint), hasChatTemplate: source !== undefined };
+  return {
+    shape: shapeOfCheckpoint(checkpoint),
+    shapeAs: (quantization) => shapeOfCheckpoint(checkpoint, quantization),
+    quantization: quantizationOf(checkpoint),
+    hasChatTemplate: source !== undefined,
+  };
 }
 
 /** A checkpoint that is elsewhere, read by name and range. */
@@ -72,7 +86,10 @@ const FIRST_READ_BYTES = 128 * 1024;
  *
  * @throws PlatformError `corrupt_model_file` when they lie, and whatever `read` throws
  */
-export async function shapeOfRemote({ name, sizes, read }: RemoteCheckpoint): Promise<ModelShape> {
+export async function shapeOfRemote(
+  { name, sizes, read }: RemoteCheckpoint,
+  quantization = "none",
+): Promise<ModelShape> {
   const sizeOf = (file: string): number => {
     const size = sizes.get(file);
     if (size === undefined) throw corrupt(name, `${file} is missing`);
@@ -106,53 +123,66 @@ export async function shapeOfRemote({ name, sizes, read }: RemoteCheckpoint): Pr
     },
   });
   const tensors = checkTensors(config, found);
-  return shapeOfTensors(config, tensors);
+  return shapeOfCheckpoint({ config, tensors }, quantization);
 }
 
 /**
  * @param json a published `config.json`; weights are of its `torch_dtype`
+ * @param quantization what is made of them
  * @throws PlatformError `corrupt_model_file`
  */
-export function shapeOfConfig(json: unknown): ModelShape {
-  const bytesPerElement = hasFloat32Weights(json) ? 4 : 2;
+export function shapeOfConfig(json: unknown, quantization = "none"): ModelShape {
+  const dtype = hasFloat32Weights(json) ? "F32" : "BF16";
   const config = parseMllamaConfig(json);
-  const tensors = [...expectedTensors(config)].map(([name, shape]) => ({
-    name,
-    shape,
-    sizeBytes: numElements(shape) * bytesPerElement,
-  }));
-  return shapeOf(config, tensors, bytesPerElement === 4);
-}
-
-export function shapeOfCheckpoint({ config, tensors }: Checkpoint): ModelShape {
-  return shapeOfTensors(config, tensors);
-}
-
-function shapeOfTensors(config: MllamaConfig, tensors: Checkpoint["tensors"]): ModelShape {
-  const entries = [...tensors].map(([name, { shape, sizeBytes }]) => ({ name, shape, sizeBytes }));
-  const hasFloat32Matrices = [...tensors.values()].some(
-    ({ dtype, shape }) => dtype === "F32" && shape.length > 1,
+  const tensors = [...expectedTensors(config)].map(
+    ([name, shape]) => ({ name, shape, dtype }) as const,
   );
-  return shapeOf(config, entries, hasFloat32Matrices);
+  return shapeOf(config, tensors, quantization);
 }
 
-type SizedTensor = {
+export function shapeOfCheckpoint(
+  { config, tensors }: Pick<Checkpoint, "config" | "tensors">,
+  quantization = "none",
+): ModelShape {
+  const entries = [...tensors].map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
+  return shapeOf(config, entries, quantization);
+}
+
+/** The quantized type that most bytes of matrices have, in lower case; else `none`. */
+function quantizationOf({ tensors }: Checkpoint): string {
+  const bytes = new Map<FileDtype, number>();
+  for (const [name, { dtype, shape, sizeBytes }] of tensors) {
+    if (mayBeQuantized(name, shape)) bytes.set(dtype, (bytes.get(dtype) ?? 0) + sizeBytes);
+  }
+  const [most] = [...bytes].toSorted(([, a], [, b]) => b - a);
+  return most === undefined || fileDtypes[most[0]].length === 1 ? "none" : most[0].toLowerCase();
+}
+
+type StoredTensor = {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly sizeBytes: number;
+  readonly dtype: FileDtype;
 };
 
 function shapeOf(
   { text, vision }: MllamaConfig,
-  tensors: readonly SizedTensor[],
-  hasFloat32Matrices: boolean,
+  stored: readonly StoredTensor[],
+  quantization: string,
 ): ModelShape {
+  const typesOf = quantizedTypes(quantization, text.numLayers);
+  const tensors = stored.map((tensor) => {
+    const dtype = typesOf(tensor);
+    return { ...tensor, dtype, sizeBytes: Number(numBytesOf(dtype, tensor.shape)) };
+  });
+  const hasFloat32Matrices = tensors.some(
+    ({ dtype, shape }) => dtype === "F32" && shape.length > 1,
+  );
   const matrices = tensors.filter(({ name, shape }) => !isGate(name) && isMatrix(name, shape));
   const vectors = tensors.filter(({ name, shape }) => !isGate(name) && !isMatrix(name, shape));
   const numCrossLayers = text.crossLayers.length;
   return {
     numParameters: sum(tensors.map(({ shape }) => numElements(shape))),
-    fileBytes: sum(tensors.map(({ sizeBytes }) => sizeBytes)),
+    fileBytes: sum(stored.map(({ dtype, shape }) => Number(numBytesOf(dtype, shape)))),
     matrixBytes: sum(matrices.map(({ sizeBytes }) => sizeBytes)),
     vectorBytes: sum(vectors.map(({ shape }) => numElements(shape) * 4)),
     hasFloat32Matrices,

@@ -19,6 +19,10 @@ export const baseSymbols = {
   ggml_op_name: "const char* ggml_op_name(int op)",
   ggml_type_size: "size_t ggml_type_size(int type)",
   ggml_blck_size: "int64_t ggml_blck_size(int type)",
+  ggml_bf16_to_fp32_row: "void ggml_bf16_to_fp32_row(const void* x, void* y, int64_t n)",
+  ggml_fp16_to_fp32_row: "void ggml_fp16_to_fp32_row(const void* x, void* y, int64_t n)",
+  ggml_quantize_chunk:
+    "size_t ggml_quantize_chunk(int type, const void* src, void* dst, int64_t start, int64_t nrows, int64_t n_per_row, const void* imatrix)",
   ggml_tensor_overhead: "size_t ggml_tensor_overhead()",
   ggml_graph_overhead_custom: "size_t ggml_graph_overhead_custom(size_t size, bool grads)",
   ggml_log_set: "void ggml_log_set(void* callback, void* user_data)",

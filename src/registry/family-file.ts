@@ -20,7 +20,7 @@ const REVISION = /^[A-Za-z0-9][\w.-]{0,127}$/;
 
 const hubs = ["huggingface", "modelscope"] as const satisfies readonly Hub[];
 const abilities = ["chat", "generate", "vision"] as const satisfies readonly ModelAbility[];
-const formats = ["pytorch"] as const;
+const formats = ["pytorch", "ggufv2"] as const;
 
 const text = z.string().max(10_000);
 const hubId = z.string().regex(HUB_ID, "a hub id looks like owner/name");

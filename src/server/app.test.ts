@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findNative, tinyCheckpoint } from "../../test/support/serve.ts";
+import { findNative, noGguf, tinyCheckpoint } from "../../test/support/serve.ts";
 import { createLogger } from "../base/logger.ts";
 import { packageVersion } from "../config/package.ts";
 import { Platform } from "../platform.ts";
@@ -17,6 +17,7 @@ beforeAll(async () => {
       findEngine: findNative(() => Promise.reject(new Error("nothing is launched here"))),
       openPipeline: async () => await Promise.reject(new Error("nothing is launched here")),
       demoDirectory: tinyCheckpoint,
+      gguf: noGguf,
       locateFiles: async () => undefined,
     },
   });

@@ -20,6 +20,7 @@ export function toModelRecord(instance: ModelInstance, address: string): ModelRe
     model_engine: instance.engineName,
     model_format: instance.format,
     quantization: instance.quantization,
+    ...(instance.source !== undefined && { model_source: instance.source }),
     model_size_in_billions: size ?? null,
     model_ability: isReady
       ? [instance.pipeline.tokenizer.hasChatTemplate ? "chat" : "generate", "vision"]

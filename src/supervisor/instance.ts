@@ -15,11 +15,15 @@ export type ModelInstance = {
   readonly size: number | undefined;
   /** Where its files are; `undefined` while they are still to come. */
   readonly directory: string | undefined;
+  /** Of its files: `pytorch` or `ggufv2`. */
+  readonly format: string;
+  /** What the weights are, or were made to be; `none` as they were published. */
+  readonly quantization: string;
+  /** Whose store it was found in, where that is another program's: `ollama:…`. */
+  readonly source: string | undefined;
   readonly engineKind: EngineKind;
   /** The engine as its owner wrote it, else as we do. */
   readonly engineName: string;
-  readonly format: string;
-  readonly quantization: string;
   /** What the registry knows of it. */
   readonly origin: ResolvedModel["origin"];
   readonly profile: ModelProfile;

@@ -3,6 +3,7 @@ import {
   builtinRegistry,
   fakeEngine,
   findNative,
+  noGguf,
   tinyCheckpoint,
 } from "../../test/support/serve.ts";
 import { PlatformError } from "../base/errors.ts";
@@ -36,6 +37,7 @@ function serverOn(database: StateDatabase, load: EngineLoader = loadFake, pauses
     findEngine: findNative(load),
     openPipeline: (directory) => Pipeline.open(directory),
     demoDirectory: tinyCheckpoint,
+    gguf: noGguf,
     registry: builtinRegistry(),
     locateFiles: async () => undefined,
     log,

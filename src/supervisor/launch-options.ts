@@ -4,7 +4,7 @@ import type { LaunchWish } from "./launch.ts";
 
 export type LaunchOptions = Omit<
   EngineLoadOptions,
-  "directory" | "quantization" | "engineOptions"
+  "directory" | "quantization" | "engineOptions" | "cacheDirectory"
 > &
   LaunchWish & {
     /** The name it will answer to; made from the model's own when absent. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { temporaryFolder } from "../../test/support/checkpoint-files.ts";
-import { builtinRegistry, tinyCheckpoint } from "../../test/support/serve.ts";
+import { builtinRegistry, noGguf, tinyCheckpoint } from "../../test/support/serve.ts";
 import { builtinModels } from "../config/package.ts";
 import { findEngine } from "../engines/catalog.ts";
 import { Registry } from "../registry/registry.ts";
@@ -9,6 +9,7 @@ import { registerDirectory, registerFile } from "./registration.ts";
 
 const parts = {
   demoDirectory: tinyCheckpoint,
+  gguf: noGguf,
   registry: builtinRegistry(),
   locateFiles: async () => undefined,
   findEngine,

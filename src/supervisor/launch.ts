@@ -6,13 +6,18 @@ import { type GraphicsCard, listGraphicsCards } from "../devices/nvidia-smi.ts";
 import { type EngineEntry, enginesOfFormat } from "../engines/catalog.ts";
 import type { EngineOptions } from "../engines/engine.ts";
 import type { ModelShape } from "../engines/model-shape.ts";
-import { readCheckpointFacts, shapeOfConfig } from "../engines/model-shape.ts";
+import {
+  type CheckpointFacts,
+  readCheckpointFacts,
+  shapeOfConfig,
+} from "../engines/model-shape.ts";
 import type { RepoOnHubs } from "../hub/hub.ts";
 import type { HubName } from "../hub/settings.ts";
 import { selectQuantization } from "../registry/select-spec.ts";
 import { toWanted } from "./bring-files.ts";
 import { type CardLayout, cardsThatHold, planOnCards } from "./card-plan.ts";
 import { type Alternative, type MemoryPlan, type MemoryWish, planMemory } from "./launch-plan.ts";
+import { GGUF_FORMAT } from "./local-gguf.ts";
 import {
   filesMissing,
   type ModelResources,
@@ -67,9 +72,12 @@ export async function planLaunch(wish: LaunchWish, parts: Parts): Promise<Launch
     selectQuantization(modelName, wish.quantization, [...new Set(choices)]);
   }
   const engine = await parts.findEngine(wish.engine);
+  refuseForeignFormat(engine, format);
   await refuseUnknownOptions(engine, optionsIn(wish));
-  const quantization = selectQuantization(modelName, wish.quantization, engine.quantizations);
-  const shape = await shapeOfModel(model);
+  const facts = await factsOfModel(model);
+  const choices = quantizationChoices(engine, model, facts);
+  const quantization = selectQuantization(modelName, wish.quantization, choices);
+  const shape = facts?.shapeAs(model.format === GGUF_FORMAT ? "none" : quantization);
   return await withMemory({ engine, model, quantization, shape }, wish, parts);
 }
 
@@ -134,6 +142,7 @@ function refuseTooLarge({ model, memory }: LaunchPlan): void {
 export type ReadRemoteShape = (
   wanted: { readonly repo: RepoOnHubs; readonly hub: HubName | undefined },
   signal: AbortSignal,
+  quantization: string,
 ) => Promise<ModelShape>;
 
 /**
@@ -155,7 +164,7 @@ export async function planWithHub(
 ): Promise<LaunchPlan> {
   const { sources } = plan.model;
   if (plan.shape !== undefined || sources.length === 0) return plan;
-  const shape = await readRemoteShape(toWanted(sources), signal);
+  const shape = await readRemoteShape(toWanted(sources), signal, plan.quantization);
   return await withMemory({ ...plan, shape }, wish, parts);
 }
 
@@ -170,7 +179,7 @@ export async function planWithFiles(
   { directory, ...parts }: Pick<Parts, "readDevices"> & { readonly directory: string },
 ): Promise<LaunchPlan> {
   const model = { ...plan.model, directory, partialCopy: undefined };
-  const { shape } = await readCheckpointFacts(directory);
+  const shape = (await readCheckpointFacts(directory)).shapeAs(plan.quantization);
   const whole = await withMemory({ ...plan, model, shape }, wish, parts);
   refuseTooLarge(whole);
   return whole;
@@ -179,10 +188,34 @@ export async function planWithFiles(
 const isUnset = (quantization: string): boolean =>
   quantization === "" || quantization.startsWith("$");
 
-async function shapeOfModel({ directory, origin }: ResolvedModel): Promise<ModelShape | undefined> {
-  if (directory !== undefined) return (await readCheckpointFacts(directory)).shape;
+/** What of a model decides how much memory it takes, and what can be made of its weights. */
+type ModelFacts = Pick<CheckpointFacts, "shapeAs" | "quantization">;
+
+async function factsOfModel({ directory, origin }: ResolvedModel): Promise<ModelFacts | undefined> {
+  if (directory !== undefined) return await readCheckpointFacts(directory);
   const config = origin?.spec.config;
-  return config === undefined ? undefined : shapeOfConfig(config);
+  if (config === undefined) return undefined;
+  return { shapeAs: (as) => shapeOfConfig(config, as), quantization: "none" };
+}
+
+/** A GGUF is taken as it is: its own name for that is as good as none. */
+function quantizationChoices(
+  engine: EngineEntry,
+  { format }: ResolvedModel,
+  facts: ModelFacts | undefined,
+): readonly string[] {
+  if (format !== GGUF_FORMAT) return engine.quantizations;
+  const own = facts?.quantization ?? "none";
+  return own === "none" ? ["none"] : [own];
+}
+
+function refuseForeignFormat({ kind, formats }: EngineEntry, format: string): void {
+  if (formats.includes(format)) return;
+  throw new PlatformError(
+    "engine_unavailable",
+    `The engine ${kind} does not read the format ${format}; it reads ${formats.join(", ")}. Launch with --model-engine native, or leave --model-engine out.`,
+    { details: { param: "model_engine" } },
+  );
 }
 
 /** Smaller sizes of the same family, the largest first. */

@@ -4,6 +4,7 @@ import { PlatformError } from "../base/errors.ts";
 import { type CheckpointFacts, readCheckpointFacts } from "../engines/model-shape.ts";
 import { defaultLanguages, type ModelFamily } from "../registry/model-family.ts";
 import { parseFamilyText, type Registry } from "../registry/registry.ts";
+import { formatOf } from "./local-gguf.ts";
 
 export type Registered = {
   readonly family: ModelFamily;
@@ -57,14 +58,20 @@ export async function registerDirectory(
 ): Promise<Registered> {
   const real = await registry.checkDirectory(directory);
   const facts = await readCheckpointFacts(real);
-  const family = await registry.register(describe(facts, real, name ?? basename(directory)));
+  const format = await formatOf(real);
+  const family = await registry.register(
+    describe(facts, { directory: real, format, modelName: name ?? basename(directory) }),
+  );
   return { family, unused: [] };
 }
 
 function describe(
   { shape, hasChatTemplate }: CheckpointFacts,
-  directory: string,
-  modelName: string,
+  {
+    directory,
+    format,
+    modelName,
+  }: { readonly directory: string; readonly format: string; readonly modelName: string },
 ): ModelFamily {
   return {
     modelName,
@@ -77,7 +84,7 @@ function describe(
     licence: undefined,
     specs: [
       {
-        format: "pytorch",
+        format,
         size: sizeInBillions(shape.numParameters),
         quantizations: ["none"],
         sources: [],

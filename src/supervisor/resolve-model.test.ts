@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { builtinRegistry } from "../../test/support/serve.ts";
+import { builtinRegistry, noGguf } from "../../test/support/serve.ts";
 import type { LocalCopy, LocateFiles } from "./locate-files.ts";
 import {
   filesMissing,
@@ -21,6 +21,7 @@ afterAll(async () => await rm(directory, { recursive: true }));
 const missing = [{ path: "model.safetensors", sizeBytes: undefined }];
 const nothingHere: ModelResources = {
   demoDirectory: "/none",
+  gguf: noGguf,
   registry: builtinRegistry(),
   locateFiles: async () => undefined,
 };

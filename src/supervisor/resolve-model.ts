@@ -8,12 +8,13 @@ import { hubUrl } from "../registry/model-card.ts";
 import type { ModelFamily, ModelSource, ModelSpec } from "../registry/model-family.ts";
 import type { Registry } from "../registry/registry.ts";
 import { selectSpec, splitSize } from "../registry/select-spec.ts";
+import { formatOf, type GgufModels, resolveGguf } from "./local-gguf.ts";
 import type { LocalCopy, LocateFiles } from "./locate-files.ts";
 
 export type ModelWish = {
   /**
-   * `demo`, the absolute path of a checkpoint directory, a name in the registry, as `name:size` too, or
-   * a hub's `owner/name`.
+   * `demo`, the absolute path of a checkpoint directory or a GGUF file, a name in the registry, as
+   * `name:size` too, a hub's `owner/name`, or `ollama:` and a name of Ollama's.
    */
   readonly model: string;
   /** A family that the directory is of, when both were named. */
@@ -41,12 +42,15 @@ export type ResolvedModel = {
   readonly origin: { readonly family: ModelFamily; readonly spec: ModelSpec } | undefined;
   /** Where files that are not here can be fetched from; empty for what only lies on a disk. */
   readonly sources: readonly ModelSource[];
+  /** Whose store it was found in, where that is another program's: `ollama:…`. */
+  readonly source?: string | undefined;
 };
 
 export type ModelResources = {
   readonly demoDirectory: string;
   readonly registry: Registry;
   readonly locateFiles: LocateFiles;
+  readonly gguf: GgufModels;
 };
 
 /**
@@ -57,16 +61,19 @@ export type ModelResources = {
  */
 export async function resolveModel(
   wish: ModelWish,
-  { demoDirectory, registry, locateFiles }: ModelResources,
+  { demoDirectory, registry, locateFiles, gguf }: ModelResources,
 ): Promise<ResolvedModel> {
   const { model, size, format } = wish;
+  const fromGguf = await resolveGguf(wish, gguf);
+  if (fromGguf !== undefined) return checkFormat(fromGguf, format);
   if (model === "demo") {
     await requireCheckpoint(demoDirectory);
     return checkFormat(fromDirectory("demo", demoDirectory), format);
   }
   if (isAbsolute(model)) {
     await requireCheckpoint(model);
-    return checkFormat(fromDirectory(wish.familyName ?? basename(model), model), format);
+    const found = fromDirectory(wish.familyName ?? basename(model), model);
+    return checkFormat({ ...found, format: await formatOf(model) }, format);
   }
   if (looksLikePath(model)) throw noDirectory(model);
   const named = splitSize(model);
@@ -214,7 +221,7 @@ async function requireCheckpoint(directory: string): Promise<void> {
   if (info === undefined) throw noDirectory(directory);
   if (!info.isDirectory()) {
     throw notFound(
-      `${directory} is a file. Pass the directory of a checkpoint in Hugging Face layout.`,
+      `${directory} is a file, and no GGUF. Pass that, or the directory of a checkpoint in Hugging Face layout.`,
     );
   }
   const config = await stat(join(directory, "config.json")).catch(() => undefined);
@@ -227,7 +234,7 @@ async function requireCheckpoint(directory: string): Promise<void> {
 
 function noDirectory(model: string): PlatformError {
   return notFound(
-    `There is no directory ${model}. Pass the directory of a checkpoint in Hugging Face layout (config.json, tokenizer.json, *.safetensors), or demo.`,
+    `There is no directory ${model}. Pass the directory of a checkpoint in Hugging Face layout (config.json, tokenizer.json, *.safetensors), a GGUF file, or demo.`,
   );
 }
 

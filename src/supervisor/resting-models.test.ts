@@ -4,6 +4,7 @@ import {
   builtinRegistry,
   fakeEngine,
   findNative,
+  noGguf,
   tinyCheckpoint,
 } from "../../test/support/serve.ts";
 import { createLogger } from "../base/logger.ts";
@@ -24,6 +25,7 @@ beforeEach(async () => {
     }),
     openPipeline: (directory) => Pipeline.open(directory),
     demoDirectory: tinyCheckpoint,
+    gguf: noGguf,
     registry: builtinRegistry(),
     locateFiles: async () => undefined,
     log: createLogger("silent"),

@@ -5,6 +5,7 @@ import {
   builtinRegistry,
   fakeEngine,
   findNative,
+  noGguf,
   tinyCheckpoint,
 } from "../../test/support/serve.ts";
 import { PlatformError } from "../base/errors.ts";
@@ -42,6 +43,7 @@ function supervise(load: EngineLoader): Supervisor {
     findEngine: findNative(load),
     openPipeline: (directory) => Pipeline.open(directory),
     demoDirectory: tinyCheckpoint,
+    gguf: noGguf,
     registry: builtinRegistry(),
     locateFiles: async () => undefined,
     log: createLogger("silent"),

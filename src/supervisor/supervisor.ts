@@ -45,6 +45,8 @@ export type SupervisorParts = ModelResources & {
   /** Downloads; without it only what is on this machine can be launched. */
   readonly fetchFiles?: FetchFiles;
   readonly log: Logger;
+  /** Where engines keep what they derive from models; absent: they may not. */
+  readonly cacheDirectory?: string | undefined;
   readonly now?: () => Date;
 };
 
@@ -131,7 +133,7 @@ export class Supervisor implements AsyncDisposable {
     const mayDownload = options.download !== false && this.#parts.fetchFiles !== undefined;
     const directory = checkPlan(plan, { download: mayDownload });
     const { kind } = plan.engine;
-    const { modelName, size, format, origin } = plan.model;
+    const { modelName, size, format, origin, source } = plan.model;
     // A launch may have begun to close meanwhile.
     this.#refuseWhenClosing();
     const uid = this.#claimUid(options.uid, modelName);
@@ -142,6 +144,7 @@ export class Supervisor implements AsyncDisposable {
         modelName,
         size,
         directory,
+        source,
         engineKind: kind,
         engineName: options.engine ?? kind,
         format,
@@ -375,6 +378,7 @@ export class Supervisor implements AsyncDisposable {
           kvCacheDtype,
           numThreads,
           quantization,
+          cacheDirectory: this.#parts.cacheDirectory,
           ...withPlannedCards(plan, slot.options),
         },
         {

@@ -12,6 +12,7 @@ import type { FetchMedia } from "../../src/media/media-fetcher.ts";
 import { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { Platform } from "../../src/platform.ts";
 import { Registry } from "../../src/registry/registry.ts";
+import type { GgufModels } from "../../src/supervisor/local-gguf.ts";
 import { type FakeAnswer, FakeEngine } from "./fake-engine.ts";
 
 /** A checkpoint with a tokenizer of single characters and a plain chat template. */
@@ -116,3 +117,9 @@ async function readVocabulary(): Promise<ReadonlyMap<string, number>> {
   const text = await readFile(`${tinyCheckpoint}/tokenizer.json`, "utf8");
   return new Map(Object.entries(file.parse(JSON.parse(text)).model.vocab));
 }
+
+/** No GGUF is opened, and Ollama has no store. */
+export const noGguf: GgufModels = {
+  directoryOf: () => Promise.reject(new Error("no GGUF was expected")),
+  findOllama: () => Promise.reject(new Error("nothing of Ollama's was expected")),
+};

@@ -18,7 +18,7 @@ import { listenForInterrupt } from "../signals.ts";
 import { note, type Terminal } from "../terminal.ts";
 
 type BenchFlags = SettingFlags &
-  LoadFlags & {
+  Omit<LoadFlags, "quantization"> & {
     readonly against?: readonly string[];
     readonly quantization?: readonly string[];
     readonly only?: readonly string[];

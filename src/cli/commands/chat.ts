@@ -10,6 +10,7 @@ import {
   addEndpointOption,
   addLoadOptions,
   addLogOption,
+  addQuantizationOptions,
   addSamplingOptions,
   type LoadFlags,
   type SamplingFlags,
@@ -44,7 +45,9 @@ export function chat(program: Command, terminal: Terminal): void {
     .action((model: string | undefined, flags: ChatFlags) =>
       runChat(model ?? flags.modelUid, flags, terminal),
     );
-  addLogOption(addLoadOptions(addSamplingOptions(addEndpointOption(command))));
+  addLogOption(
+    addQuantizationOptions(addLoadOptions(addSamplingOptions(addEndpointOption(command)))),
+  );
 }
 
 async function runChat(

@@ -28,13 +28,20 @@ export function launch(program: Command, terminal: Terminal): void {
       "Launch a model on a running server, downloads included, and wait until it answers.",
     )
     .usage("[options] [model]")
-    .argument("[model]", "name of a model as NAME or NAME:SIZE, checkpoint directory, or demo")
+    .argument(
+      "[model]",
+      "name of a model as NAME or NAME:SIZE, checkpoint directory, GGUF file, ollama:NAME, or demo",
+    )
     .option("-u, --model-uid <uid>", "name it answers to; the model's own when left out")
     .option("-n, --model-name <name>", "the model, as an option")
     .option("--model-path <directory>", "checkpoint directory")
     .option("-s, --size-in-billions <size>", "which size of the model, such as 11 or 1_8")
-    .option("-f, --model-format <format>", "form of its files: pytorch")
-    .option("-q, --quantization [name]", "what the engine makes of the weights: none")
+    .option("-f, --model-format <format>", "form of its files: pytorch or ggufv2")
+    .option(
+      "-q, --quantization [name]",
+      "what the engine makes of the weights: none, q8_0, q6_k, q5_k, q4_k or q4_0",
+    )
+    .option("--imatrix <file>", "importance matrix to quantize with, as llama.cpp makes it (GGUF)")
     .option("--estimate", "print how much memory it would take, and start nothing")
     .option("--dry-run", "print what would be done, and start nothing")
     .allowUnknownOption()
@@ -49,6 +56,8 @@ Examples:
   $ atalaya launch ./Llama-3.2-11B-Vision-Instruct --model-uid vision
   $ atalaya launch llama-3.2-vision:11b --max-model-len 8192
   $ atalaya launch llama-3.2-vision:90b --estimate
+  $ atalaya launch llama-3.2-vision-instruct:11b --quantization q4_k
+  $ atalaya launch ollama:llama3.2-vision
   $ atalaya launch demo`,
     )
     .action(async (_model: string | undefined, flags: LaunchFlags, { args }: Command) => {

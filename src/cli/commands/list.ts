@@ -17,6 +17,7 @@ const heads = [
   "Engine",
   "Replicas",
   "State",
+  "From",
 ];
 
 export function list(program: Command, terminal: Terminal): void {
@@ -58,6 +59,7 @@ function toRow(model: ModelRecord): string[] {
     model.model_engine,
     `${model.replica}`,
     describeState(model),
+    model.model_source ?? "",
   ];
 }
 

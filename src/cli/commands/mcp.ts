@@ -10,6 +10,7 @@ import {
   addEndpointOption,
   addLoadOptions,
   addLogOption,
+  addQuantizationOptions,
   addSamplingOptions,
   collect,
   type LoadFlags,
@@ -40,7 +41,9 @@ Examples:
   $ claude mcp add look -- atalaya mcp llama-3.2-vision-instruct --folder ~/Pictures`,
     )
     .action((model: string, flags: McpFlags) => runMcp(model, flags, terminal));
-  addLogOption(addLoadOptions(addSamplingOptions(addEndpointOption(command))));
+  addLogOption(
+    addQuantizationOptions(addLoadOptions(addSamplingOptions(addEndpointOption(command)))),
+  );
 }
 
 async function runMcp(model: string, flags: McpFlags, terminal: Terminal): Promise<void> {

@@ -8,6 +8,7 @@ import {
   addEndpointOption,
   addLoadOptions,
   addLogOption,
+  addQuantizationOptions,
   addSamplingOptions,
   collect,
   whole,
@@ -54,7 +55,9 @@ Examples:
     .action((model: string, words: string[], flags: RunFlags) =>
       runRun(model, words, flags, terminal),
     );
-  addLogOption(addLoadOptions(addSamplingOptions(addEndpointOption(command))));
+  addLogOption(
+    addQuantizationOptions(addLoadOptions(addSamplingOptions(addEndpointOption(command)))),
+  );
 }
 
 async function runRun(

@@ -11,6 +11,7 @@ import {
   addLoadOptions,
   addLogOption,
   addMediaOptions,
+  addQuantizationOptions,
   duration,
   type LoadFlags,
 } from "../options.ts";
@@ -55,7 +56,7 @@ export function serve(program: Command, terminal: Terminal): void {
       "\nExamples:\n  $ atalaya serve ./Llama-3.2-11B-Vision-Instruct\n  $ atalaya serve demo --port 8000\n  $ atalaya serve --ollama ./Llama-3.2-11B-Vision-Instruct",
     )
     .action((models: string[], flags: ServeFlags) => runServe(models, flags, terminal));
-  addLogOption(addMediaOptions(addLoadOptions(addListenOptions(command))));
+  addLogOption(addQuantizationOptions(addMediaOptions(addLoadOptions(addListenOptions(command)))));
 }
 
 async function runServe(

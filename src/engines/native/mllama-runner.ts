@@ -3,6 +3,8 @@
  *
  * Owns the back end, the weights and the KV cache; knows nothing of requests, queues or sampling.
  */
+import { readdir } from "node:fs/promises";
+import { isAbsolute } from "node:path";
 import { PlatformError } from "../../base/errors.ts";
 import type { BlockId } from "../../base/ids.ts";
 import { tokenId } from "../../base/ids.ts";
@@ -20,6 +22,7 @@ import {
   type ImageProcessorConfig,
   parseImageProcessorConfig,
 } from "../../models/mllama/processor-config.ts";
+import { isQuantization } from "../../models/mllama/quantization.ts";
 import { type TextPart, textForward } from "../../models/mllama/text-model.ts";
 import type { EngineLoadOptions, EngineModelInfo, LoadProgress } from "../engine.ts";
 import {
@@ -31,6 +34,7 @@ import {
 } from "../memory.ts";
 import { shapeOfCheckpoint } from "../model-shape.ts";
 import type { CrossStates, ModelRunner, StepSequence } from "./model-runner.ts";
+import { quantizedDirectory } from "./quantize-model.ts";
 
 /** Below this many weights a second thread costs more than it saves. */
 const SINGLE_THREAD_BYTES = 64e6;
@@ -41,7 +45,7 @@ export async function loadMllamaRunner(
   { onProgress }: { readonly onProgress: (progress: LoadProgress) => void },
 ): Promise<MllamaRunner> {
   onProgress({ stage: "reading the checkpoint", fraction: undefined });
-  const checkpoint = await openCheckpoint(options.directory);
+  const checkpoint = await openCheckpoint(await directoryToLoad(options, onProgress));
   const processor = parseImageProcessorConfig(checkpoint.preprocessor);
   const numThreads =
     options.numThreads ?? (checkpoint.fileBytes < SINGLE_THREAD_BYTES ? 1 : undefined);
@@ -57,6 +61,38 @@ export async function loadMllamaRunner(
     backend[Symbol.dispose]();
     throw error;
   }
+}
+
+/** The checkpoint's own, or that of what a quantization makes of it. */
+async function directoryToLoad(
+  {
+    directory,
+    quantization = "none",
+    cacheDirectory,
+    engineOptions = {},
+    numThreads,
+  }: EngineLoadOptions,
+  onProgress: (progress: LoadProgress) => void,
+): Promise<string> {
+  const { imatrix } = engineOptions;
+  if (imatrix !== undefined && (typeof imatrix !== "string" || !isAbsolute(imatrix))) {
+    throw new PlatformError("invalid_request", "--imatrix is not the path of a file.", {
+      details: { param: "imatrix" },
+    });
+  }
+  // A GGUF's own quantization is nothing to be made.
+  const isDerived = isQuantization(quantization) && (await isOriginal(directory));
+  if (!isDerived) return directory;
+  if (cacheDirectory === undefined) throw new Error("there is no place for a quantized model");
+  return await quantizedDirectory(
+    { directory, quantization, cacheDirectory, imatrix, numThreads },
+    onProgress,
+  );
+}
+
+async function isOriginal(directory: string): Promise<boolean> {
+  const names: readonly string[] = await readdir(directory).catch(() => []);
+  return !names.includes("model.gguf");
 }
 
 export type RunnerMemory = {

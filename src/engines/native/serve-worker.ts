@@ -83,6 +83,13 @@ function listen(server: Http2Server, socketPath: string): Promise<void> {
   });
 }
 
+/** `LoadProgress` as it is sent. */
+type ProgressMessage = {
+  readonly stage: string;
+  readonly fraction?: number;
+  readonly totalBytes?: bigint;
+};
+
 class Worker {
   readonly #loadRunner: RunnerFactory;
   readonly #log: pino.Logger;
@@ -124,7 +131,7 @@ class Worker {
   async *#load(
     options: EngineLoadOptions,
   ): AsyncGenerator<
-    | { reply: { case: "progress"; value: { stage: string; fraction?: number } } }
+    | { reply: { case: "progress"; value: ProgressMessage } }
     | { reply: { case: "model"; value: ReturnType<typeof toModelInfo> } }
   > {
     if (this.#engine !== undefined) {
@@ -147,8 +154,12 @@ class Worker {
     // Its failure is met below, when the progress has been told.
     loading.catch(() => {});
     while (!isDone || progress.length > 0) {
-      for (const { stage, fraction } of progress.splice(0)) {
-        const value = { stage, ...(fraction !== undefined && { fraction }) };
+      for (const { stage, fraction, totalBytes } of progress.splice(0)) {
+        const value = {
+          stage,
+          ...(fraction !== undefined && { fraction }),
+          ...(totalBytes !== undefined && { totalBytes: BigInt(totalBytes) }),
+        };
         yield { reply: { case: "progress", value } };
       }
       if (!isDone && progress.length === 0) {

@@ -34,7 +34,7 @@ import type { EngineLoadOptions, EngineModelInfo, EngineStats } from "../engine.
 
 export function toLoadRequest(options: EngineLoadOptions): LoadRequest {
   const { directory, profile, maxModelLen, maxNumSeqs, kvCacheDtype, numThreads } = options;
-  const { quantization, engineOptions = {} } = options;
+  const { quantization, cacheDirectory, engineOptions = {} } = options;
   return create(LoadRequestSchema, {
     directory,
     profile,
@@ -43,6 +43,7 @@ export function toLoadRequest(options: EngineLoadOptions): LoadRequest {
     ...(kvCacheDtype !== undefined && { kvCacheDtype }),
     ...(numThreads !== undefined && { numThreads }),
     ...(quantization !== undefined && { quantization }),
+    ...(cacheDirectory !== undefined && { cacheDirectory }),
     engineOptions: Object.fromEntries(
       Object.entries(engineOptions).map(([name, value]) => [name, JSON.stringify(value)]),
     ),
@@ -58,6 +59,7 @@ export function fromLoadRequest(request: LoadRequest): EngineLoadOptions {
     maxNumSeqs: request.maxNumSeqs,
     kvCacheDtype: kvCacheDtype === "f32" || kvCacheDtype === "f16" ? kvCacheDtype : undefined,
     numThreads: request.numThreads,
+    ...(request.cacheDirectory !== undefined && { cacheDirectory: request.cacheDirectory }),
     quantization: request.quantization === "" ? "none" : request.quantization,
     engineOptions: Object.fromEntries(
       Object.entries(request.engineOptions).map(([name, json]) => [name, JSON.parse(json)]),

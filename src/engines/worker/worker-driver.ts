@@ -411,7 +411,12 @@ async function load(
   for await (const { reply } of client.load(toLoadRequest(options), { signal })) {
     if (reply.case === "model") return fromModelInfo(reply.value);
     if (reply.case === "progress") {
-      onProgress({ stage: reply.value.stage, fraction: reply.value.fraction });
+      const { stage, fraction, totalBytes } = reply.value;
+      onProgress({
+        stage,
+        fraction,
+        totalBytes: totalBytes === undefined ? undefined : Number(totalBytes),
+      });
     }
   }
   throw new PlatformError("worker_failed", "The engine's process said nothing about its model.");

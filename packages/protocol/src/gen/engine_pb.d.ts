@@ -56,6 +56,13 @@ export declare type LoadRequest = Message<"atalaya.engine.v1.LoadRequest"> & {
   numThreads?: number | undefined;
 
   /**
+   * Where what is derived from models is kept; absent: nothing may be.
+   *
+   * @generated from field: optional string cache_directory = 7;
+   */
+  cacheDirectory?: string | undefined;
+
+  /**
    * What is made of the weights; "none" or empty leaves them as they are.
    *
    * @generated from field: string quantization = 9;
@@ -119,6 +126,13 @@ export declare type LoadProgress = Message<"atalaya.engine.v1.LoadProgress"> & {
    * @generated from field: optional double fraction = 2;
    */
   fraction?: number | undefined;
+
+  /**
+   * What the fraction is of, where it is bytes.
+   *
+   * @generated from field: optional uint64 total_bytes = 3;
+   */
+  totalBytes?: bigint | undefined;
 };
 
 /**
