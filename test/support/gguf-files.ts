@@ -16,9 +16,33 @@ export type StoredDtype = "F32" | "F16" | "BF16";
 
 export type GgufTensor = { readonly shape: readonly number[]; readonly data: Float32Array };
 
-/** Of a checkpoint in float32, by its files' names. */
-export function checkpointTensors(directory: string): Map<string, GgufTensor> {
-  return new Map(readFixture(join(directory, "model.safetensors")));
+/** Of a checkpoint in float32 or bfloat16, by its files' names. */
+function checkpointTensors(directory: string): Map<string, GgufTensor> {
+  const path = join(directory, "model.safetensors");
+  const tensors = new Map(readFixture(path));
+  return tensors.size > 0 ? tensors : widenedTensors(path);
+}
+
+function widenedTensors(path: string): Map<string, GgufTensor> {
+  const bytes = readFileSync(path);
+  const dataStart = 8 + Number(bytes.readBigUInt64LE(0));
+  const table = JSON.parse(bytes.subarray(8, dataStart).toString()) as Record<
+    string,
+    { readonly shape: number[]; readonly data_offsets: [number, number] }
+  >;
+  return new Map(
+    Object.entries(table)
+      .filter(([name]) => name !== "__metadata__")
+      .map(([name, { shape, data_offsets: offsets }]) => {
+        const [from, to] = offsets;
+        const data = new Float32Array((to - from) / 2);
+        const words = new Uint32Array(data.buffer);
+        for (const index of words.keys()) {
+          words[index] = bytes.readUInt16LE(dataStart + from + 2 * index) << 16;
+        }
+        return [name, { shape, data }];
+      }),
+  );
 }
 
 /** Vectors stay in float32, as converters leave them. */
@@ -149,16 +173,37 @@ function renamed(name: string, kind: OllamaKind): string {
   return replacements.reduce((text, [from, to]) => text.replace(from, to), name);
 }
 
+type RopeScaling = {
+  readonly factor?: number;
+  readonly low_freq_factor?: number;
+  readonly high_freq_factor?: number;
+  readonly original_max_position_embeddings?: number;
+};
+
 type Config = {
   readonly image_token_index: number;
-  readonly text_config: Readonly<Record<string, number>> & {
+  readonly text_config: {
     readonly cross_attention_layers: readonly number[];
-    readonly rope_scaling: Readonly<Record<string, number>> | undefined;
+    readonly rope_theta?: number;
+    readonly num_hidden_layers: number;
+    readonly max_position_embeddings: number;
+    readonly hidden_size: number;
+    readonly intermediate_size: number;
+    readonly num_attention_heads: number;
+    readonly num_key_value_heads: number;
+    readonly rms_norm_eps: number;
+    readonly vocab_size: number;
+    readonly rope_scaling?: RopeScaling;
+    /** As Transformers 5 writes it. */
+    readonly rope_parameters?: RopeScaling & { readonly rope_theta: number };
   };
   readonly vision_config: Readonly<Record<string, number>> & {
     readonly intermediate_layers_indices: readonly number[];
   };
 };
+
+const ropeTheta = (config: Config["text_config"]): number =>
+  config.rope_theta ?? config.rope_parameters?.rope_theta ?? 1;
 
 /** Rows of each head from `[2, d/2]` to `[d/2, 2]`. */
 function regrouped({ shape, data }: GgufTensor, numHeads: number): GgufTensor {
@@ -178,13 +223,13 @@ function regrouped({ shape, data }: GgufTensor, numHeads: number): GgufTensor {
 }
 
 function ropeFactors({ text_config: text }: Config): GgufTensor | undefined {
-  const { rope_scaling: scaling } = text;
-  if (scaling === undefined) return undefined;
-  const { factor = 1, low_freq_factor: low = 1, high_freq_factor: high = 1 } = scaling;
+  const scaling = text.rope_scaling ?? text.rope_parameters;
+  if (scaling?.factor === undefined) return undefined;
+  const { factor, low_freq_factor: low = 1, high_freq_factor: high = 1 } = scaling;
   const { original_max_position_embeddings: longest = 1 } = scaling;
-  const headSize = (text["hidden_size"] ?? 0) / (text["num_attention_heads"] ?? 1);
+  const headSize = text.hidden_size / text.num_attention_heads;
   const data = Float32Array.from({ length: headSize / 2 }, (_, pair) => {
-    const wavelength = 2 * Math.PI * (text["rope_theta"] ?? 1) ** ((2 * pair) / headSize);
+    const wavelength = 2 * Math.PI * ropeTheta(text) ** ((2 * pair) / headSize);
     if (wavelength < longest / high) return 1;
     if (wavelength > longest / low) return factor;
     const smooth = (longest / wavelength - low) / (high - low);
@@ -220,7 +265,7 @@ function converted(
       [stored, kind === "single" ? regrouped(tensor, vision["attention_heads"] ?? 1) : tensor],
     ];
   }
-  const numHeads = text[projection === "q" ? "num_attention_heads" : "num_key_value_heads"] ?? 1;
+  const numHeads = text[projection === "q" ? "num_attention_heads" : "num_key_value_heads"];
   return [[stored, regrouped(tensor, numHeads)]];
 }
 
@@ -232,19 +277,16 @@ const text = (value: string): GgufValue => ({ type: "string", value });
 function textMetadata(directory: string, { text_config: config }: Config): [string, GgufValue][] {
   return [
     ["general.architecture", text("mllama")],
-    ["mllama.block_count", u32(config["num_hidden_layers"])],
-    ["mllama.context_length", u32(config["max_position_embeddings"])],
-    ["mllama.embedding_length", u32(config["hidden_size"])],
-    ["mllama.feed_forward_length", u32(config["intermediate_size"])],
-    ["mllama.attention.head_count", u32(config["num_attention_heads"])],
-    ["mllama.attention.head_count_kv", u32(config["num_key_value_heads"])],
-    ["mllama.attention.layer_norm_rms_epsilon", f32(config["rms_norm_eps"])],
-    ["mllama.rope.freq_base", f32(config["rope_theta"])],
-    [
-      "mllama.rope.dimension_count",
-      u32((config["hidden_size"] ?? 0) / (config["num_attention_heads"] ?? 1)),
-    ],
-    ["mllama.vocab_size", u32(config["vocab_size"])],
+    ["mllama.block_count", u32(config.num_hidden_layers)],
+    ["mllama.context_length", u32(config.max_position_embeddings)],
+    ["mllama.embedding_length", u32(config.hidden_size)],
+    ["mllama.feed_forward_length", u32(config.intermediate_size)],
+    ["mllama.attention.head_count", u32(config.num_attention_heads)],
+    ["mllama.attention.head_count_kv", u32(config.num_key_value_heads)],
+    ["mllama.attention.layer_norm_rms_epsilon", f32(config.rms_norm_eps)],
+    ["mllama.rope.freq_base", f32(ropeTheta(config))],
+    ["mllama.rope.dimension_count", u32(config.hidden_size / config.num_attention_heads)],
+    ["mllama.vocab_size", u32(config.vocab_size)],
     ["mllama.attention.cross_attention_layers", i32s(config.cross_attention_layers)],
     ...tokenizerMetadata(directory),
   ];

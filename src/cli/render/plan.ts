@@ -12,6 +12,7 @@ export function renderPlan(
     ["model", describeModel(plan)],
     ["uid", uid ?? model.modelName],
     ["engine", isEngineChosen ? `${engine.kind}, the best that runs here` : engine.kind],
+    ...(model.source === undefined ? [] : [["from", model.source]]),
     ["files", model.directory ?? whereElse(plan)],
     ...(memory === undefined
       ? [["memory", "not known before the files are here"]]

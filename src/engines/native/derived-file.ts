@@ -38,6 +38,9 @@ export class DerivedFile implements AsyncDisposable {
     const journalPath = path + JOURNAL_SUFFIX;
     const digests = await soundDigests(path, journalPath, layout);
     const file = await open(path, digests.length > 0 ? "r+" : "w+");
+    // What follows is not to be trusted, not even between tensors.
+    const last = layout.tensors[digests.length - 1];
+    if (last !== undefined) await file.truncate(last.offset + last.sizeBytes);
     const journal = await open(journalPath, "w");
     const derived = new DerivedFile({ layout, file, journal, digests: [] });
     await file.write(layout.head, 0, layout.head.length, 0);
