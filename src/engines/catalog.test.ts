@@ -40,19 +40,22 @@ describe("an engine", () => {
       expect(obstacle.reason).toMatch(/\.$/);
       expect(obstacle.remedy).toMatch(/\.$/);
     }
-    const [native] = await matchEngines("ggufv2");
+    const [gguf] = await matchEngines("ggufv2");
+    expect(gguf).toMatchObject({ obstacle: undefined, quantizations: ["none"] });
+    const [native] = await matchEngines("awq");
     expect(native?.obstacle).toEqual({
-      reason: "The engine native does not read the format ggufv2.",
-      remedy: "Take the model in one that it reads: pytorch.",
+      reason: "The engine native does not read the format awq.",
+      remedy: "Take the model in one that it reads: pytorch, ggufv2.",
     });
   });
 
   test("stands on a card only when this version has it", () => {
     expect(enginesOfFormat("pytorch")).toEqual([
-      { title: "native", quantizations: ["none"] },
+      { title: "native", quantizations: ["none", "q8_0", "q6_k", "q5_k", "q4_k", "q4_0"] },
       { title: "Transformers", quantizations: ["none", "4-bit", "8-bit"] },
       { title: "vLLM", quantizations: ["none", "fp8", "bitsandbytes"] },
     ]);
-    expect(enginesOfFormat("ggufv2")).toEqual([]);
+    expect(enginesOfFormat("ggufv2")).toEqual([{ title: "native", quantizations: ["none"] }]);
+    expect(enginesOfFormat("awq")).toEqual([]);
   });
 });

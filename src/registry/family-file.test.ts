@@ -152,7 +152,7 @@ describe("a registration", () => {
       says: /model_revision" is not usable/,
     },
     { change: { model_id: "me/x", model_hub: "elsewhere" }, says: /"model_hub" has "elsewhere"/ },
-    { change: { model_format: "ggufv2" }, says: /"model_format" has "ggufv2", and .* pytorch/ },
+    { change: { model_format: "awq" }, says: /"model_format" has "awq", and .* pytorch/ },
     { change: { model_size_in_billions: "big" }, says: /"model_size_in_billions" is "big"; write/ },
   ])("with $change in a spec is refused", ({ change, says }) => {
     expect(() => parse({ ...version2, model_specs: [{ ...spec, ...change }] })).toThrow(says);

@@ -227,7 +227,7 @@ describe("routes", () => {
     {
       body: { model_name: "llama-3.2-vision:90b", quantization: "q4" },
       status: 400,
-      says: /choose one of: none\./,
+      says: /choose one of: none, q8_0/,
     },
     {
       body: { model_name: "demo", max_model_len: 1_000_000 },

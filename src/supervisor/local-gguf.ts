@@ -4,7 +4,7 @@ import { basename, isAbsolute, join } from "node:path";
 import { PlatformError } from "../base/errors.ts";
 import type { GgufSource } from "../engines/gguf-directory.ts";
 import { type OllamaModel, ollamaName } from "../hub/caches/ollama-store.ts";
-import type { ModelWish, ResolvedModel } from "./resolve-model.ts";
+import type { ModelWish, ResolvedModel } from "./resolved-model.ts";
 
 /** As the format is called on the command line and on the wire. */
 export const GGUF_FORMAT = "ggufv2";

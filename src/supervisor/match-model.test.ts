@@ -36,7 +36,7 @@ describe("the engines of a model", () => {
     const [row] = await matchModel(registry, wish);
     expect(row?.engine.obstacle).toEqual({
       reason: 'The engine native does not make "fp8" of it.',
-      remedy: "Choose one of: none.",
+      remedy: "Choose one of: none, q8_0, q6_k, q5_k, q4_k, q4_0.",
     });
     const [fine] = await matchModel(registry, { ...wish, quantization: "None" });
     expect(fine?.engine).toMatchObject({ quantizations: ["none"], obstacle: undefined });
@@ -63,7 +63,7 @@ describe("the engines of a model", () => {
     const offer = {
       model_name: "llama-3.2-vision",
       model_format: "pytorch",
-      quantizations: ["none"],
+      quantizations: ["none", "q8_0", "q6_k", "q5_k", "q4_k", "q4_0"],
       support_draft_model: false,
     };
     expect(toEnginesReply(await matchModel(registry, { name: "llama-3.2-vision" }))).toEqual({

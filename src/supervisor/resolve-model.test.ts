@@ -159,7 +159,7 @@ describe("what is launched", () => {
     },
     { wish: { model: "./here" }, says: /There is no directory \.\/here/ },
     { wish: { model: tmpdir() }, says: /holds no model: there is no config.json in it/ },
-    { wish: { model: import.meta.filename }, says: /is a file\. Pass the directory/ },
+    { wish: { model: import.meta.filename }, says: /is a file, and no GGUF\. Pass that/ },
   ])("cannot be $wish", async ({ wish, code = "model_not_found", says }) => {
     await expect(resolveModel(wish, nothingHere)).rejects.toThrow(
       expect.objectContaining({ code, message: expect.stringMatching(says) }),
