@@ -56,7 +56,9 @@ describe("the page of llama-3.2-vision", () => {
     const fields = fieldsOf(section);
     expect(fields["Model Format:"]).toBe("pytorch");
     expect(fields["Model Size (in billions):"]).toBe(size);
-    expect(fields["Quantizations:"]).toBe("none, q8_0, q6_k, q5_k, q4_k, q4_0, 4-bit, 8-bit");
+    expect(fields["Quantizations:"]).toBe(
+      "none, q8_0, q6_k, q5_k, q4_k, q4_0, 4-bit, 8-bit, fp8, bitsandbytes",
+    );
     // The original has "vLLM, Transformers"; the list is of what this version has.
     expect(fields["Engines:"]).toBe("native, Transformers");
     // Its spelling with Meta- is an old alias: today's name stands first.

@@ -75,7 +75,7 @@ describe("the engines of a model", () => {
       Transformers: expect.stringMatching(
         /^The environment of Transformers is not installed.* launch with --model-engine transformers|^The engine Transformers needs Python/,
       ),
-      vLLM: expect.stringMatching(/^The engine vLLM is not in .* Launch with/),
+      vLLM: expect.stringMatching(/^The engine vLLM .* Launch with/),
     });
   });
 });

@@ -1,5 +1,5 @@
 /**
- * What each tensor becomes in a quantization. Pure; the choice is measured in docs/adr/0014.
+ * What each tensor becomes in a quantization. Pure; see docs/adr/0014.
  *
  * The text model's matrices are quantized. The vision tower and the projector stay as they are: they are
  * a tenth of the weights, computed once a picture, and their error reaches every word about it. Norms,
