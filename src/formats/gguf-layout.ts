@@ -127,19 +127,10 @@ class Writer {
   }
 
   scalar(type: GgufScalarType, value: GgufScalar): void {
-    switch (type) {
-      case "string":
-        this.text(String(value));
-        return;
-      case "u64":
-        this.u64(Number(value));
-        return;
-      case "u32":
-        this.u32(Number(value));
-        return;
-      default:
-        setters[type](this, Number(value));
-    }
+    if (type === "string") this.text(String(value));
+    else if (type === "u64") this.u64(Number(value));
+    else if (type === "u32") this.u32(Number(value));
+    else setters[type](this, Number(value));
   }
 
   /** For `setters` alone. */

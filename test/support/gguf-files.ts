@@ -46,7 +46,7 @@ function widenedTensors(path: string): Map<string, GgufTensor> {
 }
 
 /** Vectors stay in float32, as converters leave them. */
-export function writeGgufFile(
+function writeGgufFile(
   path: string,
   metadata: ReadonlyMap<string, GgufValue>,
   tensors: ReadonlyMap<string, GgufTensor>,

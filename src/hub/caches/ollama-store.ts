@@ -10,7 +10,7 @@ import { z } from "zod";
 import { PlatformError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/nearest.ts";
 
-export const OLLAMA_PREFIX = "ollama:";
+const OLLAMA_PREFIX = "ollama:";
 
 export type OllamaModel = {
   /** With host, namespace and tag: `registry.ollama.ai/library/llama3.2-vision:11b`. */
