@@ -76,7 +76,12 @@ export function toProgress(instance: ModelInstance | undefined, uid: string): Pr
     replicas: replicas.map((replica) => ({
       replica_id: replica.id,
       replica_model_uid: `${uid}-rep${replica.id}`,
-      progress: replica.state === "ready" ? 1 : loadingShare(replica.progress),
+      progress:
+        replica.state === "ready"
+          ? 1
+          : stage === "loading"
+            ? loadingShare(replica.progress)
+            : progress,
       stage,
       info: replica.error === undefined ? "" : withoutDirectories(replica.error.message),
       updated_at: now,
@@ -91,8 +96,10 @@ function overall(instance: ModelInstance | undefined): Pick<ProgressReply, "stag
     return { stage: "loading", progress: instance.state === "failed" ? 0 : 1 };
   }
   const { stage, fraction = 0 } = instance.progress;
-  if (stage === "starting") return { stage: "launching", progress: 0 };
-  if (stage === "download") return { stage: "downloading", progress: DOWNLOAD_SHARE * fraction };
+  if (stage === "starting" || stage === "finding the files") {
+    return { stage: "launching", progress: 0 };
+  }
+  if (stage === "downloading") return { stage: "downloading", progress: DOWNLOAD_SHARE * fraction };
   return { stage: "loading", progress: loadingShare(instance.progress) };
 }
 
