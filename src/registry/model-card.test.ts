@@ -59,8 +59,8 @@ describe("the page of llama-3.2-vision", () => {
     expect(fields["Quantizations:"]).toBe(
       "none, q8_0, q6_k, q5_k, q4_k, q4_0, 4-bit, 8-bit, fp8, bitsandbytes",
     );
-    // The original has "vLLM, Transformers"; the list is of what this version has.
-    expect(fields["Engines:"]).toBe("native, Transformers");
+    // The original has "vLLM, Transformers"; ours has its own engine too, and in its own order.
+    expect(fields["Engines:"]).toBe("native, Transformers, vLLM");
     // Its spelling with Meta- is an old alias: today's name stands first.
     const today = huggingFace.replace("Meta-Llama", "Llama");
     expect(fields["Model ID:"]).toBe(`${today} (also known as ${huggingFace}, ${modelScope})`);
