@@ -13,6 +13,7 @@ const everything = [
   "hub",
   "engines",
   "state",
+  "identity",
 ];
 
 /**
@@ -30,6 +31,7 @@ const mayImport: Record<string, readonly string[]> = {
     "batches",
     "files",
     "observe",
+    "identity",
     "state",
     "registry",
     "engines",
@@ -56,6 +58,7 @@ const mayImport: Record<string, readonly string[]> = {
   batches: ["files", "state", "base"],
   files: ["state", "base"],
   registry: ["base"],
+  identity: ["state", "base"],
   state: ["posix", "base"],
   hub: ["posix", "base"],
   engines: [

@@ -7,7 +7,7 @@ import { BatchRunner } from "./batches/batch-runner.ts";
 import { BatchStore } from "./batches/batch-store.ts";
 import { Turns } from "./batches/turns.ts";
 import { builtinModels, demoCheckpoint, packageVersion } from "./config/package.ts";
-import { readSettings, type Settings, urlHost } from "./config/settings.ts";
+import { isLoopback, readSettings, type Settings, urlHost } from "./config/settings.ts";
 import { enginesOfFormat, findEngine } from "./engines/catalog.ts";
 import { directoryOfGguf } from "./engines/gguf-directory.ts";
 import { countGpus } from "./engines/gpus.ts";
@@ -16,6 +16,7 @@ import { FileStore } from "./files/file-store.ts";
 import { findOllamaModel } from "./hub/caches/ollama-store.ts";
 import { Hub, type RepoOnHubs } from "./hub/hub.ts";
 import type { RemoteFiles } from "./hub/remote-files.ts";
+import { Identity, type IdentityOptions } from "./identity/identity.ts";
 import { type MediaPolicy, mediaFetcher } from "./media/media-fetcher.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { observeAnswer } from "./observe/observe-answer.ts";
@@ -30,7 +31,7 @@ import { RecentResponses } from "./server/routes/openai/responses/recent-respons
 import type { XinferenceServices } from "./server/routes/xinference/services.ts";
 import { EventLog } from "./state/event-log.ts";
 import { StateDatabase } from "./state/state-database.ts";
-import { openServerState, type ServerState } from "./state/state-home.ts";
+import { openServerState, openSharedState, type ServerState } from "./state/state-home.ts";
 import { KeptModels } from "./supervisor/kept-models.ts";
 import { checkPlan, type LaunchPlan } from "./supervisor/launch.ts";
 import { locateIn } from "./supervisor/locate-files.ts";
@@ -54,7 +55,13 @@ export { installEnvironment, listEnvironments, removeEnvironment } from "./engin
 export type { CachedModel } from "./hub/cached-models.ts";
 export type { Hub } from "./hub/hub.ts";
 export type { PullEvent, PullPlan } from "./hub/pull.ts";
+export type { Account } from "./identity/accounts.ts";
+export type { ApiKey } from "./identity/api-keys.ts";
+export { FileAccounts } from "./identity/auth-config.ts";
+export type { Identity, IdentityOptions } from "./identity/identity.ts";
+export { parsePermissions } from "./identity/permissions.ts";
 export { startTracing, wantsTracing } from "./observe/tracing.ts";
+export type { ServerState } from "./state/state-home.ts";
 export type { ComebackEvent, KeptModel } from "./supervisor/kept-models.ts";
 
 export type PlatformOptions = {
@@ -71,8 +78,21 @@ export type PlatformOptions = {
   readonly idleMs?: number | undefined;
   /** Ends the whole program, when a client may ask for that. */
   readonly stop?: () => void;
+  /** Who may ask; everybody when absent, so that only this machine may be listened to. */
+  readonly identity?: IdentityOptions;
+  /** Who may ask from elsewhere: names of this server, web pages, proxies. */
+  readonly access?: AccessOptions;
   /** Parts to use in place of the real ones. */
   readonly parts?: Partial<SupervisorParts>;
+};
+
+export type AccessOptions = {
+  /** Names that this server is reached by, without port. */
+  readonly serverNames?: readonly string[];
+  /** Exact origins of pages that may ask. */
+  readonly corsOrigins?: readonly string[];
+  /** Addresses of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies?: readonly string[];
 };
 
 const defaultMedia: MediaPolicy = { fetchRemote: true, root: undefined };
@@ -93,6 +113,8 @@ export class Platform implements AsyncDisposable {
   readonly kept: KeptModels;
   readonly files: FileStore;
   readonly batches: { readonly store: BatchStore; readonly runner: BatchRunner };
+  readonly identity: Identity;
+  readonly #access: AccessOptions;
   readonly #log: Logger;
   readonly resting: RestingModels;
   readonly #apps: App[] = [];
@@ -106,6 +128,8 @@ export class Platform implements AsyncDisposable {
     state = StateDatabase.inMemory(),
     idleMs,
     stop,
+    identity = { isRequired: false },
+    access = {},
     parts,
   }: PlatformOptions) {
     const fetchMedia = mediaFetcher(media);
@@ -149,6 +173,8 @@ export class Platform implements AsyncDisposable {
     const { registry, supervisor, resting } = this;
     this.kept = new KeptModels({ database: state, supervisor, resting, log });
     this.events = new EventLog(state);
+    this.identity = new Identity({ state, events: this.events, log }, identity);
+    this.#access = access;
     recordEvents(supervisor, { events: this.events, log });
     this.responses = new Responses({
       kept: new KeptResponses(state),
@@ -225,8 +251,15 @@ export class Platform implements AsyncDisposable {
     readonly host: string;
     readonly isOllamaPort?: boolean;
   }): App {
+    const { serverNames = [], corsOrigins = [], trustedProxies = [] } = this.#access;
     return buildApp({
-      ownNames: [urlHost(host)],
+      identity: this.identity,
+      neighbours: {
+        ownNames: [urlHost(host), ...serverNames],
+        isReachable: !isLoopback(host),
+        origins: new Set(corsOrigins.map((origin) => origin.toLowerCase())),
+      },
+      trustedProxies,
       isOllamaPort,
       supervisor: this.supervisor,
       router: this.router,
@@ -281,6 +314,7 @@ export class Platform implements AsyncDisposable {
     const numCut = await this.supervisor.close({ drainMs });
     await Promise.all(this.#apps.splice(0).map((app) => app.close()));
     await this.files[Symbol.asyncDispose]();
+    await this.identity[Symbol.asyncDispose]();
     await this.state[Symbol.asyncDispose]();
     return numCut;
   }
@@ -318,6 +352,31 @@ async function shapeOfFiles(files: RemoteFiles, quantization: string): Promise<M
 /** Where a platform without settings keeps what it derives from models. */
 function ownHome(settings: PlatformOptions["settings"]): string {
   return settings?.home ?? readSettings({}, process.env).home;
+}
+
+/**
+ * Keys and accounts of this home, for commands that manage them; a server may run or not.
+ *
+ * @throws PlatformError `state_unusable`, `disk_full`
+ */
+export async function openIdentity(
+  { home }: Pick<Settings, "home">,
+  log: Logger,
+): Promise<{ readonly identity: Identity } & AsyncDisposable> {
+  const state = await openSharedState({ home, version: packageVersion() });
+  const identity = identityOn(state, { isRequired: true }, log);
+  return {
+    identity,
+    [Symbol.asyncDispose]: async () => {
+      await identity[Symbol.asyncDispose]();
+      await state[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Keys and accounts in a state that is open already. */
+export function identityOn(state: StateDatabase, options: IdentityOptions, log: Logger): Identity {
+  return new Identity({ state, events: new EventLog(state), log }, options);
 }
 
 function openRegistry(settings: PlatformOptions["settings"]): Registry {

@@ -64,5 +64,5 @@ test("the HTTP API's page has every route", async () => {
   await app.close();
   const [, rest = ""] = pageOf("http-api.md").split("| route |");
   const [table = ""] = rest.split("\n\n");
-  expect(found(table, /`((?:GET|POST|DELETE) [^`?]+)`/g)).toEqual(routes);
+  expect(found(table, /`((?:GET|POST|PUT|PATCH|DELETE) [^`?]+)`/g)).toEqual(routes);
 });

@@ -32,8 +32,10 @@ export const errorTraits = {
   model_already_launched: { status: 409, exitCode: 73, retryable: false },
   model_already_registered: { status: 409, exitCode: 73, retryable: false },
   address_in_use: { status: 409, exitCode: 73, retryable: false },
+  already_exists: { status: 409, exitCode: 73, retryable: false },
   state_in_use: { status: 409, exitCode: 73, retryable: false },
   // We cannot do it now.
+  rate_limited: { status: 429, exitCode: 75, retryable: true },
   queue_full: { status: 429, exitCode: 75, retryable: true },
   out_of_memory: { status: 503, exitCode: 75, retryable: true },
   model_not_ready: { status: 503, exitCode: 75, retryable: true },

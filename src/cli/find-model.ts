@@ -38,7 +38,7 @@ export async function openSource(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<AnswerSource> {
-  const client = new AtalayaClient({ endpoint: settings.endpoint });
+  const client = new AtalayaClient(settings);
   if (!/[\\/]/.test(name) && (await isRunning(client, name, terminal))) {
     const unused = typedLoadOptions(flags);
     if (unused.length > 0) {

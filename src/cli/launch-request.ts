@@ -33,7 +33,6 @@ export type LaunchFlags = SettingFlags &
     readonly imageLoraFuseKwargs?: Pairs;
     readonly quantizationConfig?: Pairs;
     readonly trustRemoteCode?: string | true;
-    readonly apiKey?: string;
     readonly enableThinking?: boolean;
     readonly enableVirtualEnv?: boolean;
     readonly disableVirtualEnv?: boolean;
@@ -57,7 +56,6 @@ export function addXinferenceOptions(command: Command): void {
     .addOption(hidden("--image-lora-fuse-kwargs <pair>").argParser(collectPair))
     .addOption(hidden("--quantization-config <pair>").argParser(collectPair))
     .addOption(hidden("--trust-remote-code [bool]"))
-    .addOption(hidden("--api-key <key>"))
     .addOption(hidden("--enable-thinking"))
     .addOption(hidden("--enable-virtual-env"))
     .addOption(hidden("--disable-virtual-env"))

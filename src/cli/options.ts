@@ -111,19 +111,78 @@ export function addSamplingOptions(command: Command): Command {
 }
 
 export function addEndpointOption(command: Command): Command {
-  return command.option(
-    "-e, --endpoint <url>",
-    "server to talk to (ATALAYA_ENDPOINT, XINFERENCE_ENDPOINT; default http://127.0.0.1:9997)",
-  );
+  return command
+    .option(
+      "-e, --endpoint <url>",
+      "server to talk to (ATALAYA_ENDPOINT, XINFERENCE_ENDPOINT; default http://127.0.0.1:9997)",
+    )
+    .option(
+      "--api-key <key>",
+      "key for a server that asks for one (ATALAYA_API_KEY; else the login's token)",
+    );
 }
 
 export function addListenOptions(command: Command): Command {
   return command
     .option(
       "-H, --host <address>",
-      "loopback address to listen on (ATALAYA_HOST; default 127.0.0.1)",
+      "address to listen on (ATALAYA_HOST; default 127.0.0.1); others than this machine need keys",
     )
     .option("-p, --port <number>", "port to listen on (ATALAYA_PORT; default 9997)");
+}
+
+/** Who may ask a server. */
+export type AccessFlags = {
+  readonly auth?: boolean;
+  readonly authConfig?: string;
+  readonly insecureWithoutAuth?: boolean;
+  readonly serverName?: readonly string[];
+  readonly corsOrigin?: readonly string[];
+  readonly trustedProxy?: readonly string[];
+};
+
+export function addAccessOptions(command: Command): Command {
+  return command
+    .option("--auth", "ask for a key on this machine too")
+    .option(
+      "--auth-config <file>",
+      "users and keys in the form of Xinference's file; asks for a key",
+    )
+    .option(
+      "--insecure-without-auth",
+      "let everybody who reaches the server do everything, from other machines too",
+    )
+    .option(
+      "--server-name <name>",
+      "a name that the server is reached by; may be repeated",
+      collect,
+    )
+    .option(
+      "--cors-origin <origin>",
+      "origin whose web pages may ask, such as https://chat.example.org; may be repeated",
+      collect,
+    )
+    .option(
+      "--trusted-proxy <address>",
+      "proxy in front, which speaks TLS and whose X-Forwarded-For is believed; may be repeated",
+      collect,
+    );
+}
+
+/** What a key or an account may take. */
+export type AllowanceFlags = {
+  readonly requestsPerMinute?: number;
+  readonly tokensPerDay?: number;
+  readonly imagesPerDay?: number;
+  readonly maxConcurrent?: number;
+};
+
+export function addAllowanceOptions(command: Command): Command {
+  return command
+    .option("--requests-per-minute <count>", "requests in a minute, at most", whole(1))
+    .option("--tokens-per-day <count>", "tokens of prompts and answers in a day (UTC)", whole(1))
+    .option("--images-per-day <count>", "pictures in a day (UTC)", whole(1))
+    .option("--max-concurrent <count>", "requests at one time", whole(1));
 }
 
 export function addMediaOptions(command: Command): Command {

@@ -9,8 +9,11 @@ import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
 import { engine } from "./commands/engine.ts";
 import { generate } from "./commands/generate.ts";
+import { key } from "./commands/key.ts";
 import { launch } from "./commands/launch.ts";
 import { list } from "./commands/list.ts";
+import { login } from "./commands/login.ts";
+import { logout } from "./commands/logout.ts";
 import { mcp } from "./commands/mcp.ts";
 import { modelCard } from "./commands/model-card.ts";
 import { pull } from "./commands/pull.ts";
@@ -24,6 +27,7 @@ import { service } from "./commands/service.ts";
 import { stopCluster } from "./commands/stop-cluster.ts";
 import { terminate } from "./commands/terminate.ts";
 import { unregister } from "./commands/unregister.ts";
+import { user } from "./commands/user.ts";
 import { vllmModels } from "./commands/vllm-models.ts";
 import { worker } from "./commands/worker.ts";
 import type { Terminal } from "./terminal.ts";
@@ -69,6 +73,10 @@ Examples:
     vllmModels,
     stopCluster,
     worker,
+    key,
+    user,
+    login,
+    logout,
     mcp,
     service,
     // Last of all: it completes those before it.

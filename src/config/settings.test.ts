@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { packageRoot, packageVersion } from "./package.ts";
-import { readSettings } from "./settings.ts";
+import { isLoopback, readSettings } from "./settings.ts";
 
 describe("settings", () => {
   test("have defaults", () => {
@@ -52,19 +52,34 @@ describe("settings", () => {
   });
 
   test.each([
-    "0.0.0.0",
-    "::",
-    "192.168.1.5",
-    "example.org",
-    "127.0.0.1.example.org",
-    "::ffff:1.2.3.4",
-  ])("never let %s be listened on", (host) => {
-    expect(() => readSettings({ host }, {})).toThrow(/other machines can reach/);
+    { host: "127.0.0.1", isOwn: true },
+    { host: "localhost", isOwn: true },
+    { host: "::1", isOwn: true },
+    { host: "0.0.0.0", isOwn: false },
+    { host: "::", isOwn: false },
+    { host: "192.168.1.5", isOwn: false },
+    { host: "example.org", isOwn: false },
+    { host: "127.0.0.1.example.org", isOwn: false },
+    { host: "::ffff:1.2.3.4", isOwn: false },
+  ])("tell whether $host is this machine's alone: $isOwn", ({ host, isOwn }) => {
+    expect(isLoopback(readSettings({ host }, {}).host)).toBe(isOwn);
+  });
+
+  test("ask a server that listens everywhere on this machine", () => {
+    expect(readSettings({ host: "0.0.0.0" }, {}).endpoint).toBe("http://127.0.0.1:9997");
+  });
+
+  test("take a key from the environment, and a flag wins", () => {
+    const env = { ATALAYA_API_KEY: "a", ATALAYA_HOME: "/no/such" };
+    expect(readSettings({}, env).apiKey).toBe("a");
+    expect(readSettings({ apiKey: "b" }, env).apiKey).toBe("b");
+    expect(readSettings({}, { ATALAYA_HOME: "/no/such" }).apiKey).toBe(undefined);
   });
 
   test.each([
     { flags: { port: "65536" }, says: "--port is 65536; a port is a number from 0 to 65535." },
     { flags: { port: "80a" }, says: "--port is 80a; a port is a number from 0 to 65535." },
+    { flags: { host: "a b" }, says: /--host is a b; a host is an address or a name/ },
     { flags: { endpoint: "ftp://x" }, says: /--endpoint is ftp:\/\/x; an endpoint looks like/ },
     { flags: { mediaRoot: "/no/such" }, says: /--media-root is \/no\/such, and there is no such/ },
     { flags: { logLevel: "loud" }, says: /--log-level is loud; use one of debug/ },

@@ -6,17 +6,20 @@ import { z } from "zod";
 import { PlatformError } from "../base/errors.ts";
 import { atalayaHome } from "../base/home.ts";
 import { type LogLevel, logLevels } from "../base/logger.ts";
+import { savedToken } from "./saved-token.ts";
 
 /** Which generation of Xinference answers where the two contradict each other. */
 export type XinferenceEra = "3" | "0.16";
 
 export type Settings = {
-  /** Where a server listens: a loopback address. */
+  /** Where a server listens. */
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
   /** Where clients find a server, without a trailing slash. */
   readonly endpoint: string;
+  /** What a client shows the server: a key, or the token of a login. */
+  readonly apiKey: string | undefined;
   /** What the platform writes for itself. */
   readonly home: string;
   /** Directories that registered models may lie in, absolute. */
@@ -34,6 +37,7 @@ export type SettingFlags = {
   readonly host?: string | undefined;
   readonly port?: string | undefined;
   readonly endpoint?: string | undefined;
+  readonly apiKey?: string | undefined;
   readonly logLevel?: string | undefined;
   readonly fetchMedia?: boolean | undefined;
   readonly mediaRoot?: string | undefined;
@@ -54,17 +58,31 @@ export function readSettings(flags: SettingFlags, env: NodeJS.ProcessEnv): Setti
     "ATALAYA_ENDPOINT",
     "XINFERENCE_ENDPOINT",
   ]);
+  const home = atalayaHome(env);
+  const server = endpoint === undefined ? ownEndpoint(host, port) : checkEndpoint(endpoint);
   return {
     host,
     port,
-    endpoint: endpoint === undefined ? `http://${urlHost(host)}:${port}` : checkEndpoint(endpoint),
-    home: atalayaHome(env),
+    endpoint: server,
+    apiKey: flags.apiKey ?? (env["ATALAYA_API_KEY"] || savedToken(home, server)),
+    home,
     modelRoots: checkModelRoots(env["ATALAYA_MODEL_ROOTS"]),
     logLevel: checkLogLevel(pick(flags.logLevel, "--log-level", env, ["ATALAYA_LOG_LEVEL"])),
     fetchMedia: flags.fetchMedia !== false,
     mediaRoot: checkMediaRoot(pick(flags.mediaRoot, "--media-root", env, ["ATALAYA_MEDIA_ROOT"])),
     compat: checkCompat(pick(flags.compat, "--compat", env, ["ATALAYA_COMPAT"])),
   };
+}
+
+/** Whoever listens on every address is asked on this machine's own. */
+function ownEndpoint(host: string, port: number): string {
+  const asked = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${urlHost(asked)}:${port}`;
+}
+
+/** Whether only this machine reaches what listens there. */
+export function isLoopback(host: string): boolean {
+  return loopback.test(host);
 }
 
 /** An address as it stands in a URL: IPv6 in brackets. */
@@ -90,9 +108,9 @@ function pick(
 
 function checkHost(given: Given | undefined): string {
   if (given === undefined) return "127.0.0.1";
-  if (!loopback.test(given.value)) {
+  if (!/^[\w.:[\]%-]{1,253}$/.test(given.value)) {
     throw invalid(
-      `${given.source} is ${given.value}, which other machines can reach, and this version has no keys to keep strangers out. Use 127.0.0.1, and an SSH tunnel to reach it from elsewhere.`,
+      `${given.source} is ${given.value}; a host is an address or a name of this machine.`,
     );
   }
   return given.value.replace(/^\[(.*)\]$/, "$1");

@@ -15,6 +15,7 @@ import type { GenerateRequest } from "../generation/request.ts";
 import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { Router } from "../supervisor/router.ts";
 import { abortedByClient } from "./abort.ts";
+import { countUsage, refuseOtherModels } from "./count-usage.ts";
 import { Receipt, withReceipt } from "./receipt.ts";
 import type { RunningRequest, RunningRequests } from "./running-requests.ts";
 import { settle } from "./settle.ts";
@@ -62,7 +63,7 @@ export type Answer = AnswerChoice & {
 /**
  * Put a request to a model. Nothing runs until the events are read.
  *
- * @throws PlatformError `model_not_found`, `model_not_ready`
+ * @throws PlatformError `model_not_found`, `model_not_ready`, `forbidden`, `rate_limited`
  */
 export function startAnswer(
   question: {
@@ -77,14 +78,18 @@ export function startAnswer(
   { router, requests }: GeneratingServices,
 ): StartedAnswer {
   const { model, request, ignoredFields } = question;
-  const receipt = new Receipt({ profile: router.about(model).profile, ignoredFields });
+  const { uid, profile } = router.about(model);
+  const { admission, principal } = reply.request;
+  refuseOtherModels(uid, principal);
+  const receipt = new Receipt({ profile, ignoredFields });
   const { clientId } = question;
   const running = clientId === undefined ? undefined : requests?.add(model, clientId);
   const hungUp = abortedByClient(reply);
   const signal = running === undefined ? hungUp : AbortSignal.any([hungUp, running.signal]);
   const { id: requestId, traceContext } = reply.request;
   const answer = router.generate(model, request, { signal, requestId, traceContext });
-  const events = whileRunning(withReceipt(answer, receipt, reply), running);
+  const counted = countUsage(answer, request, admission);
+  const events = whileRunning(withReceipt(counted, receipt, reply), running);
   return { events, receipt, signal };
 }
 

@@ -5,22 +5,28 @@ import { type FastifyRequest, fastify } from "fastify";
 import { PlatformError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { FileStore } from "../files/file-store.ts";
+import type { Identity } from "../identity/identity.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { EventLog } from "../state/event-log.ts";
 import type { KeptModels } from "../supervisor/kept-models.ts";
 import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { Router } from "../supervisor/router.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
+import { authenticateEveryRequest } from "./authenticate.ts";
 import { limitBodiesInFlight } from "./body-budget.ts";
 import { closeWhenAnswered } from "./closing.ts";
+import { answerNamedOrigins } from "./cors.ts";
 import { sendError, toHttpError } from "./error-reply.ts";
-import { guardEveryRequest } from "./guard.ts";
+import { guardEveryRequest, type Neighbours, refuseForeignHosts } from "./guard.ts";
 import type { App } from "./http.ts";
 import { HttpRefusal } from "./http-refusal.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { httpLimits } from "./limits.ts";
 import { observeRequests, requestIdOf } from "./observe-requests.ts";
 import { anthropic } from "./routes/anthropic/messages.ts";
+import { adminKeys } from "./routes/identity/admin-keys.ts";
+import { adminUsers } from "./routes/identity/admin-users.ts";
+import { logIn } from "./routes/identity/log-in.ts";
 import { launchLines } from "./routes/launch/launch-lines.ts";
 import { sendOllamaError } from "./routes/ollama/errors.ts";
 import { ollama } from "./routes/ollama/ollama.ts";
@@ -52,19 +58,22 @@ export type AppServices = {
   readonly metrics: Metrics;
   readonly version: string;
   readonly xinference: XinferenceServices;
-  /** Further names, without port, that requests may be addressed to. */
-  readonly ownNames?: readonly string[];
+  readonly identity: Identity;
+  readonly neighbours?: Neighbours;
+  /** Proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies?: readonly string[];
   /** Where Ollama's clients look for a server: they ask for `/` to see whether one is there. */
   readonly isOllamaPort?: boolean;
 };
 
 export function buildApp(services: AppServices): App {
-  const { supervisor, router, resting, log, metrics, version } = services;
+  const { supervisor, router, resting, log, metrics, version, neighbours = {} } = services;
   const { era } = services.xinference;
   const requests = new RunningRequests();
   const app: App = fastify({
     logger: false,
     genReqId: requestIdOf,
+    trustProxy: services.trustedProxies === undefined ? false : [...services.trustedProxies],
     bodyLimit: httpLimits.bodyBytes,
     rewriteUrl: ({ url = "/" }) => withOneSlash(url),
     requestTimeout: httpLimits.bodyTimeMs,
@@ -100,7 +109,10 @@ export function buildApp(services: AppServices): App {
   );
   // First, so that what the guard refuses is counted too.
   observeRequests(app, { log, metrics });
-  guardEveryRequest(app, services.ownNames);
+  guardEveryRequest(app, neighbours);
+  answerNamedOrigins(app, neighbours.origins ?? new Set());
+  authenticateEveryRequest(app, services);
+  refuseForeignHosts(app, neighbours);
   limitBodiesInFlight(app);
   closeWhenAnswered(app);
 
@@ -122,6 +134,9 @@ export function buildApp(services: AppServices): App {
   xinference(app, { ...services, requests });
   metricsRoute(app, metrics);
   apiPage(app, { version });
+  logIn(app, services);
+  adminUsers(app, services);
+  adminKeys(app, services);
   return app;
 }
 

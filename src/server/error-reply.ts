@@ -52,12 +52,12 @@ export function withDetail(body: ErrorReply): ErrorReply & { readonly detail: st
 function fromPlatformError(error: PlatformError, log: Logger): HttpError {
   const { status, retryable } = errorTraits[error.code];
   if (status >= 500) log.warn({ code: error.code, err: error }, "request failed");
-  const param = error.details["param"];
+  const { param, retryAfter } = error.details;
   return httpError(
     status,
     error.code,
     error.message,
-    retryable ? 1 : undefined,
+    typeof retryAfter === "number" ? retryAfter : retryable ? 1 : undefined,
     typeof param === "string" ? param : null,
   );
 }

@@ -6,6 +6,7 @@
  * its owner points here.
  */
 import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
 import type { FastifyRequest } from "fastify";
 import { PlatformError } from "../base/errors.ts";
 import type { App } from "./http.ts";
@@ -13,17 +14,55 @@ import { HttpRefusal } from "./http-refusal.ts";
 import { httpLimits } from "./limits.ts";
 
 /** Headers that decide something: twice means two readers may disagree, so it is refused. */
-const singleHeaders = ["host", "authorization", "x-api-key", "origin", "content-type"] as const;
+const singleHeaders = [
+  "host",
+  "authorization",
+  "x-api-key",
+  "api-key",
+  "origin",
+  "content-type",
+] as const;
 
 const loopbackNames: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
 
-/** @param ownNames further names, without port, that requests may be addressed to */
-export function guardEveryRequest(app: App, ownNames: readonly string[] = []): void {
-  const names = new Set([...loopbackNames, ...ownNames.map((name) => name.toLowerCase())]);
+export type Neighbours = {
+  /** Names, without port, that requests may be addressed to beside the machine's own. */
+  readonly ownNames?: readonly string[] | undefined;
+  /** Whether other machines reach this server: then an address is a name of it, whichever it is. */
+  readonly isReachable?: boolean | undefined;
+  /** Origins whose pages may ask, in small letters. */
+  readonly origins?: ReadonlySet<string> | undefined;
+};
+
+/** Must stand before whatever decides by a header. */
+export function guardEveryRequest(app: App, { origins = new Set() }: Neighbours = {}): void {
   app.addHook("onRequest", async (request) => {
     refuseOddHeaders(request.raw);
-    refuseForeignHost(request.raw, names);
-    if (request.routeOptions.config.isPublicProbe !== true) refuseForeignPage(request);
+    if (request.routeOptions.config.isPublicProbe !== true) refuseForeignPage(request, origins);
+  });
+}
+
+/**
+ * Must stand behind the authentication: who has a key may use any name, since no web page can make a
+ * browser send one. A probe may come under any name from where other machines are let in.
+ */
+export function refuseForeignHosts(
+  app: App,
+  { ownNames = [], isReachable = false }: Neighbours = {},
+): void {
+  const names = new Set([...loopbackNames, ...ownNames.map((name) => name.toLowerCase())]);
+  app.addHook("onRequest", async ({ raw, principal, routeOptions }) => {
+    const host = raw.headers.host?.toLowerCase().replace(/:\d{1,5}$/, "") ?? "";
+    if (names.has(host)) return;
+    const isKnown = principal.kind !== "anonymous";
+    const isProbe = isReachable && routeOptions.config.isPublicProbe === true;
+    if ((isKnown || isProbe) && /^[a-z0-9.-]+$|^\[[0-9a-f:.]+\]$/.test(host)) return;
+    // No name can be made to point here by its owner when it is none.
+    if (isReachable && isIP(host.replace(/^\[|\]$/g, "")) !== 0) return;
+    throw new HttpRefusal(
+      421,
+      "The Host header names another machine. Address this server as localhost or 127.0.0.1, or start it with --server-name.",
+    );
   });
 }
 
@@ -58,27 +97,16 @@ function refuseOddHeaders(request: IncomingMessage): void {
   }
 }
 
-function refuseForeignHost({ headers }: IncomingMessage, names: ReadonlySet<string>): void {
-  const host = headers.host?.toLowerCase() ?? "";
-  if (!names.has(host.replace(/:\d{1,5}$/, ""))) {
-    throw new HttpRefusal(
-      421,
-      "The Host header names another machine. Address this server as localhost or 127.0.0.1.",
-    );
-  }
-}
-
-function refuseForeignPage({ headers }: FastifyRequest): void {
-  const { origin, host } = headers;
-  const isForeign =
-    (origin !== undefined && origin.toLowerCase() !== `http://${host?.toLowerCase()}`) ||
-    headers["sec-fetch-site"] === "cross-site";
-  if (isForeign) {
-    throw new PlatformError(
-      "forbidden",
-      "The request comes from a web page of another origin, which this server does not answer.",
-    );
-  }
+function refuseForeignPage({ headers }: FastifyRequest, origins: ReadonlySet<string>): void {
+  const origin = headers.origin?.toLowerCase();
+  if (origin !== undefined && origins.has(origin)) return;
+  // A proxy in front may speak TLS.
+  const isOwn = origin?.replace(/^https?:/, "") === `//${headers.host?.toLowerCase()}`;
+  if ((origin === undefined || isOwn) && headers["sec-fetch-site"] !== "cross-site") return;
+  throw new PlatformError(
+    "forbidden",
+    "The request comes from a web page of another origin, which this server does not answer.",
+  );
 }
 
 function headerNames({ rawHeaders }: IncomingMessage): string[] {

@@ -3,6 +3,7 @@ import type { Migration } from "./migration.ts";
 import { batchesMigrations } from "./tables/batches.ts";
 import { eventsMigrations } from "./tables/events.ts";
 import { filesMigrations } from "./tables/files.ts";
+import { identityMigrations } from "./tables/identity.ts";
 import { keptModelsMigrations } from "./tables/kept-models.ts";
 import { responsesMigrations } from "./tables/responses.ts";
 
@@ -12,4 +13,5 @@ export const allMigrations: readonly Migration[] = [
   ...filesMigrations,
   ...batchesMigrations,
   ...responsesMigrations,
+  ...identityMigrations,
 ];

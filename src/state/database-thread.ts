@@ -37,11 +37,13 @@ serveThread<DatabaseData, Statement, StatementAnswer, null>((data) => {
         // SQLite itself takes back what a full disk has cut short.
         if (sql === "ROLLBACK" && !connection.inTransaction) return nothing;
         const statement = prepare(sql);
+        // One list: given one by one, bytes that stand alone are taken for a list themselves.
+        const values = parameters.map(toValue);
         if (!statement.reader) {
-          const { changes, lastInsertRowid } = statement.run(...parameters);
+          const { changes, lastInsertRowid } = statement.run(values);
           return { rows: [], numChanges: changes, insertId: lastInsertRowid };
         }
-        const rows = statement.all(...parameters) as Record<string, unknown>[];
+        const rows = statement.all(values) as Record<string, unknown>[];
         for (const row of rows) unwrapBytes(row);
         return { rows, numChanges: rows.length, insertId: undefined };
       } catch (error) {
@@ -93,6 +95,16 @@ function create(file: string, data: DatabaseData): void {
   } finally {
     rmSync(draft, { force: true });
   }
+}
+
+/** What SQLite has a type for; what it has none for would end the process from inside the library. */
+function toValue(value: unknown): unknown {
+  const isValue =
+    value === null ||
+    ["string", "number", "bigint"].includes(typeof value) ||
+    value instanceof Uint8Array;
+  if (isValue) return value;
+  throw new TypeError(`a statement's parameter is a ${typeof value}`);
 }
 
 /** Bytes come as `ArrayBuffer`; everybody else speaks of `Uint8Array`. */

@@ -55,6 +55,18 @@ describe("the state database", () => {
     await insert.onConflict((conflict) => conflict.doNothing()).execute();
   });
 
+  test("is asked by bytes alone, and survives what is no value", async () => {
+    await using database = await open([first]);
+    const things = database.tables<Things>();
+    const bytes = new Uint8Array(32).fill(7);
+    await things.insertInto("things").values({ name: "\ud800\u0000é", bytes }).execute();
+    const found = things.selectFrom("things").select("name").where("bytes", "=", bytes);
+    expect(await found.execute()).toHaveLength(1);
+    const wrong = sql`SELECT ${{ a: 1 }}`.execute(things);
+    await expect(wrong).rejects.toMatchObject({ code: "state_unusable" });
+    expect(await found.execute()).toHaveLength(1);
+  });
+
   test("does a transaction whole or not at all, while others wait", async () => {
     await using database = await open([first]);
     const tables = database.tables<Things>();

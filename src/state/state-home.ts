@@ -125,7 +125,7 @@ function parseNote(text: string): { readonly pid?: number; readonly url?: string
 }
 
 /** What a file with secrets in it has told others is no secret any more, so its owner must know. */
-async function refuseReadableByOthers(file: string): Promise<void> {
+export async function refuseReadableByOthers(file: string): Promise<void> {
   if (process.platform === "win32") return;
   const found = await stat(file).catch(() => undefined);
   if (found === undefined || (found.mode & 0o077) === 0) return;

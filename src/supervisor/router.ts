@@ -8,6 +8,7 @@ import type { ReadyInstance } from "./instance.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export type ModelFacts = {
+  readonly uid: string;
   /** Whose semantics it was launched with. */
   readonly profile: ModelProfile;
   readonly defaultSampling: DefaultSampling;
@@ -56,8 +57,9 @@ export class Router {
    */
   about(uid: string): ModelFacts {
     using lease = this.#supervisor.lease(uid);
-    const { profile, defaultSampling, engine, pipeline } = lease.instance;
+    const { uid: ownUid, profile, defaultSampling, engine, pipeline } = lease.instance;
     return {
+      uid: ownUid,
       profile,
       defaultSampling,
       contextLength: engine.model.contextLength,

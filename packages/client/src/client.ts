@@ -10,6 +10,7 @@ import type {
   LaunchLine,
   LaunchReply,
   LaunchRequest,
+  LoginReply,
   ModelList,
   ModelRecord,
   ModerationReply,
@@ -141,6 +142,19 @@ export class AtalayaClient {
   /** @throws ApiError */
   async chat(body: ChatCompletionRequest, options: CallOptions = {}): Promise<ChatCompletion> {
     return await this.#transport.call("POST", "/v1/chat/completions", { ...options, body });
+  }
+
+  /** @throws ApiError `unauthenticated` */
+  async logIn(username: string, password: string, options: CallOptions = {}): Promise<LoginReply> {
+    return await this.#transport.call("POST", "/token", {
+      ...options,
+      body: { username, password },
+    });
+  }
+
+  /** The token of this client counts no more. */
+  async logOut(options: CallOptions = {}): Promise<void> {
+    await this.#transport.call("POST", "/v1/auth/logout", { ...options, body: {} });
   }
 
   /**

@@ -5,6 +5,7 @@ export * from "./chat.ts";
 export * from "./completions.ts";
 export * from "./error.ts";
 export * from "./files.ts";
+export * from "./identity.ts";
 export * from "./launch.ts";
 export * from "./limits.ts";
 export * from "./models.ts";

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { PlatformError } from "../../base/errors.ts";
 import { createLogger } from "../../base/logger.ts";
 import { demoPictures } from "../../config/package.ts";
-import { readSettings, type SettingFlags } from "../../config/settings.ts";
+import { isLoopback, readSettings, type SettingFlags } from "../../config/settings.ts";
 import { Platform } from "../../platform.ts";
 import { printAnswer, readPicture } from "../ask.ts";
 import { invocation } from "../invocation.ts";
@@ -37,6 +37,12 @@ export function demo(program: Command, terminal: Terminal): void {
 
 async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<void> {
   const settings = readSettings(flags, terminal.env);
+  if (!isLoopback(settings.host)) {
+    throw new PlatformError(
+      "invalid_request",
+      `The demo asks nobody for a key, and other machines reach ${settings.host}. Serve it with keys: atalaya serve demo --host ${settings.host}`,
+    );
+  }
   terminal.stdout.write(
     "This is a small demo model: it knows coloured shapes and numbers, and nothing else.\n",
   );

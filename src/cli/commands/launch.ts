@@ -82,9 +82,6 @@ async function runLaunch(
     await showPlan(body, { flags, settings, extra }, terminal.stdout);
     return;
   }
-  if (flags.apiKey !== undefined) {
-    note(terminal, "--api-key is not sent: servers of this version ask for none.");
-  }
   const client = new AtalayaClient(settings);
   using interrupt = askBeforeStopping(terminal);
   const { signal } = interrupt;

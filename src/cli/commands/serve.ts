@@ -3,10 +3,13 @@ import { createLogger } from "../../base/logger.ts";
 import { preferSmallHeap } from "../../base/small-heap.ts";
 import { readSettings, type SettingFlags } from "../../config/settings.ts";
 import { openState, Platform, startTracing, wantsTracing } from "../../platform.ts";
+import { openAccess } from "../access.ts";
 import { bringBack, modelsToBringBack } from "../bring-back.ts";
 import { toLaunchable } from "../find-model.ts";
 import { launchShown } from "../local-source.ts";
 import {
+  type AccessFlags,
+  addAccessOptions,
   addListenOptions,
   addLoadOptions,
   addLogOption,
@@ -19,7 +22,8 @@ import { aborted, listenForInterrupt } from "../signals.ts";
 import { note, type Terminal } from "../terminal.ts";
 
 type ServeFlags = SettingFlags &
-  LoadFlags & {
+  LoadFlags &
+  AccessFlags & {
     readonly ollama?: boolean;
     readonly autostart: boolean;
     /** Milliseconds. */
@@ -56,7 +60,8 @@ export function serve(program: Command, terminal: Terminal): void {
       "\nExamples:\n  $ atalaya serve ./Llama-3.2-11B-Vision-Instruct\n  $ atalaya serve demo --port 8000\n  $ atalaya serve --ollama ./Llama-3.2-11B-Vision-Instruct",
     )
     .action((models: string[], flags: ServeFlags) => runServe(models, flags, terminal));
-  addLogOption(addQuantizationOptions(addMediaOptions(addLoadOptions(addListenOptions(command)))));
+  const listening = addAccessOptions(addListenOptions(command));
+  addLogOption(addQuantizationOptions(addMediaOptions(addLoadOptions(listening))));
 }
 
 async function runServe(
@@ -71,8 +76,12 @@ async function runServe(
   );
   await using _tracing = wantsTracing(terminal.env) ? await startTracing(terminal.env) : undefined;
   await using state = await openState(settings);
+  const log = createLogger(settings.logLevel);
+  const { identity, access } = await openAccess({ settings, flags, state, log }, terminal);
   const platform = new Platform({
-    log: createLogger(settings.logLevel),
+    log,
+    identity,
+    access,
     media: { fetchRemote: settings.fetchMedia, root: settings.mediaRoot },
     settings,
     state: state.database,

@@ -4,6 +4,7 @@ import type { ModelFacts } from "../../../supervisor/router.ts";
 import { fromOllamaChat, fromOllamaGenerate } from "./to-generate-request.ts";
 
 const about: ModelFacts = {
+  uid: "demo",
   profile: "ref",
   contextLength: 4_096,
   hasChatTemplate: true,

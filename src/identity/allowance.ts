@@ -1,0 +1,26 @@
+/** An allowance in a row of the database, and back. */
+import type { AccountsTable } from "../state/tables/identity.ts";
+import type { Allowance } from "./principal.ts";
+
+type Columns = Pick<
+  AccountsTable,
+  "requests_per_minute" | "tokens_per_day" | "images_per_day" | "max_concurrent"
+>;
+
+export function toColumns(allowance: Partial<Allowance>): Columns {
+  return {
+    requests_per_minute: allowance.requestsPerMinute ?? null,
+    tokens_per_day: allowance.tokensPerDay ?? null,
+    images_per_day: allowance.imagesPerDay ?? null,
+    max_concurrent: allowance.maxConcurrent ?? null,
+  };
+}
+
+export function fromColumns(columns: Columns): Allowance {
+  return {
+    requestsPerMinute: columns.requests_per_minute ?? undefined,
+    tokensPerDay: columns.tokens_per_day ?? undefined,
+    imagesPerDay: columns.images_per_day ?? undefined,
+    maxConcurrent: columns.max_concurrent ?? undefined,
+  };
+}

@@ -1,0 +1,42 @@
+import { describe, expect, test } from "vitest";
+import { FailureThrottle } from "./failure-throttle.ts";
+
+function clocked() {
+  const clock = { ms: 1_000_000 };
+  return { clock, throttle: new FailureThrottle(() => clock.ms) };
+}
+const fail = (throttle: FailureThrottle, peer: string, times: number): void => {
+  for (let n = 0; n < times; n++) throttle.failed(peer);
+};
+
+describe("who guesses", () => {
+  test("waits after ten failures, longer each time; another address does not", () => {
+    const { clock, throttle } = clocked();
+    fail(throttle, "10.0.0.1", 9);
+    throttle.refuseBlocked("10.0.0.1");
+    fail(throttle, "10.0.0.1", 1);
+    expect(() => throttle.refuseBlocked("10.0.0.1")).toThrow(
+      expect.objectContaining({ code: "rate_limited", details: { retryAfter: 15 } }),
+    );
+    throttle.refuseBlocked("10.0.0.2");
+    clock.ms += 15_000;
+    throttle.refuseBlocked("10.0.0.1");
+    fail(throttle, "10.0.0.1", 1);
+    expect(() => throttle.refuseBlocked("10.0.0.1")).toThrow(/Wait 30 s/);
+  });
+
+  test("is forgiven when the failures lie five minutes back", () => {
+    const { clock, throttle } = clocked();
+    fail(throttle, "10.0.0.1", 9);
+    clock.ms += 5 * 60_000 + 1;
+    fail(throttle, "10.0.0.1", 9);
+    throttle.refuseBlocked("10.0.0.1");
+  });
+
+  test("does not gain by other addresses of one IPv6 network", () => {
+    const { throttle } = clocked();
+    for (let n = 0; n < 10; n++) throttle.failed(`2001:db8:1:2::${n}`);
+    expect(() => throttle.refuseBlocked("2001:db8:1:2:3:4:5:6")).toThrow(/Too many wrong/);
+    throttle.refuseBlocked("2001:db8:1:3::1");
+  });
+});

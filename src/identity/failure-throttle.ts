@@ -1,0 +1,68 @@
+/**
+ * Slows down who guesses: after ten wrong keys or passwords within five minutes an address waits, and
+ * longer each time. Another address is not affected. Pure but for the clock it is given.
+ */
+import { PlatformError } from "../base/errors.ts";
+
+const windowMs = 5 * 60_000;
+const maxFailures = 10;
+const firstWaitMs = 15_000;
+const longestWaitMs = 15 * 60_000;
+/** Addresses that are remembered; the oldest are forgotten first. */
+const maxPeers = 10_000;
+
+type Peer = { readonly failures: number[]; waitMs: number; blockedUntil: number };
+
+export class FailureThrottle {
+  readonly #peers = new Map<string, Peer>();
+  readonly #nowMs: () => number;
+
+  /** @param nowMs a clock that only goes forward */
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
+
+  /** @throws PlatformError `rate_limited`, with the seconds to wait */
+  refuseBlocked(peer: string): void {
+    const now = this.#nowMs();
+    const blockedUntil = this.#peers.get(keyOf(peer))?.blockedUntil ?? 0;
+    if (blockedUntil <= now) return;
+    const retryAfter = Math.ceil((blockedUntil - now) / 1_000);
+    throw new PlatformError(
+      "rate_limited",
+      `Too many wrong keys or passwords came from your address. Wait ${retryAfter} s.`,
+      { details: { retryAfter } },
+    );
+  }
+
+  failed(peer: string): void {
+    const now = this.#nowMs();
+    const key = keyOf(peer);
+    const known = this.#peers.get(key) ?? { failures: [], waitMs: 0, blockedUntil: 0 };
+    // Last in order, so that who is heard of least is forgotten first.
+    this.#peers.delete(key);
+    this.#peers.set(key, known);
+    const [oldest] = this.#peers.keys();
+    if (this.#peers.size > maxPeers && oldest !== undefined) this.#peers.delete(oldest);
+    if (now - known.blockedUntil > windowMs * 3) known.waitMs = 0;
+    known.failures.push(now);
+    while ((known.failures[0] ?? now) < now - windowMs) known.failures.shift();
+    if (known.failures.length < maxFailures) return;
+    known.waitMs = known.waitMs === 0 ? firstWaitMs : Math.min(known.waitMs * 2, longestWaitMs);
+    known.blockedUntil = now + known.waitMs;
+    known.failures.splice(0, known.failures.length - (maxFailures - 1));
+  }
+}
+
+/** One who has an IPv6 network has all its addresses. */
+function keyOf(peer: string): string {
+  if (!peer.includes(":") || peer.startsWith("::ffff:")) return peer;
+  const [head = "", tail] = peer.split("::");
+  const groups = head === "" ? [] : head.split(":");
+  if (tail !== undefined) {
+    const after = tail === "" ? [] : tail.split(":");
+    while (groups.length + after.length < 8) groups.push("0");
+    groups.push(...after);
+  }
+  return groups.slice(0, 4).join(":");
+}

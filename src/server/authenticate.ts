@@ -1,0 +1,152 @@
+/**
+ * Who asks, and may they: before a body is read, on every route, in one place.
+ *
+ * The key comes in a header, never in an address. Whoever has sent wrong ones too often waits; a right
+ * one is let through all the same, since 256 bits cannot be guessed and neighbours share addresses.
+ */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { PlatformError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Identity } from "../identity/identity.ts";
+import { allows } from "../identity/permissions.ts";
+import { anonymous, type Principal } from "../identity/principal.ts";
+import type { Admission } from "../identity/usage-limits.ts";
+import type { EventLog } from "../state/event-log.ts";
+import { cutOff } from "./abort.ts";
+import type { App } from "./http.ts";
+import { needOf, type RouteNeed } from "./route-permissions.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Who asks. */
+    principal: Principal;
+    /** The login that its token belongs to. */
+    sessionId: string | undefined;
+    /** What a known principal's request takes is counted here, on routes that ask models. */
+    admission: Admission | undefined;
+  }
+  interface FastifyContextConfig {
+    /** What the route needs, when the table does not say it. */
+    readonly need?: RouteNeed;
+  }
+}
+
+/** Answers under way end within this time when their key is revoked. */
+const recheckMs = 20_000;
+
+type Services = {
+  readonly identity: Identity;
+  readonly events: EventLog;
+  readonly log: Logger;
+};
+
+export function authenticateEveryRequest(app: App, { identity, events, log }: Services): void {
+  const open = new Map<FastifyRequest, FastifyReply>();
+  app.decorateRequest("principal");
+  app.decorateRequest("sessionId");
+  app.decorateRequest("admission");
+
+  app.addHook("onRequest", async (request, reply) => {
+    request.principal = anonymous;
+    const need = needOfRequest(request);
+    if (request.is404 || need === "public") return;
+    await identify(request, reply, identity);
+    refuseWithout(need, request.principal);
+  });
+  app.addHook("onRequest", async (request, reply) => {
+    const { principal, is404 } = request;
+    if (is404 || principal.kind === "anonymous" || needOfRequest(request) !== "models:read") return;
+    const admission = await identity.usage.admit(principal);
+    request.admission = admission;
+    reply.raw.once("close", () => admission[Symbol.dispose]());
+    open.set(request, reply);
+    reply.raw.once("close", () => open.delete(request));
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    if (!isManagement(request)) return;
+    const { method, routeOptions, principal, id: requestId } = request;
+    const details = { method, route: routeOptions.url, status: reply.statusCode, requestId };
+    await events
+      .add({ type: "admin-request", actor: principal.name, details })
+      .catch((error: unknown) => log.error({ err: error }, "event-not-kept"));
+  });
+
+  const recheck = setInterval(() => void endRevoked(open, identity), recheckMs).unref();
+  app.addHook("onClose", async () => clearInterval(recheck));
+}
+
+/** @throws PlatformError `unauthenticated`, `rate_limited` */
+async function identify(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { authenticator, throttle }: Identity,
+): Promise<void> {
+  try {
+    const { principal, sessionId } = await authenticator.identify(credentialOf(request));
+    request.principal = principal;
+    request.sessionId = sessionId;
+  } catch (error) {
+    if (!(error instanceof PlatformError) || error.code !== "unauthenticated") throw error;
+    throttle.refuseBlocked(request.ip);
+    if (hasCredential(request)) throttle.failed(request.ip);
+    reply.header("www-authenticate", "Bearer");
+    throw error;
+  }
+}
+
+/** @throws PlatformError `forbidden` */
+function refuseWithout(need: Exclude<RouteNeed, "public">, principal: Principal): void {
+  if (need === "known" || allows(principal.permissions, need)) return;
+  throw new PlatformError(
+    "forbidden",
+    `Not enough permissions: this needs ${need}, and ${principal.name} has ${principal.permissions.join(", ") || "none"}.`,
+  );
+}
+
+function needOfRequest({ routeOptions, method }: FastifyRequest): RouteNeed {
+  const { config, url = "" } = routeOptions;
+  return config.need ?? needOf(method, url) ?? "admin";
+}
+
+const headers = ["authorization", "x-api-key", "api-key"] as const;
+
+function hasCredential(request: FastifyRequest): boolean {
+  return headers.some((name) => request.headers[name] !== undefined);
+}
+
+/**
+ * OpenAI's clients send `authorization: Bearer`, Anthropic's `x-api-key`, Azure's `api-key`; some two of
+ * them at once.
+ */
+function credentialOf(request: FastifyRequest): string | undefined {
+  const given = headers.flatMap((name) => {
+    const value = request.headers[name];
+    if (typeof value !== "string" || value === "") return [];
+    return name === "authorization" ? [/^Bearer +(\S+) *$/i.exec(value)?.[1] ?? ""] : [value];
+  });
+  const [first] = given;
+  // Of two that differ neither is believed.
+  return given.every((one) => one === first) ? first : "";
+}
+
+/** Whatever changes something, but asking a model. */
+function isManagement(request: FastifyRequest): boolean {
+  if (request.is404 || ["GET", "HEAD", "OPTIONS"].includes(request.method)) return false;
+  const need = needOfRequest(request);
+  return !["public", "known", "models:read", "models:list"].includes(need);
+}
+
+async function endRevoked(
+  open: ReadonlyMap<FastifyRequest, FastifyReply>,
+  { authenticator }: Identity,
+): Promise<void> {
+  for (const [request, reply] of open) {
+    const known = await authenticator.identify(credentialOf(request)).catch((error: unknown) => {
+      const isOver = error instanceof PlatformError && error.code === "unauthenticated";
+      return isOver ? undefined : { principal: request.principal };
+    });
+    if (known?.principal.id === request.principal.id) continue;
+    const why = "The key or login that asked is revoked or has expired.";
+    cutOff(reply, new PlatformError("unauthenticated", why));
+  }
+}
