@@ -536,6 +536,67 @@ describe("an answer has the form that its page gives", () => {
   });
 });
 
+describe("keys and accounts", () => {
+  const password = "correct horse battery";
+  const ask = async (route: string, options: Parameters<typeof call>[1] = {}, status = 200) => {
+    const reply = await call(route, options);
+    expect(reply.status, `${route}: ${reply.text}`).toBe(status);
+    check(route, reply);
+    return JSON.parse(reply.text) as Readonly<Record<string, string>>;
+  };
+  const as = (token = "") => ({ headers: { authorization: `Bearer ${token}` } });
+
+  test("of a login", async () => {
+    const made = await ask("POST /v1/admin/keys", json({ name: "set-up", permissions: ["admin"] }));
+    await ask("GET /v1/admin/setup/status");
+    const setUp = { username: "root", password, setup_code: made["api_key"] };
+    await ask("POST /v1/admin/setup", json({ ...setUp, setup_code: "guess" }), 403);
+    await ask("POST /v1/admin/setup", json(setUp));
+    const login = await ask("POST /token", json({ username: "root", password }));
+    await ask("POST /token", json({ username: "root", password: "wrong" }), 401);
+    await ask("GET /v1/auth/me", as(login["access_token"]));
+    const token = json({ refresh_token: login["refresh_token"] ?? "" });
+    const next = await ask("POST /v1/auth/refresh", token);
+    await ask("POST /v1/auth/logout", as(next["access_token"]));
+    await ask("POST /v1/auth/refresh", token, 401);
+    await ask("GET /v1/cluster/auth");
+    const again = await ask("POST /token", json({ username: "root", password }));
+    const change = { old_password: password, new_password: `${password} staple` };
+    await ask("POST /v1/auth/password", { ...as(again["access_token"]), ...json(change) });
+  });
+
+  test("of an account", async () => {
+    const body = json({ username: "ann", password });
+    await ask("POST /v1/admin/users", body);
+    await ask("POST /v1/admin/users", body, 409);
+    await ask("GET /v1/admin/users");
+    for (const [route, fields] of [
+      ["PUT /v1/admin/users/{id}", { enabled: true }],
+      ["PATCH /v1/admin/users/{id}", { enabled: true }],
+      ["PUT /v1/admin/users/{id}/password", { password }],
+      ["PUT /v1/admin/users/{id}/permissions", { permissions: ["operator"] }],
+      ["DELETE /v1/admin/users/{id}", undefined],
+    ] as const) {
+      const path = (route.split(" ")[1] ?? "").replace("{id}", "ann");
+      const sent = fields === undefined ? {} : json(fields);
+      await ask(route, { path, ...sent });
+      await ask(route, { path: path.replace("ann", "nobody"), ...sent }, 404);
+    }
+  });
+
+  test("of a key", async () => {
+    const { id = "" } = await ask("POST /v1/admin/keys", json({ name: "one" }));
+    await ask("GET /v1/admin/keys");
+    const path = `/v1/admin/keys/${id}`;
+    await ask("PUT /v1/admin/keys/{id}", { path, ...json({ enabled: false }) });
+    await ask("GET /v1/admin/keys/{id}/reveal", { path: `${path}/reveal` }, 400);
+    await ask("DELETE /v1/admin/keys/{id}", { path });
+    await ask("PUT /v1/admin/keys/{id}", { path, ...json({ enabled: false }) }, 404);
+    await ask("GET /v1/admin/keys/{id}/reveal", { path: `${path}/reveal` }, 404);
+    await ask("DELETE /v1/admin/keys/{id}", { path }, 404);
+  });
+});
+
 describe("a refusal has the form that its page gives", () => {
   const routes = Object.keys(contract).map((route) => ({ route }));
 

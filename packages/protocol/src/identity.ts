@@ -128,3 +128,15 @@ export type KeyRecord = AllowanceRecord & {
 
 /** The only time that the key itself is told. */
 export type NewKeyReply = KeyRecord & { readonly api_key: string };
+
+export type UsersReply = readonly UserRecord[];
+export type KeysReply = readonly KeyRecord[];
+export type ClusterAuthReply = { readonly auth: boolean };
+export type DoneReply = { readonly status: "ok" };
+export type SetupReply = DoneReply & { readonly username: string };
+
+export type SetupStatusReply = {
+  readonly needs_setup: boolean;
+  readonly initialized: boolean;
+  readonly password_min_length: number;
+};

@@ -777,8 +777,7 @@ export const replySchemas = {
           "type": "object",
           "properties": {
             "index": {
-              "type": "number",
-              "const": 0
+              "type": "number"
             },
             "message": {
               "type": "object",
@@ -813,6 +812,13 @@ export const replySchemas = {
             },
             "finish_reason": {
               "$ref": "#/components/schemas/WireFinishReason"
+            },
+            "options": {
+              "type": "array",
+              "items": {
+                "$ref": "#/components/schemas/OptionScore"
+              },
+              "description": "With `choices` in the request."
             }
           },
           "required": [
@@ -865,8 +871,7 @@ export const replySchemas = {
           "type": "object",
           "properties": {
             "index": {
-              "type": "number",
-              "const": 0
+              "type": "number"
             },
             "delta": {
               "type": "object",
@@ -904,6 +909,12 @@ export const replySchemas = {
                   "type": "null"
                 }
               ]
+            },
+            "options": {
+              "type": "array",
+              "items": {
+                "$ref": "#/components/schemas/OptionScore"
+              }
             }
           },
           "required": [
@@ -1008,6 +1019,18 @@ export const replySchemas = {
     "required": [
       "content",
       "refusal"
+    ],
+    "additionalProperties": false
+  },
+  "ClusterAuthReply": {
+    "type": "object",
+    "properties": {
+      "auth": {
+        "type": "boolean"
+      }
+    },
+    "required": [
+      "auth"
     ],
     "additionalProperties": false
   },
@@ -1124,8 +1147,7 @@ export const replySchemas = {
           "type": "object",
           "properties": {
             "index": {
-              "type": "number",
-              "const": 0
+              "type": "number"
             },
             "text": {
               "type": "string"
@@ -1149,6 +1171,13 @@ export const replySchemas = {
                   "type": "null"
                 }
               ]
+            },
+            "options": {
+              "type": "array",
+              "items": {
+                "$ref": "#/components/schemas/OptionScore"
+              },
+              "description": "With `choices` in the request."
             }
           },
           "required": [
@@ -1197,16 +1226,27 @@ export const replySchemas = {
       "token_logprobs": {
         "type": "array",
         "items": {
-          "type": "number"
-        }
+          "type": [
+            "number",
+            "null"
+          ]
+        },
+        "description": "`null` for a token that nothing precedes, and for a picture's."
       },
       "top_logprobs": {
         "type": "array",
         "items": {
-          "type": "object",
-          "additionalProperties": {
-            "type": "number"
-          }
+          "anyOf": [
+            {
+              "type": "object",
+              "additionalProperties": {
+                "type": "number"
+              }
+            },
+            {
+              "type": "null"
+            }
+          ]
         }
       },
       "text_offset": {
@@ -1302,6 +1342,19 @@ export const replySchemas = {
   "DevicesReply": {
     "type": "number",
     "description": "Graphics cards."
+  },
+  "DoneReply": {
+    "type": "object",
+    "properties": {
+      "status": {
+        "type": "string",
+        "const": "ok"
+      }
+    },
+    "required": [
+      "status"
+    ],
+    "additionalProperties": false
   },
   "DownloadFileRecord": {
     "type": "object",
@@ -1875,6 +1928,136 @@ export const replySchemas = {
       "$ref": "#/components/schemas/ModelInstanceRecord"
     }
   },
+  "KeyRecord": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "name": {
+        "type": "string"
+      },
+      "description": {
+        "type": "string"
+      },
+      "prefix": {
+        "type": "string",
+        "description": "Its first letters."
+      },
+      "owner": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "permissions": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "models": {
+        "anyOf": [
+          {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          },
+          {
+            "type": "null"
+          }
+        ]
+      },
+      "enabled": {
+        "type": "boolean"
+      },
+      "created_at": {
+        "type": "string"
+      },
+      "expires_at": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "last_used_at": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "used_today": {
+        "type": "object",
+        "properties": {
+          "requests": {
+            "type": "number"
+          },
+          "tokens": {
+            "type": "number"
+          },
+          "images": {
+            "type": "number"
+          }
+        },
+        "required": [
+          "requests",
+          "tokens",
+          "images"
+        ],
+        "additionalProperties": false
+      },
+      "requests_per_minute": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "tokens_per_day": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "images_per_day": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "max_concurrent": {
+        "type": [
+          "number",
+          "null"
+        ]
+      }
+    },
+    "required": [
+      "created_at",
+      "description",
+      "enabled",
+      "expires_at",
+      "id",
+      "images_per_day",
+      "last_used_at",
+      "max_concurrent",
+      "models",
+      "name",
+      "owner",
+      "permissions",
+      "prefix",
+      "requests_per_minute",
+      "tokens_per_day",
+      "used_today"
+    ]
+  },
+  "KeysReply": {
+    "type": "array",
+    "items": {
+      "$ref": "#/components/schemas/KeyRecord"
+    }
+  },
   "LaunchLine": {
     "anyOf": [
       {
@@ -1986,6 +2169,35 @@ export const replySchemas = {
     },
     "required": [
       "model_uid"
+    ],
+    "additionalProperties": false
+  },
+  "LoginReply": {
+    "type": "object",
+    "properties": {
+      "access_token": {
+        "type": "string"
+      },
+      "token_type": {
+        "type": "string",
+        "const": "bearer"
+      },
+      "refresh_token": {
+        "type": "string",
+        "description": "Not for accounts of an `--auth-config` file."
+      },
+      "expires_in": {
+        "type": "number",
+        "description": "Seconds."
+      },
+      "must_change_password": {
+        "type": "boolean"
+      }
+    },
+    "required": [
+      "access_token",
+      "token_type",
+      "must_change_password"
     ],
     "additionalProperties": false
   },
@@ -2137,6 +2349,10 @@ export const replySchemas = {
           "number",
           "null"
         ]
+      },
+      "model_source": {
+        "type": "string",
+        "description": "Whose store it was found in, where that is another program's: `ollama:…`."
       },
       "model_ability": {
         "type": "array",
@@ -2933,6 +3149,135 @@ export const replySchemas = {
     ],
     "additionalProperties": false
   },
+  "NewKeyReply": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "api_key": {
+        "type": "string"
+      },
+      "id": {
+        "type": "string"
+      },
+      "name": {
+        "type": "string"
+      },
+      "description": {
+        "type": "string"
+      },
+      "prefix": {
+        "type": "string",
+        "description": "Its first letters."
+      },
+      "owner": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "permissions": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "models": {
+        "anyOf": [
+          {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          },
+          {
+            "type": "null"
+          }
+        ]
+      },
+      "enabled": {
+        "type": "boolean"
+      },
+      "created_at": {
+        "type": "string"
+      },
+      "expires_at": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "last_used_at": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "used_today": {
+        "type": "object",
+        "properties": {
+          "requests": {
+            "type": "number"
+          },
+          "tokens": {
+            "type": "number"
+          },
+          "images": {
+            "type": "number"
+          }
+        },
+        "required": [
+          "requests",
+          "tokens",
+          "images"
+        ],
+        "additionalProperties": false
+      },
+      "requests_per_minute": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "tokens_per_day": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "images_per_day": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "max_concurrent": {
+        "type": [
+          "number",
+          "null"
+        ]
+      }
+    },
+    "required": [
+      "api_key",
+      "created_at",
+      "description",
+      "enabled",
+      "expires_at",
+      "id",
+      "images_per_day",
+      "last_used_at",
+      "max_concurrent",
+      "models",
+      "name",
+      "owner",
+      "permissions",
+      "prefix",
+      "requests_per_minute",
+      "tokens_per_day",
+      "used_today"
+    ],
+    "description": "The only time that the key itself is told."
+  },
   "OllamaChatLine": {
     "type": "object",
     "additionalProperties": false,
@@ -3324,6 +3669,29 @@ export const replySchemas = {
       "atalaya"
     ],
     "additionalProperties": false
+  },
+  "OptionScore": {
+    "type": "object",
+    "properties": {
+      "text": {
+        "type": "string"
+      },
+      "logprob": {
+        "type": "number",
+        "description": "Of this answer, as the model would give it."
+      },
+      "probability": {
+        "type": "number",
+        "description": "Among the listed answers, which together have 1."
+      }
+    },
+    "required": [
+      "text",
+      "logprob",
+      "probability"
+    ],
+    "additionalProperties": false,
+    "description": "What one of the listed answers is worth."
   },
   "ProgressReply": {
     "type": "object",
@@ -4360,6 +4728,43 @@ export const replySchemas = {
     ],
     "additionalProperties": false
   },
+  "SetupReply": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "username": {
+        "type": "string"
+      },
+      "status": {
+        "type": "string",
+        "const": "ok"
+      }
+    },
+    "required": [
+      "status",
+      "username"
+    ]
+  },
+  "SetupStatusReply": {
+    "type": "object",
+    "properties": {
+      "needs_setup": {
+        "type": "boolean"
+      },
+      "initialized": {
+        "type": "boolean"
+      },
+      "password_min_length": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "needs_setup",
+      "initialized",
+      "password_min_length"
+    ],
+    "additionalProperties": false
+  },
   "StatusReply": {
     "type": "object",
     "properties": {
@@ -4450,6 +4855,82 @@ export const replySchemas = {
     "additionalProperties": false,
     "description": "What an answer tells about itself: tokens spent, and what became of each picture."
   },
+  "UserRecord": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "username": {
+        "type": "string"
+      },
+      "permissions": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "enabled": {
+        "type": "boolean"
+      },
+      "must_change_password": {
+        "type": "boolean"
+      },
+      "created_at": {
+        "type": "string"
+      },
+      "last_login_at": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "requests_per_minute": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "tokens_per_day": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "images_per_day": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "max_concurrent": {
+        "type": [
+          "number",
+          "null"
+        ]
+      }
+    },
+    "required": [
+      "created_at",
+      "enabled",
+      "id",
+      "images_per_day",
+      "last_login_at",
+      "max_concurrent",
+      "must_change_password",
+      "permissions",
+      "requests_per_minute",
+      "tokens_per_day",
+      "username"
+    ]
+  },
+  "UsersReply": {
+    "type": "array",
+    "items": {
+      "$ref": "#/components/schemas/UserRecord"
+    }
+  },
   "VersionRecord": {
     "type": "object",
     "properties": {
@@ -4517,6 +4998,35 @@ export const replySchemas = {
     ],
     "additionalProperties": false,
     "description": "There are none to list."
+  },
+  "WhoReply": {
+    "type": "object",
+    "properties": {
+      "kind": {
+        "type": "string",
+        "enum": [
+          "key",
+          "account",
+          "anonymous"
+        ]
+      },
+      "name": {
+        "type": "string"
+      },
+      "permissions": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      }
+    },
+    "required": [
+      "kind",
+      "name",
+      "permissions"
+    ],
+    "additionalProperties": false,
+    "description": "Who asks."
   },
   "WireFinishReason": {
     "type": "string",
