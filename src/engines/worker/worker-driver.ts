@@ -7,13 +7,11 @@
 
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Engine as EngineService } from "@atalaya/protocol/engine";
-import { type Client, createClient } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import type { Engine as EngineService } from "@atalaya/protocol/engine";
+import type { Client } from "@connectrpc/connect";
 import { PlatformError } from "../../base/errors.ts";
 import type { EngineEvent, EnginePrompt, EngineSampling } from "../../generation/engine-prompt.ts";
 import { Child, type ChildExit } from "../../process/child.ts";
@@ -33,6 +31,7 @@ import {
   toLoadRequest,
 } from "./wire.ts";
 import { fromConnectError } from "./wire-error.ts";
+import { WorkerConnections } from "./worker-connections.ts";
 
 type Hooks = Parameters<EngineLoader>[1];
 
@@ -215,7 +214,7 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 class LoadedWorker {
   readonly model: EngineModelInfo;
   readonly #child: Child;
-  readonly #client: Client<typeof EngineService>;
+  readonly #connections: WorkerConnections;
   readonly #close: () => Promise<void>;
   /** The calls that run; aborted when the process has ended. */
   readonly #calls = new Set<AbortController>();
@@ -224,13 +223,13 @@ class LoadedWorker {
 
   private constructor(parts: {
     readonly child: Child;
-    readonly client: Client<typeof EngineService>;
+    readonly connections: WorkerConnections;
     readonly model: EngineModelInfo;
     readonly close: () => Promise<void>;
     readonly onUnexpectedEnd: (exit: ChildExit) => void;
   }) {
     this.#child = parts.child;
-    this.#client = parts.client;
+    this.#connections = parts.connections;
     this.model = parts.model;
     this.#close = parts.close;
     void this.exited
@@ -269,9 +268,15 @@ class LoadedWorker {
         },
         signal: hooks.signal,
       });
-      const { client, close } = connectTo(socket);
-      const model = await load(client, options, hooks);
-      return new LoadedWorker({ child, client, model, close, onUnexpectedEnd });
+      const connections = new WorkerConnections(socket.path, {
+        maxMessageBytes: MAX_MESSAGE_BYTES,
+      });
+      const model = await load(connections.client, options, hooks);
+      const close = async (): Promise<void> => {
+        connections.close();
+        await socket.remove();
+      };
+      return new LoadedWorker({ child, connections, model, close, onUnexpectedEnd });
     } catch (error) {
       const known = fromConnectError(error);
       // A broken connection is noticed before the exit that broke it, whose reason is worth a moment.
@@ -312,11 +317,14 @@ class LoadedWorker {
     signal.addEventListener("abort", stop, { once: true });
     this.#calls.add(call);
     if (signal.aborted || this.#hasEnded) stop();
+    const { client, end } = this.#connections.begin();
+    let isWhole = false;
     try {
       const request = toGenerateRequest(prompt, sampling);
-      for await (const reply of this.#client.generate(request, { signal: call.signal })) {
+      for await (const reply of client.generate(request, { signal: call.signal })) {
         yield fromGenerateReply(reply, this.model.vocabSize);
       }
+      isWhole = true;
     } catch (error) {
       if (signal.aborted) return;
       const known = fromConnectError(error);
@@ -332,11 +340,12 @@ class LoadedWorker {
     } finally {
       signal.removeEventListener("abort", stop);
       this.#calls.delete(call);
+      end(isWhole);
     }
   }
 
   async stats(): Promise<EngineStats> {
-    return fromStatsReply(await this.#client.stats({}));
+    return fromStatsReply(await this.#connections.client.stats({}));
   }
 
   async stop(): Promise<void> {
@@ -372,34 +381,6 @@ async function newSocket(): Promise<Socket> {
   return {
     path: join(directory, "engine"),
     remove: () => rm(directory, { recursive: true, force: true }),
-  };
-}
-
-function connectTo(socket: Socket): {
-  client: Client<typeof EngineService>;
-  close: () => Promise<void>;
-} {
-  const baseUrl = "http://engine";
-  const sessionManager = new Http2SessionManager(
-    baseUrl,
-    {},
-    {
-      createConnection: () => connect(socket.path),
-      settings: { initialWindowSize: 4 * 1024 * 1024 },
-    },
-  );
-  const transport = createGrpcTransport({
-    baseUrl,
-    sessionManager,
-    readMaxBytes: MAX_MESSAGE_BYTES,
-    writeMaxBytes: MAX_MESSAGE_BYTES,
-  });
-  return {
-    client: createClient(EngineService, transport),
-    close: async () => {
-      sessionManager.abort();
-      await socket.remove();
-    },
   };
 }
 
