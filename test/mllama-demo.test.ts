@@ -4,18 +4,22 @@
  * Its weights are bfloat16, from which the reference computes in float32. A copy that is widened to
  * float32 has to give the same numbers; the file as it is has to give the same answers.
  */
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RgbImage } from "../src/base/rgb-image.ts";
 import type { Engine } from "../src/engines/engine.ts";
 import type { GenerateEvent } from "../src/generation/event.ts";
 import type { ContentPart } from "../src/generation/request.ts";
 import { encodeImage } from "../src/models/mllama/encode-image.ts";
 import { Pipeline } from "../src/pipeline/pipeline.ts";
 import { rewriteSafetensors, temporaryFolder } from "./support/checkpoint-files.ts";
+import {
+  type DemoCase,
+  demoCases,
+  demoGoldens,
+  demoPicture,
+  demoPictureFile,
+} from "./support/demo-golden.ts";
 import { demoCheckpoint, goldenTensor, readFixture } from "./support/golden.ts";
 import { greedy } from "./support/greedy.ts";
 import { startNativeEngine } from "./support/native-engine.ts";
@@ -24,40 +28,11 @@ import { type OpenModel, openModel } from "./support/tiny-model.ts";
 import { excess, excessAtUnitScale, tolerances } from "./support/tolerances.ts";
 import { readVision } from "./support/vision-probe.ts";
 
-type Profile = "ref" | "hf";
-type Case = {
-  readonly case: string;
-  readonly picture: string | null;
-  readonly question: string;
-  readonly promptIds: readonly number[];
-  readonly profiles: Readonly<
-    Record<
-      Profile,
-      { readonly file: string; readonly generatedIds: readonly number[]; readonly text: string }
-    >
-  >;
-};
-
-const golden = fileURLToPath(new URL("./golden/demo/", import.meta.url));
-const { cases } = JSON.parse(readFileSync(join(golden, "manifest.json"), "utf8")) as {
-  readonly cases: readonly Case[];
-};
-const both = cases.flatMap((one) =>
+const both = demoCases.flatMap((one) =>
   (["ref", "hf"] as const).map((profile) => [one.case, profile, one] as const),
 );
 const shipped = demoCheckpoint();
 if (shipped === undefined) throw new Error("demo/checkpoint is missing from this checkout");
-
-function pictureFile(name: string): Buffer {
-  return readFileSync(fileURLToPath(new URL(`../demo/pictures/${name}`, import.meta.url)));
-}
-
-async function pixelsOf(name: string): Promise<RgbImage> {
-  const { data, info } = await sharp(pictureFile(name)).removeAlpha().raw().toBuffer({
-    resolveWithObject: true,
-  });
-  return { width: info.width, height: info.height, pixels: new Uint8Array(data) };
-}
 
 /** bfloat16 is the upper half of float32. */
 function widened(data: Uint8Array): Uint8Array {
@@ -77,10 +52,10 @@ describe("widened to float32", () => {
     }
   });
 
-  async function encoded(open: OpenModel, { picture }: Case) {
+  async function encoded(open: OpenModel, { picture }: DemoCase) {
     return picture === null
       ? []
-      : [await encodeImage(open.model, open.tilesOf(await pixelsOf(picture)))];
+      : [await encodeImage(open.model, open.tilesOf(await demoPicture(picture)))];
   }
 
   test.each(both)("%s, %s: every logit of the answer", async (_name, profile, one) => {
@@ -95,7 +70,7 @@ describe("widened to float32", () => {
     });
 
     expect(ids).toEqual(generatedIds);
-    const expected = goldenTensor(readFixture(golden + file), "steps.logits");
+    const expected = goldenTensor(readFixture(demoGoldens + file), "steps.logits");
     const width = open.model.config.text.vocabSize;
     expect(expected.shape).toEqual([generatedIds.length, width]);
     for (const [step, ours] of logits.entries()) {
@@ -108,9 +83,9 @@ describe("widened to float32", () => {
   const seeing = both.filter(([, , { picture }]) => picture !== null);
   test.each(seeing)("%s, %s: projected tokens", async (_name, profile, one) => {
     using open = await openModel(folder.path, profile);
-    const tiles = open.tilesOf(await pixelsOf(one.picture ?? ""));
+    const tiles = open.tilesOf(await demoPicture(one.picture ?? ""));
     const { data } = goldenTensor(
-      readFixture(golden + one.profiles[profile].file),
+      readFixture(demoGoldens + one.profiles[profile].file),
       "vision.projected.used",
     );
     const ours = (await readVision(open.model, tiles, ["projected"])).get("projected");
@@ -125,9 +100,9 @@ describe("widened to float32", () => {
 
   test.each(["ref", "hf"] as const)("every layer of the text model, %s", async (profile) => {
     using open = await openModel(folder.path, profile);
-    const one = cases.find(({ case: name }) => name === "first");
+    const one = demoCases.find(({ case: name }) => name === "first");
     if (one === undefined) throw new Error("the case is missing");
-    const tensors = readFixture(golden + one.profiles[profile].file);
+    const tensors = readFixture(demoGoldens + one.profiles[profile].file);
     const stages = await readText(open, { golden: one, pictures: await encoded(open, one) });
     const names = [...tensors.keys()].filter((name) => name.startsWith("text.layer."));
     expect(names).toHaveLength(open.model.config.text.numLayers);
@@ -152,10 +127,10 @@ describe.each(["ref", "hf"] as const)("as it is, from file to text, %s", (profil
     await Promise.all([engine[Symbol.asyncDispose](), pipeline[Symbol.asyncDispose]()]);
   });
 
-  test.each(cases.map((one) => [one.case, one] as const))("%s", async (_name, one) => {
+  test.each(demoCases.map((one) => [one.case, one] as const))("%s", async (_name, one) => {
     const content: ContentPart[] = [{ type: "text", text: one.question }];
     if (one.picture !== null) {
-      content.unshift({ type: "image", image: { bytes: pictureFile(one.picture) } });
+      content.unshift({ type: "image", image: { bytes: demoPictureFile(one.picture) } });
     }
     const events: GenerateEvent[] = [];
     for await (const event of pipeline.generate(

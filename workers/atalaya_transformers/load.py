@@ -1,31 +1,16 @@
-"""A launch's options → an engine that can answer."""
+"""A launch's options → an engine that can answer. What can be said without PyTorch is said before it is read."""
 
-import os
+import json
 from pathlib import Path
+from typing import Any
 
-import torch
-
-from atalaya_worker import log, memory
 from atalaya_worker.contract import Engine, LoadOptions, OnProgress
 from atalaya_worker.errors import WorkerError
-from atalaya_worker.versions import installed
 
 from . import versions
-from .engine import BLOCK_SIZE, TransformersEngine, blocks_for
-from .options import read_options
-from .runner import Runner
-from .tiles import Processor
-from .weights import load_model
 
-# Part of what is free once the weights are there that keys and values may take.
-CPU_FRACTION = 0.25
-CUDA_FRACTION = 0.7
-# Sequences of full length that the cache holds, unless memory is short.
-FULL_LENGTH_SEQUENCES = 4
-PICTURE_FRACTION = 1 / 16
-MAX_PICTURE_BUDGET = 2**30
-# Below so many bytes of weights a second thread costs more than it saves.
-SINGLE_THREAD_BYTES = 64e6
+# `config.json` may leave out what is its default.
+DEFAULT_POSITIONS = 131_072
 
 
 def load(options: LoadOptions, on_progress: OnProgress) -> Engine:
@@ -34,66 +19,37 @@ def load(options: LoadOptions, on_progress: OnProgress) -> Engine:
         raise WorkerError(
             "engine_unavailable", f"The Python of this engine does not do: {problem}."
         )
-    if not (Path(options.directory) / "config.json").is_file():
+    refuse_long_context(options, read_json(Path(options.directory) / "config.json"))
+    on_progress("reading the checkpoint", None)
+    # PyTorch and Transformers take seconds to read.
+    from .assemble import assemble
+
+    return assemble(options, on_progress)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
         raise WorkerError(
             "model_not_found",
-            "There is no checkpoint in Hugging Face layout: config.json is missing in the directory.",
-        )
-    on_progress("reading the checkpoint", None)
-    set_threads(options)
-    chosen = read_options(options)
-    processor = Processor(options.directory)
-    model = load_model(options.directory, chosen, options.profile, on_progress)
-    runner = Runner(model, processor, options)
-    context, num_blocks = cache_size(runner, options)
-    log.info(
-        "engine",
-        transformers=installed("transformers"),
-        torch=torch.__version__,
-        device=str(runner.device),
-        dtype=str(next(model.parameters()).dtype),
-        threads=torch.get_num_threads(),
-    )
-    return TransformersEngine(
-        runner,
-        runner.info(options.directory, context),
-        num_blocks=num_blocks,
-        picture_budget_bytes=int(min(MAX_PICTURE_BUDGET, total_bytes(runner) * PICTURE_FRACTION)),
-        max_picture_bytes=runner.max_picture_bytes,
-        max_num_seqs=options.max_num_seqs,
-    )
+            f"There is no checkpoint in Hugging Face layout: {path.name} is missing in the directory.",
+        ) from error
+    except ValueError as error:
+        raise WorkerError(
+            "corrupt_model_file", f"{path.name} is no JSON. Fetch the checkpoint again."
+        ) from error
+    if not isinstance(value, dict):
+        raise WorkerError("corrupt_model_file", f"{path.name} is no JSON object. Fetch it again.")
+    return value
 
 
-def set_threads(options: LoadOptions) -> None:
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    size = sum(file.stat().st_size for file in Path(options.directory).glob("*.safetensors"))
-    default = 1 if size < SINGLE_THREAD_BYTES else cores
-    torch.set_num_threads(min(options.num_threads or default, cores))
-
-
-def cache_size(runner: Runner, options: LoadOptions) -> tuple[int, int]:
-    """Tokens of prompt and answer together, and blocks of the cache; as `src/engines/memory.ts` does it."""
-    limit = runner.max_positions
+def refuse_long_context(options: LoadOptions, config: dict[str, Any]) -> None:
+    text = config.get("text_config")
+    limit = text.get("max_position_embeddings", DEFAULT_POSITIONS) if isinstance(text, dict) else 0
     if options.max_model_len is not None and options.max_model_len > limit:
         raise WorkerError(
             "invalid_request",
             f"--max-model-len {options.max_model_len} is more than the {limit} positions of this "
             "model. Leave it out or lower it.",
         )
-    if runner.device.type == "cuda":
-        free = int(torch.cuda.mem_get_info(runner.device)[0] * CUDA_FRACTION)
-    else:
-        free = int(memory.available_bytes() * CPU_FRACTION)
-    affordable = free // runner.kv_bytes_per_token
-    context = options.max_model_len or min(limit, max(affordable, BLOCK_SIZE))
-    per_sequence = blocks_for(context)
-    sequences = min(options.max_num_seqs or FULL_LENGTH_SEQUENCES, FULL_LENGTH_SEQUENCES)
-    return context, max(per_sequence, min(per_sequence * sequences, affordable // BLOCK_SIZE))
-
-
-def total_bytes(runner: Runner) -> int:
-    if runner.device.type == "cuda":
-        return int(torch.cuda.mem_get_info(runner.device)[1])
-    return memory.total_bytes()

@@ -1,5 +1,6 @@
 """The worker's log: one JSON object a line on standard error. Never a prompt, never a picture."""
 
+import contextlib
 import json
 import os
 import sys
@@ -18,8 +19,10 @@ def write(level: int, message: str, **fields: Any) -> None:
         **fields,
         "msg": message,
     }
-    sys.stderr.write(json.dumps(line, default=str) + "\n")
-    sys.stderr.flush()
+    # Nobody may listen any more: the platform was killed.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(json.dumps(line, default=str) + "\n")
+        sys.stderr.flush()
 
 
 def info(message: str, **fields: Any) -> None:

@@ -20,7 +20,10 @@ def available_bytes() -> int:
 
 
 def resident_bytes() -> int:
-    with contextlib.suppress(OSError, ValueError), open("/proc/self/statm", encoding="ascii") as line:
+    with (
+        contextlib.suppress(OSError, ValueError),
+        open("/proc/self/statm", encoding="ascii") as line,
+    ):
         return int(line.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     # The most there was so far; in kilobytes everywhere but on macOS.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
