@@ -68,7 +68,10 @@ export async function planLaunch(wish: LaunchWish, parts: Parts): Promise<Launch
   const model = await resolveModel(wish, parts);
   const { modelName, format } = model;
   if (wish.quantization !== undefined && isUnset(wish.quantization)) {
-    const choices = enginesOfFormat(format).flatMap(({ quantizations }) => quantizations);
+    const named = wish.engine?.toLowerCase();
+    const engines = enginesOfFormat(format);
+    const own = engines.filter(({ title }) => title.toLowerCase() === named);
+    const choices = (own.length > 0 ? own : engines).flatMap(({ quantizations }) => quantizations);
     selectQuantization(modelName, wish.quantization, [...new Set(choices)]);
   }
   const engine = await parts.findEngine(wish.engine);

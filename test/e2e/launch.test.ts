@@ -59,7 +59,7 @@ describe("a command of the page", () => {
     const lacksFiles =
       /^atalaya: The files of llama-3\.2-vision \((11|90) billion parameters, [\d.]+ GB\) are not on this machine\. Accept the .* at https:\S+, then download them: atalaya pull meta-llama\/Llama-3\.2-(11|90)B-Vision\n$/;
     const lacksChoice =
-      /^atalaya: --quantization has no value, .* for llama-3\.2-vision choose one of: none, 4-bit, 8-bit, fp8, bitsandbytes\.\n$/;
+      /^atalaya: --quantization has no value, .* for llama-3\.2-vision choose one of: none, 4-bit, 8-bit\.\n$/;
     const firstSentence = line.includes("$") ? lacksChoice : lacksCard;
     expect(unset).toMatchObject({ exitCode: 1, stdout: "" });
     expect(unset?.stderr).toMatch(firstSentence);

@@ -111,6 +111,9 @@ describe("pull, cached, run, remove-cache", () => {
     for (const name of ["llama-3.2-vision-instruct", repo]) {
       expect((await atalaya("run", name, "hello", "--max-tokens", "2")).exitCode).toBe(0);
     }
+    const removed = await atalaya("remove-cache", "llama-3.2-vision-instruct:11b", "--yes");
+    expect(removed.stderr).toMatch(new RegExp(`^Removed ${repo}, `));
+    expect((await atalaya("cached")).stderr).toMatch(/^No model is in the caches/);
     expect(hub.log).toEqual([]);
   });
 
