@@ -6,6 +6,7 @@
 import {
   AbortRequestBody,
   AddReplicaRequest,
+  AutostartRequest,
   CacheFilesQuery,
   CacheQuery,
   ChatCompletionRequest,
@@ -496,6 +497,31 @@ export const contract: Readonly<Record<string, RouteContract>> = {
     dialect: "Xinference",
     summary: "Refused: no page is made for a single model",
     errors: [400],
+  },
+  "GET /v1/autostart/models": {
+    dialect: "Xinference",
+    summary: "What starts with the server",
+    reply: { text: "application/json" },
+    errors: [],
+  },
+  "GET /v1/autostart/models/summary": {
+    dialect: "Xinference",
+    summary: "What starts with the server, in short",
+    reply: { text: "application/json" },
+    errors: [],
+  },
+  "POST /v1/autostart/models": {
+    dialect: "Xinference",
+    summary: "Have a model start with the server",
+    body: AutostartRequest,
+    reply: { text: "application/json" },
+    errors: [],
+  },
+  "DELETE /v1/autostart/models/{uid}": {
+    dialect: "Xinference",
+    summary: "Have it start no more",
+    reply: { text: "application/json" },
+    errors: [],
   },
   "POST /api/chat": {
     dialect: "Ollama",
