@@ -465,6 +465,16 @@ describe("an answer has the form that its page gives", () => {
     check(route, reply);
   });
 
+  test("of models that start with the server", async () => {
+    check("GET /v1/autostart/models", await call("GET /v1/autostart/models"));
+    const summary = "GET /v1/autostart/models/summary";
+    check(summary, await call(summary));
+    const kept = "POST /v1/autostart/models";
+    check(kept, await call(kept, json({ launch: { model_uid: "fake" }, enabled: true })));
+    const forget = "DELETE /v1/autostart/models/{uid}";
+    check(forget, await call(forget, { path: "/v1/autostart/models/nobody" }));
+  });
+
   test("of replicas, of requests under way, and of a launch that is given up", async () => {
     const add = "POST /v1/models/{uid}/replicas";
     const added = await call(add, { path: "/v1/models/fake/replicas", ...json({}) });
