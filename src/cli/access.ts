@@ -75,8 +75,11 @@ async function seeThatSomebodyGetsIn(
   if (await identity.hasAdministrator()) return;
   // What is no terminal may be a log, and a key does not belong there.
   if (!terminal.stderr.isTTY) {
+    const why = isLoopback(host)
+      ? "Every request"
+      : `Other machines can reach ${host}, so every request`;
     throw invalid(
-      `The server would ask for a key on ${host}, and there is none. Make one first: atalaya key create --scope admin`,
+      `${why} needs a key, and there is none. Make one first: atalaya key create --scope admin`,
     );
   }
   const wish = { name: "first administrator", permissions: ["admin"] as const };

@@ -63,7 +63,11 @@ describe("without a model", () => {
     { args: ["run"], exitCode: 2, says: /missing required argument 'model'/ },
     { args: ["run", "demo", "x", "--temperature", "NaN"], exitCode: 2, says: /from 0 to 2/ },
     { args: ["run", "demo", "x", "--seed", "-1"], exitCode: 2, says: /from 0 to 4294967295/ },
-    { args: ["serve", "--host", "0.0.0.0"], exitCode: 2, says: /other machines can reach/ },
+    {
+      args: ["serve", "--host", "0.0.0.0"],
+      exitCode: 2,
+      says: /^atalaya: Other machines can reach 0\.0\.0\.0, .* atalaya key create/,
+    },
     {
       args: ["serve", "--port", "0", "./no-such-dir"],
       exitCode: 66,
