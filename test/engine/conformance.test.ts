@@ -163,7 +163,11 @@ describe.each(testedEngines)("the engine $title", ({ kind, lacks, start }) => {
         ["prompt_logprobs", { promptLogprobs: { start: 1, numAlternatives: 2 } }],
         ["min_tokens", { minTokens: 2 }],
       ] as const) {
-        const outcome = await ask(engine, text, greedily(2, setting)).then(
+        const outcome = await ask(
+          engine,
+          text,
+          greedily(2, { stopTokenIds: [tokenId(2)], ...setting }),
+        ).then(
           ({ events }) => events.at(-1)?.type,
           (error: unknown) => error,
         );
