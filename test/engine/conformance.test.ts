@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { tokenId } from "../../src/base/ids.ts";
-import type { LoadProgress, ModelProfile, WorkerEnd } from "../../src/engines/engine.ts";
+import type { LoadProgress, WorkerEnd } from "../../src/engines/engine.ts";
 import type { WorkerDriver } from "../../src/engines/worker/worker-driver.ts";
 import { demoCases, demoPicture } from "../support/demo-golden.ts";
 import { testedEngines } from "../support/engines.ts";
@@ -34,7 +34,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-describe.each(testedEngines)("the engine $title", ({ kind, lacks, start }) => {
+describe.each(testedEngines)("the engine $title", (engineUnderTest) => {
+  const { kind, lacks, start, profiles, keepsPictures, refuses } = engineUnderTest;
   describe.skipIf(lacks !== undefined)("running", () => {
     let engine: WorkerDriver;
     const progress: LoadProgress[] = [];
@@ -52,9 +53,12 @@ describe.each(testedEngines)("the engine $title", ({ kind, lacks, start }) => {
       const fractions = progress
         .filter(({ stage }) => stage === "loading weights")
         .map(({ fraction }) => fraction ?? Number.NaN);
-      expect(fractions.length).toBeGreaterThan(1);
+      // vLLM does not say how far it is.
+      if (kind !== "vllm") {
+        expect(fractions.length).toBeGreaterThan(1);
+        expect(fractions.at(-1)).toBe(1);
+      }
       expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
-      expect(fractions.at(-1)).toBe(1);
       expect(engine.kind).toBe(kind);
       expect(engine.model).toMatchObject({
         vocabSize: 256,
@@ -106,6 +110,7 @@ describe.each(testedEngines)("the engine $title", ({ kind, lacks, start }) => {
         height: 52,
         grid: { rows: 2, columns: 2 },
       });
+      if (!keepsPictures) return;
       expect(second).toMatchObject({ type: "image", cached: true, encodeMs: 0 });
       const stats = await engine.stats();
       expect(stats.cachedPictures).toBeGreaterThan(0);
@@ -281,9 +286,9 @@ describe.each(testedEngines)("the engine $title", ({ kind, lacks, start }) => {
     );
   });
 
-  const profiles: readonly ModelProfile[] = ["ref", "hf"];
   describe.skipIf(lacks !== undefined).each(profiles)("greedy, profile %s", (profile) => {
-    test.each(["tiny-a", "tiny-b", "tiny-c"])("%s: the reference's tokens", async (model) => {
+    const models = ["tiny-a", "tiny-b", "tiny-c"].filter((model) => !refuses.includes(model));
+    test.each(models)("%s: the reference's tokens", async (model) => {
       await using engine = await start(goldenCheckpoint(model), { profile });
       const cases = manifest.cases.filter((one) => one.model === model);
       expect(cases.length).toBeGreaterThan(3);

@@ -20,8 +20,8 @@ function farthest(a: Answer, b: Answer): number {
   );
 }
 
-const runs = testedEngines.flatMap(({ kind, title, lacks, start }) =>
-  (["ref", "hf"] as const).flatMap((profile) =>
+const runs = testedEngines.flatMap(({ kind, title, lacks, profiles, start }) =>
+  profiles.flatMap((profile) =>
     // Others than the native engine keep keys and values in the type that they compute in.
     (kind === "native" ? (["f32", "f16"] as const) : [undefined]).map((kvCacheDtype) => ({
       name: `${title}, profile ${profile}, cells in ${kvCacheDtype ?? "its own type"}`,

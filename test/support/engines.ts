@@ -1,5 +1,7 @@
 /** The engines that tests ask, as the platform starts them: a worker process behind a socket each. */
-import type { EngineKind, EngineLoadOptions } from "../../src/engines/engine.ts";
+import { join } from "node:path";
+import { packageRoot } from "../../src/base/package-root.ts";
+import type { EngineKind, EngineLoadOptions, ModelProfile } from "../../src/engines/engine.ts";
 import { pythonWorker } from "../../src/engines/python/python-worker.ts";
 import { WorkerDriver } from "../../src/engines/worker/worker-driver.ts";
 import { startNativeEngine } from "./native-engine.ts";
@@ -13,6 +15,12 @@ export type TestedEngine = {
   readonly lacks: string | undefined;
   /** For a test's title: the name, and what is missing. */
   readonly title: string;
+  /** Whose semantics it has. */
+  readonly profiles: readonly ModelProfile[];
+  /** Whether pictures' states are kept for later requests. */
+  readonly keepsPictures: boolean;
+  /** Tiny checkpoints that it refuses, with a sentence. */
+  readonly refuses: readonly string[];
   readonly start: (
     directory: string,
     options?: Partial<EngineLoadOptions>,
@@ -28,6 +36,9 @@ async function pythonEngine(kind: EngineKind, modules: readonly string[]): Promi
     kind,
     lacks,
     title: lacks === undefined ? kind : `${kind} (skipped: there is no ${lacks})`,
+    profiles: ["ref", "hf"],
+    keepsPictures: true,
+    refuses: [],
     start: async (directory, options = {}, hooks = {}) =>
       await WorkerDriver.start(
         {
@@ -46,6 +57,50 @@ async function pythonEngine(kind: EngineKind, modules: readonly string[]): Promi
 }
 
 export const testedEngines: readonly TestedEngine[] = [
-  { kind: "native", lacks: undefined, title: "native", start: startNativeEngine },
+  {
+    kind: "native",
+    lacks: undefined,
+    title: "native",
+    profiles: ["ref", "hf"],
+    keepsPictures: true,
+    refuses: [],
+    start: startNativeEngine,
+  },
   await pythonEngine("transformers", ["torch", "transformers"]),
+  vllmOnCpu(process.env["ATALAYA_VLLM_PYTHON"]),
 ];
+
+/** vLLM's own engine with plain PyTorch for the kernels that need a card; see `workers/tests/vllm_engine/on_cpu`. */
+function vllmOnCpu(python: string | undefined): TestedEngine {
+  const program = join(packageRoot(), "workers/tests/vllm_engine/start_on_cpu.py");
+  const lacks = python === undefined ? "Python of vLLM in ATALAYA_VLLM_PYTHON" : undefined;
+  return {
+    kind: "vllm",
+    lacks,
+    title: lacks === undefined ? "vllm" : `vllm (skipped: there is no ${lacks})`,
+    profiles: ["ref"],
+    keepsPictures: false,
+    // Transformers 4.56 does not read its `rope_scaling.type`.
+    refuses: ["tiny-b"],
+    start: async (directory, options = {}, hooks = {}) =>
+      await WorkerDriver.start(
+        {
+          directory,
+          profile: "ref",
+          maxModelLen: undefined,
+          maxNumSeqs: 16,
+          kvCacheDtype: undefined,
+          numThreads: undefined,
+          engineOptions: {
+            dtype: "float32",
+            num_gpu_blocks_override: 512,
+            enforce_eager: true,
+            limit_mm_per_prompt: { image: 8 },
+          },
+          ...options,
+        },
+        { signal: never, onProgress: () => {}, onLog: () => {}, ...hooks },
+        { ...pythonWorker("vllm", python ?? ""), args: ["-I", "-B", program, "vllm"] },
+      ),
+  };
+}

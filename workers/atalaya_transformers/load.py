@@ -1,11 +1,11 @@
 """A launch's options → an engine that can answer. What can be said without PyTorch is said before it is read."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from atalaya_worker.contract import Engine, LoadOptions, OnProgress
 from atalaya_worker.errors import WorkerError
+from atalaya_worker.json_file import read_json
 
 from . import versions
 
@@ -25,23 +25,6 @@ def load(options: LoadOptions, on_progress: OnProgress) -> Engine:
     from .assemble import assemble
 
     return assemble(options, on_progress)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise WorkerError(
-            "model_not_found",
-            f"There is no checkpoint in Hugging Face layout: {path.name} is missing in the directory.",
-        ) from error
-    except ValueError as error:
-        raise WorkerError(
-            "corrupt_model_file", f"{path.name} is no JSON. Fetch the checkpoint again."
-        ) from error
-    if not isinstance(value, dict):
-        raise WorkerError("corrupt_model_file", f"{path.name} is no JSON object. Fetch it again.")
-    return value
 
 
 def refuse_long_context(options: LoadOptions, config: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Checkpoint directory in, engine out. Imports vLLM only after its environment is as it must be."""
 
-import json
 import logging
 import os
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from atalaya_worker import log
 from atalaya_worker.contract import LoadOptions, ModelInfo, OnProgress
 from atalaya_worker.errors import WorkerError
+from atalaya_worker.json_file import read_json
 
 from .versions import problem
 
@@ -49,7 +49,8 @@ def load(options: LoadOptions, on_progress: OnProgress) -> Any:
         )
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    config = _read_json(Path(options.directory) / "config.json")
+    on_progress("reading the checkpoint", None)
+    config = read_json(Path(options.directory) / "config.json")
     if config.get("model_type") != "mllama":
         raise WorkerError(
             "corrupt_model_file", "config.json is not that of a Llama 3.2 Vision model."
@@ -99,18 +100,9 @@ def _model_info(engine: Any, directory: str) -> ModelInfo:
 def _stop_token_ids(directory: Path, fallback: Any) -> list[int]:
     """From generation_config.json, else config.json."""
     path = directory / "generation_config.json"
-    ids = _read_json(path).get("eos_token_id") if path.exists() else None
+    ids = read_json(path).get("eos_token_id") if path.exists() else None
     ids = fallback if ids is None else ids
     return [ids] if isinstance(ids, int) else list(ids or [])
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WorkerError(
-            "corrupt_model_file", f"{path.name} of the checkpoint cannot be read."
-        ) from error
 
 
 class _StageHandler(logging.Handler):

@@ -12,8 +12,8 @@ def check(prompt: Prompt, sampling: Sampling) -> None:
     if sampling.grammar is not None:
         raise WorkerError(
             "unsupported_parameter",
-            "The engine vllm does not hold answers to a form. Leave response_format out, or launch the "
-            "model with --model-engine native.",
+            "The engine vllm does not take a grammar, so it cannot hold answers to a form. Leave "
+            "response_format out, or launch the model with --model-engine native.",
         )
     if sampling.prompt_logprobs is not None and prompt.pictures:
         # The image token is no row of the output head, and vLLM looks for its probability there.
