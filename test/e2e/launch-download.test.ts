@@ -116,7 +116,7 @@ describe("a launch that comes to nothing ends with 1, one sentence, and its name
       why: "nothing may be downloaded",
       access: "public",
       args: ["--no-download"],
-      says: /^atalaya: The files of llama-3\.2-vision-instruct .* are not on this machine\. Accept the .*, then download them: atalaya pull /m,
+      says: /^atalaya: .*The files of llama-3\.2-vision-instruct .* are not on this machine\. Accept the .*, then download them: atalaya pull /m,
     },
     {
       why: "the server is offline",
@@ -156,7 +156,7 @@ describe("a launch that is stopped", () => {
     const stoppedAt = performance.now();
     launching.child.kill("SIGINT");
     expect(await launching.ended).toMatchObject({ exitCode: 130, stdout: "" });
-    expect(performance.now() - stoppedAt).toBeLessThan(3_000);
+    expect(performance.now() - stoppedAt).toBeLessThan(10_000);
     expect(await new AtalayaClient({ endpoint: url }).listModels({ state: "all" })).toEqual([]);
     await sleep(200);
     const sentBytes = hub.sentBytes();

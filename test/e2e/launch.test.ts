@@ -73,7 +73,10 @@ describe("a command of the page", () => {
   test.each([
     { args: ["demo", "16"], says: /There is an error in parameter passing that is 16\./ },
     { args: ["demo", "--max_num_seq", "4"], says: /Did you mean max_num_seqs\?/ },
-    { args: ["demo", "--quantization", "q4_k"], says: /choose one of: none\./ },
+    {
+      args: ["demo", "--quantization", "q4_x"],
+      says: /choose one of: none, q8_0, .* Did you mean q4_/,
+    },
     { args: ["demo", "--quantization", "$quantization"], says: /has no value/ },
     { args: ["demo", "-en", "natve"], says: /Did you mean native\?/ },
     { args: ["demo", "--model-format", "ggufv2"], says: /in the format pytorch, not "ggufv2"/ },
