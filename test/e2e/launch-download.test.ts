@@ -9,6 +9,7 @@ import { checkpointFiles, shellOf, startIn, until } from "../support/hub/shell.t
 import { TestHub } from "../support/hub/test-hub.ts";
 import { hasTerminals, onTerminal } from "../support/on-terminal.ts";
 import { killAll, type Program, requireBuild } from "../support/program.ts";
+import { lackOfPython, testPython } from "../support/python.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -103,6 +104,33 @@ describe("a launch by name", () => {
     expect(ended.exitCode).toBe(0);
   });
 });
+
+const lacksPython = await lackOfPython(["grpc", "torch", "transformers"]);
+
+describe.skipIf(lacksPython !== undefined)(
+  `the page's commands for Transformers${lacksPython === undefined ? "" : ` (skipped: there is no ${lacksPython})`}`,
+  () => {
+    // The tiny checkpoint stands in for both sizes: what is typed, found, fetched and answered is the same.
+    test.each([
+      ["11", "meta-llama/Llama-3.2-11B-Vision"],
+      ["90", "meta-llama/Llama-3.2-90B-Vision"],
+    ])("at %s billion end in a model that sees", async (size, name) => {
+      hub.addRepo(name, await checkpointFiles(), { licence: "llama3.2" });
+      const url = await serve({ ATALAYA_TRANSFORMERS_PYTHON: testPython });
+      const line = `launch --model-engine transformers --model-name llama-3.2-vision --size-in-billions ${size} --model-format pytorch --quantization none`;
+      const launched = await atalaya(...line.split(" "), "--endpoint", url);
+      expect(launched.stderr).toMatch(/^Licence: llama3\.2/m);
+      expect(launched).toMatchObject({ exitCode: 0, stdout: "Model uid: llama-3.2-vision\n" });
+      const listed = await new AtalayaClient({ endpoint: url }).listModels();
+      expect(listed).toMatchObject([{ id: "llama-3.2-vision", model_engine: "transformers" }]);
+      const picture = join(demoPictures(), "first.png");
+      const question = ["run", "llama-3.2-vision", "what is it?", "--image", picture];
+      const answer = await atalaya(...question, "--max-tokens", "2", "--endpoint", url);
+      expect(answer.stderr).toMatch(/first\.png \d+×\d+, \d tiles?/);
+      expect(answer.exitCode).toBe(0);
+    });
+  },
+);
 
 describe("a launch that comes to nothing ends with 1, one sentence, and its name free", () => {
   test.each([

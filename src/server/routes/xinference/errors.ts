@@ -27,14 +27,24 @@ export function sendXinferenceError(
   return reply
     .code((code === undefined ? undefined : statuses[code]) ?? status)
     .type("application/json; charset=utf-8")
-    .send(withDetail(body));
+    .send({ ...withDetail(body), ...detailOf(error) });
 }
 
-/** The same refusal in Xinference's words, with ours behind them: scripts look for the first. */
+function detailOf(error: unknown): { readonly detail?: string } {
+  const words = error instanceof PlatformError ? error.details["xinferenceWords"] : undefined;
+  return typeof words === "string" && error instanceof PlatformError
+    ? { detail: `${words} ${error.message}` }
+    : {};
+}
+
+/** The same refusal whose `detail` begins in Xinference's words: scripts look for them. Our own sentence stays as it is. */
 export function inXinferencesWords(error: unknown, words: string): unknown {
   if (!(error instanceof PlatformError)) return error;
   const { code, message, details } = error;
-  return new PlatformError(code, `${words} ${message}`, { cause: error, details });
+  return new PlatformError(code, message, {
+    cause: error,
+    details: { ...details, xinferenceWords: words },
+  });
 }
 
 /** Only a plain name is repeated: what was sent may be a page of text. */
