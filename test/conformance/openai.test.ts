@@ -215,7 +215,7 @@ describe("the official client", () => {
     await expect(request).rejects.toMatchObject({
       status: 400,
       code: "unsupported_parameter",
-      param: "n",
+      param: "best_of",
       type: "invalid_request_error",
     });
     await expect(

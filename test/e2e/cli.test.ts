@@ -154,7 +154,7 @@ describe("with a checkpoint", () => {
 
     const list = await atalaya("list", ...at);
     expect(list.stdout).toMatch(/^UID +Type +Name +Format/);
-    expect(list.stdout).toMatch(/^tiny-a +LLM +tiny-a +pytorch .* native +ready$/m);
+    expect(list.stdout).toMatch(/^tiny-a +LLM +tiny-a +pytorch .* native +1 +ready$/m);
 
     const launched = await atalaya("launch", tinyCheckpoint, "--model-uid", "second", ...at);
     expect(launched).toMatchObject({ exitCode: 0, stdout: "Model uid: second\n" });
