@@ -201,6 +201,22 @@ except GatedRepoError as error:
   print(json.dumps("gated"))`;
     expect(await ask(gated)).toBe("gated");
   });
+
+  test("takes a file over Xet from the same hub, and we read what it wrote", async () => {
+    hub.usesXet = true;
+    const { commit } = hub.addRepo(tinyRepoId, tinyRepo());
+    await ask(
+      `
+from huggingface_hub import snapshot_download
+print(json.dumps(snapshot_download("${tinyRepoId}", ${patterns})))`,
+      { HF_HUB_DISABLE_XET: "0" },
+    );
+    expect(hub.log.some(({ at }) => at === "cas")).toBe(true);
+    hub.log.length = 0;
+    const { directory } = await client.pull(tinyRepoId);
+    expect(directory).toContain(commit);
+    expect(hub.log.filter(({ at }) => at === "cdn")).toEqual([]);
+  });
 });
 
 /** Every file and link of a cache, but for locks, with what it holds. */

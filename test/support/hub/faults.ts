@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** Where on the test hub: each of its routes has a name. */
 export type HubPlace =
+  | "cas"
   | "info"
   | "tree"
   | "resolve"

@@ -15,6 +15,7 @@ import {
   pointerOf,
   sha256Of,
 } from "./repo-content.ts";
+import { serveXet } from "./xet-routes.ts";
 
 /** Entries on a page of a listing: few, so that there are several pages. */
 const pageLength = 3;
@@ -24,6 +25,7 @@ const xetFileInfo = "application/vnd.xet-fileinfo+json";
 /** @returns whether the request was one of this API's */
 export async function serveHuggingFace(exchange: Exchange, hub: HubState): Promise<boolean> {
   const { url, request, response } = exchange;
+  if (serveXet(exchange, hub)) return true;
   const path = decodeURIComponent(url.pathname);
   const api =
     /^\/api\/models\/([^/]+\/[^/]+?)(?:\/(revision|tree|paths-info|xet-read-token)\/(.+))?$/.exec(
@@ -184,20 +186,15 @@ function redirectToCdn(
     "x-linked-etag": `"${digest}"`,
     "x-linked-size": `${file.bytes.length}`,
   };
-  const xetHash = hub.usesXet ? digest : undefined;
-  if (xetHash !== undefined && request.headers.accept?.includes(xetFileInfo) === true) {
-    const token = `${url.origin}/api/models/xet/xet/xet-read-token/main`;
-    sendJson(
-      response,
-      200,
-      { hash: xetHash },
-      {
-        ...linked,
-        "content-type": xetFileInfo,
-        "x-xet-hash": xetHash,
-        link: `<${token}>; rel="xet-auth", <${url.origin}/v1/reconstructions/${xetHash}>; rel="xet-reconstruction-info"`,
-      },
-    );
+  const [, id = ""] = /^\/([^/]+\/[^/]+)\//.exec(decodeURIComponent(url.pathname)) ?? [];
+  const token = `${url.origin}/api/models/${id}/xet-read-token/main`;
+  const xet = {
+    "x-xet-hash": digest,
+    link: `<${token}>; rel="xet-auth", <${url.origin}/v1/reconstructions/${digest}>; rel="xet-reconstruction-info"`,
+  };
+  if (hub.usesXet && request.headers.accept?.includes(xetFileInfo) === true) {
+    const headers = { ...linked, ...xet, "content-type": xetFileInfo };
+    sendJson(response, 200, { hash: digest }, headers);
     return;
   }
   response.writeHead(302, {
@@ -205,7 +202,7 @@ function redirectToCdn(
     etag: '"unrelated"',
     location: hub.signedUrl(file),
     "content-type": "text/plain",
-    ...(xetHash === undefined ? {} : { "x-xet-hash": xetHash }),
+    ...(hub.usesXet ? xet : {}),
   });
   response.end("Found");
 }
