@@ -203,7 +203,7 @@ export class Platform implements AsyncDisposable {
       files,
       turns: new Turns(async (model) => await loadOfModel(model, this)),
       execute: executeIn(() => {
-        app ??= this.app({ host: "127.0.0.1" });
+        app ??= this.app({ host: "127.0.0.1", isInternal: true });
         return app;
       }),
       onLine: (outcome) => metrics.batchLine(outcome),
@@ -247,12 +247,16 @@ export class Platform implements AsyncDisposable {
   app({
     host,
     isOllamaPort = false,
+    isInternal = false,
   }: {
     readonly host: string;
     readonly isOllamaPort?: boolean;
+    /** Whether only this program asks, for somebody who was asked for a key before. */
+    readonly isInternal?: boolean;
   }): App {
     const { serverNames = [], corsOrigins = [], trustedProxies = [] } = this.#access;
     return buildApp({
+      isInternal,
       identity: this.identity,
       neighbours: {
         ownNames: [urlHost(host), ...serverNames],

@@ -64,6 +64,8 @@ export type AppServices = {
   readonly trustedProxies?: readonly string[];
   /** Where Ollama's clients look for a server: they ask for `/` to see whether one is there. */
   readonly isOllamaPort?: boolean;
+  /** Never listened on: requests come from this program alone. */
+  readonly isInternal?: boolean;
 };
 
 export function buildApp(services: AppServices): App {

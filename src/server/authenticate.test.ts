@@ -472,3 +472,67 @@ describe("web pages", () => {
     expect((await ask(server.inferenceKey, { headers: { host: "a/?x=" } })).statusCode).toBe(421);
   });
 });
+
+describe("a batch", () => {
+  const line = JSON.stringify({
+    custom_id: "one",
+    method: "POST",
+    url: "/v1/chat/completions",
+    body: { model: "fake", messages: [{ role: "user", content: "hi" }] },
+  });
+
+  /** Files and batches under one key. */
+  async function startBatch(server: GuardedServer, key: string) {
+    const headers = { authorization: `Bearer ${key}`, host: "localhost" };
+    const { boundary, body } = toForm({ purpose: "batch" }, line);
+    const file = await server.app.inject({
+      method: "POST",
+      url: "/v1/files",
+      headers: { ...headers, "content-type": `multipart/form-data; boundary=${boundary}` },
+      payload: body,
+    });
+    return await server.app.inject({
+      method: "POST",
+      url: "/v1/batches",
+      headers,
+      payload: {
+        input_file_id: file.json().id,
+        endpoint: "/v1/chat/completions",
+        completion_window: "24h",
+      },
+    });
+  }
+
+  function toForm(fields: Readonly<Record<string, string>>, file: string) {
+    const boundary = "form-of-a-test";
+    const parts = Object.entries(fields).map(
+      ([name, value]) =>
+        `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+    );
+    const last = `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="in.jsonl"\r\ncontent-type: application/jsonl\r\n\r\n${file}\r\n--${boundary}--\r\n`;
+    return { boundary, body: parts.join("") + last };
+  }
+
+  test("is done for whoever may ask, though its lines carry no key", async () => {
+    await using server = await guardedServer();
+    const started = await startBatch(server, server.adminKey);
+    expect(started.statusCode, started.body).toBe(200);
+    const { id } = started.json();
+    const headers = { authorization: `Bearer ${server.adminKey}`, host: "localhost" };
+    let batch = started.json();
+    for (let wait = 0; wait < 200 && batch.status !== "completed"; wait++) {
+      await new Promise((resolve) => setTimeout(resolve, 25));
+      batch = (await server.app.inject({ url: `/v1/batches/${id}`, headers })).json();
+    }
+    expect(batch.request_counts).toEqual({ total: 1, completed: 1, failed: 0 });
+  });
+
+  test("is not for a key with limits, which it would run past", async () => {
+    await using server = await guardedServer();
+    const wish = { name: "narrow", permissions: ["admin"], models: ["other"] } as const;
+    const { secret } = await server.platform.identity.keys.create(wish, "test");
+    const refused = await startBatch(server, secret);
+    expect(refused.statusCode, refused.body).toBe(403);
+    expect(refused.json().error.message).toMatch(/narrow is limited/);
+  });
+});

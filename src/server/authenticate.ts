@@ -38,9 +38,14 @@ type Services = {
   readonly identity: Identity;
   readonly events: EventLog;
   readonly log: Logger;
+  /** Asked by this program alone, on behalf of somebody who was asked for a key before. */
+  readonly isInternal?: boolean;
 };
 
-export function authenticateEveryRequest(app: App, { identity, events, log }: Services): void {
+export function authenticateEveryRequest(
+  app: App,
+  { identity, events, log, isInternal = false }: Services,
+): void {
   const open = new Map<FastifyRequest, FastifyReply>();
   app.decorateRequest("principal");
   app.decorateRequest("sessionId");
@@ -49,7 +54,7 @@ export function authenticateEveryRequest(app: App, { identity, events, log }: Se
   app.addHook("onRequest", async (request, reply) => {
     request.principal = anonymous;
     const need = needOfRequest(request);
-    if (request.is404 || need === "public") return;
+    if (isInternal || request.is404 || need === "public") return;
     await identify(request, reply, identity);
     refuseWithout(need, request.principal);
   });

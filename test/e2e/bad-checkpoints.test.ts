@@ -248,7 +248,7 @@ describe("another model", () => {
         rmSync(file(WEIGHTS));
         writeFileSync(file("model-Q4_0.gguf"), "");
       },
-      /weights are in GGUF \(model-Q4_0\.gguf\)\. Take the safetensors/,
+      /weights are in GGUF\. Launch the file itself, model-Q4_0\.gguf/,
     ],
     ["without weights", remove(WEIGHTS), /model\.safetensors is missing\. Download it again/],
   ]);

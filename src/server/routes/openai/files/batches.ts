@@ -5,9 +5,11 @@ import {
   CreateBatchRequest,
   ListBatchesQuery,
 } from "@atalaya/protocol";
+import { PlatformError } from "../../../../base/errors.ts";
 import type { BatchRecord } from "../../../../batches/batch-record.ts";
 import type { BatchRunner } from "../../../../batches/batch-runner.ts";
 import type { BatchStore } from "../../../../batches/batch-store.ts";
+import type { Principal } from "../../../../identity/principal.ts";
 import type { App } from "../../../http.ts";
 import { checkFields, ignoredFieldsHeader } from "../../../known-fields.ts";
 import { parse } from "../../../parse.ts";
@@ -22,6 +24,7 @@ export function batches(app: App, { runner, store }: BatchServices): void {
     const known = Object.keys(CreateBatchRequest.shape);
     const ignored = checkFields(body, { known, unsupported: {} });
     if (ignored.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(ignored));
+    refuseLimited(request.principal);
     const record = await runner.create({
       endpoint: body.endpoint,
       inputFileId: body.input_file_id,
@@ -49,6 +52,17 @@ export function batches(app: App, { runner, store }: BatchServices): void {
 
   app.post<Params>("/v1/batches/:id/cancel", async ({ params }) =>
     toBatchObject(await runner.cancel(params.id)),
+  );
+}
+
+/** Lines are asked later, when nobody's limits are at hand; so whoever has some cannot have them asked. */
+function refuseLimited({ models, allowance, name }: Principal): void {
+  const isLimited =
+    models !== undefined || Object.values(allowance).some((limit) => limit !== undefined);
+  if (!isLimited) return;
+  throw new PlatformError(
+    "forbidden",
+    `The key ${name} is limited in its models or its use, and a batch would run past that. Send the requests one by one, or use a key without limits.`,
   );
 }
 
