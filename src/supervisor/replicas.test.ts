@@ -39,9 +39,12 @@ async function started(
   { requestLimit, text = "x".repeat(20) }: { requestLimit?: number; text?: string } = {},
 ): Promise<{ replicas: Replicas; engines: FakeEngine[] }> {
   const engines: FakeEngine[] = [];
+  let numAsked = 0;
   const load: EngineLoader = async () => {
+    // In the order of their replicas, whichever is there first.
+    const place = numAsked++;
     const engine = await fakeEngine({ text, tokenDelayMs: 5 });
-    engines.push(engine);
+    engines[place] = engine;
     return engine;
   };
   const replicas = replicasOf(count, requestLimit);
