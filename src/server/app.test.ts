@@ -242,6 +242,36 @@ describe("routes", () => {
       status: 400,
       says: /does not support "quantization_config"/,
     },
+    ...Object.entries({
+      n_worker: 2,
+      peft_model_config: { lora_list: [{ lora_name: "a", local_path: "/a" }] },
+      envs: { LD_PRELOAD: "/tmp/x.so" },
+      enable_thinking: true,
+    }).map(([field, value]) => ({
+      body: { model_name: "demo", [field]: value },
+      status: 400,
+      says: new RegExp(`^This version does not support "${field}"\\. Leave it out\\.$`),
+    })),
+    {
+      body: { model_name: "demo", model_type: "embedding" },
+      status: 400,
+      says: /^Unsupported model type: embedding\. This server runs Llama 3\.2 Vision/,
+    },
+    {
+      body: { model_name: "demo", n_gpu: 0 },
+      status: 400,
+      says: /`n_gpu` must be greater than 0 and not greater than the number of GPUs/,
+    },
+    {
+      body: { model_name: "demo", gpu_idx: [999] },
+      status: 400,
+      says: /^`gpu_idx` names the graphics card 999, and this machine has /,
+    },
+    {
+      body: { model_name: "demo", worker_ip: "10.0.0.1" },
+      status: 400,
+      says: /^Worker ip address 10\.0\.0\.1 is not in the cluster\. .* leave it out\.$/,
+    },
     {
       body: { model_name: "demo", max_mdoel_len: 5 },
       status: 400,

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { checkFields, ignoredFieldsHeader, unsupportedByChat } from "./known-fields.ts";
+import {
+  checkFields,
+  ignoredFieldsHeader,
+  unsupportedByChat,
+  unsupportedByLaunch,
+} from "./known-fields.ts";
 
 const check = (body: Record<string, unknown>): string[] =>
   checkFields(body, { known: ["model", "messages"], unsupported: unsupportedByChat });
@@ -40,5 +45,18 @@ describe("fields of a request", () => {
     expect(ignoredFieldsHeader(["user", "a\r\nset-cookie: x", "x".repeat(65), "b.c"])).toBe(
       "user, b.c",
     );
+  });
+
+  test("of a launch that change nothing when they say this pass, as clients send them unasked", () => {
+    const body = {
+      model_type: "LLM",
+      n_worker: 1,
+      peft_model_config: null,
+      quantization_config: null,
+      envs: {},
+      enable_thinking: false,
+      trust_remote_code: true,
+    };
+    expect(checkFields(body, { known: [], unsupported: unsupportedByLaunch })).toEqual([]);
   });
 });

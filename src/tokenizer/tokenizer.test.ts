@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -234,7 +234,8 @@ describe("limits", () => {
 });
 
 describe("a checkpoint that cannot be read is refused with a sentence", () => {
-  test.each([
+  type Case = { why: string; files: Record<string, string>; remove?: boolean; says: string };
+  test.each<Case>([
     { why: "no tokenizer.json", files: {}, remove: true, says: "has no tokenizer.json" },
     { why: "not JSON", files: { "tokenizer.json": "{" }, says: "is not valid JSON" },
     {
@@ -249,6 +250,28 @@ describe("a checkpoint that cannot be read is refused with a sentence", () => {
           '{"added_tokens":[],"decoder":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}',
       },
       says: "has no token for the byte 0x00",
+    },
+    ...[-1, 1.5, 1_000_000, 2 ** 53, "7", null].map((id) => ({
+      why: `a token whose id is ${JSON.stringify(id)}`,
+      files: {
+        "tokenizer.json": JSON.stringify({
+          added_tokens: [],
+          decoder: { type: "ByteLevel" },
+          model: { type: "BPE", vocab: { a: id }, merges: [] },
+        }),
+      },
+      says: 'lacks a usable "model.vocab"',
+    })),
+    {
+      why: "an added token past any vocabulary",
+      files: {
+        "tokenizer.json": JSON.stringify({
+          added_tokens: [{ id: 2 ** 31, content: "<|x|>", special: true }],
+          decoder: { type: "ByteLevel" },
+          model: { type: "BPE", vocab: { a: 0 }, merges: [] },
+        }),
+      },
+      says: 'lacks a usable "added_tokens.0"',
     },
     {
       why: "a template that does not parse",
@@ -268,4 +291,30 @@ describe("a checkpoint that cannot be read is refused with a sentence", () => {
       message: expect.stringContaining(says),
     });
   });
+});
+
+test("a tokenizer.json of a gigabyte is refused before it is read, with both numbers", async () => {
+  const directory = checkpoint({});
+  truncateSync(join(directory, "tokenizer.json"), 2 ** 30);
+  await expect(openTokenizer(directory)).rejects.toMatchObject({
+    code: "corrupt_model_file",
+    message: expect.stringContaining("has 1,073,741,824 bytes; at most 67,108,864 are read"),
+  });
+});
+
+test("a split pattern that backtracks for ever is stopped, and the next text is encoded", async () => {
+  const json = JSON.parse(readFileSync(join(trained, "tokenizer.json"), "utf8"));
+  json.pre_tokenizer = {
+    type: "Split",
+    pattern: { Regex: "(a+)+b" },
+    behavior: "Isolated",
+    invert: false,
+  };
+  const directory = checkpoint({ "tokenizer.json": JSON.stringify(json) });
+  await using tokenizer = await openTokenizer(directory, {
+    limits: { ...defaultTokenizerLimits, encodeTimeoutMs: 300 },
+  });
+  const stuck = tokenizer.encode("a".repeat(60), { specialTokens: false });
+  await expect(stuck).rejects.toMatchObject({ code: "invalid_request" });
+  expect((await tokenizer.encode("hi", { specialTokens: false })).length).toBeGreaterThan(0);
 });

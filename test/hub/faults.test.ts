@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { HubHttp } from "../../src/hub/http.ts";
+import type { PullEvent } from "../../src/hub/pull.ts";
 import type { FaultAction, HubPlace } from "../support/hub/faults.ts";
 import { loginPage } from "../support/hub/faults.ts";
 import { partedLimits, quickLimits } from "../support/hub/limits.ts";
@@ -338,6 +339,42 @@ describe("redirects", () => {
     expect(failed.message).toMatch(/redirects to a private address\. That is not followed/);
     expect(proxy.heads).toEqual([expect.stringContaining("93.184.215.14")]);
   });
+});
+
+test("a token goes to no other host, whatever an answer asks for", async () => {
+  let numRequests = 0;
+  const elsewhere = createServer((socket) => {
+    numRequests++;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
+  const address = elsewhere.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const headers = {
+    "www-authenticate": `Bearer realm="http://127.0.0.1:${port}/token",service="a/b"`,
+  };
+  hub.fault({ at: "resolve", does: { type: "answer", status: 401, headers } });
+  const failed = await failureOf(client.pull("a/b", { env: { HF_TOKEN: "hf_secret" } }));
+  elsewhere.close();
+  expect(failed.message).not.toContain("hf_secret");
+  expect(failed.code).toBe("model_not_found");
+  expect(hub.requests("resolve").length).toBeGreaterThan(0);
+  expect(numRequests).toBe(0);
+});
+
+test("a branch that moves under way is not mixed: files are asked for by the commit it was at", async () => {
+  const { commit } = hub.addRepo("a/b", [smallFile("config.json", "{}"), largeFile(shard, length)]);
+  const other = [smallFile("config.json", "[]"), { ...largeFile("other", length), path: shard }];
+  const onEvent = ({ type }: PullEvent): void => {
+    if (type === "plan") hub.moveBranch("a/b", other);
+  };
+  // This hub forgets what a branch was at; one that remembers would send the whole.
+  const failed = await failureOf(client.pull("a/b", { options: { onEvent } }));
+  expect(failed.code).toBe("model_not_found");
+  const asked = hub.requests("resolve").map(({ path }) => path);
+  expect(asked.length).toBeGreaterThan(0);
+  for (const path of asked) expect(path).toContain(`/resolve/${commit}/`);
+  expect(existsSync(join(client.hubCache, "models--a--b", "refs", "main"))).toBe(false);
 });
 
 describe("the way there", () => {
