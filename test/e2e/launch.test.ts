@@ -83,6 +83,10 @@ describe("a command of the page", () => {
     { args: ["llama-3.2-vision", "-s", "70"], says: /its sizes are 11, 90\. The nearest is 90\./ },
     { args: ["demo", "--max-model-len", "5000"], says: /more than the 4096 positions/ },
     { args: ["demo", "--env", "A"], says: /--env takes two words/ },
+    {
+      args: ["demo", "--virtual-env-package", "numpy"],
+      says: /^No engine takes Python packages from a launch: .* --virtual-env-package .* change nothing\.$/m,
+    },
     { args: ["demo"], says: /No server answers at .* Start one with: atalaya serve/ },
   ])("with $args ends with 1 or 2 before any network call", async ({ args, says }) => {
     using home = ownHome();

@@ -82,6 +82,12 @@ async function runLaunch(
     await showPlan(body, { flags, settings, extra }, terminal.stdout);
     return;
   }
+  if (asksForEnvironment(flags)) {
+    note(
+      terminal,
+      "No engine takes Python packages from a launch: --enable-virtual-env, --virtual-env-package and --virtual-env-find-link change nothing.",
+    );
+  }
   const client = new AtalayaClient(settings);
   using interrupt = askBeforeStopping(terminal);
   const { signal } = interrupt;
@@ -97,6 +103,13 @@ async function runLaunch(
     throw error;
   }
   terminal.stdout.write(`Model uid: ${uid}\n`);
+}
+
+function asksForEnvironment(flags: LaunchFlags): boolean {
+  const { enableVirtualEnv, virtualEnvPackage, virtualEnvFindLink } = flags;
+  return (
+    enableVirtualEnv === true || virtualEnvPackage !== undefined || virtualEnvFindLink !== undefined
+  );
 }
 
 /** Without a server, what speaks against the launch itself comes first: a server would say it next. */
