@@ -1,6 +1,9 @@
+import { truncateSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { LoadProgress } from "../../src/engines/engine.ts";
+import { copyOfCheckpoint } from "../support/checkpoint-files.ts";
 import { goldenCheckpoint } from "../support/golden.ts";
 import { ask, greedily, promptOf, startNativeEngine } from "../support/native-engine.ts";
 
@@ -55,3 +58,16 @@ describe("a killed worker", () => {
     });
   });
 });
+
+test.skipIf(process.platform === "win32")(
+  "weights that shrink while they are served end the worker, not us, and are not served again (skipped on Windows, where an open file cannot shrink)",
+  { timeout: 60_000 },
+  async () => {
+    using copy = copyOfCheckpoint("tiny-a");
+    await using engine = await startNativeEngine(copy.path);
+    const weights = join(copy.path, "model.safetensors");
+    truncateSync(weights, 4_096);
+    await expect(ask(engine, text, greedily(1))).rejects.toMatchObject({ name: "PlatformError" });
+    await expect(ask(engine, text, greedily(1))).rejects.toMatchObject({ name: "PlatformError" });
+  },
+);

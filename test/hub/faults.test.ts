@@ -1,6 +1,6 @@
 /** Hubs that lie, stall, redirect elsewhere and never end. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer as createTlsServer } from "node:https";
 import { createServer } from "node:net";
@@ -371,7 +371,7 @@ test("a branch that moves under way is not mixed: files are asked for by the com
   // This hub forgets what a branch was at; one that remembers would send the whole.
   const failed = await failureOf(client.pull("a/b", { options: { onEvent } }));
   expect(failed.code).toBe("model_not_found");
-  const asked = hub.requests("resolve").map(({ path }) => path);
+  const asked = hub.log.map(({ path }) => path).filter((path) => path.includes("/resolve/"));
   expect(asked.length).toBeGreaterThan(0);
   for (const path of asked) expect(path).toContain(`/resolve/${commit}/`);
   expect(existsSync(join(client.hubCache, "models--a--b", "refs", "main"))).toBe(false);
@@ -427,6 +427,21 @@ describe("the disk", () => {
     const failed = await failureOf(client.pull("a/b"));
     expect(failed.code).toBe("cache_unusable");
     expect(await readFile(outside, "utf8")).toBe("mine");
+  });
+
+  test("a cache that is removed under way ends in a sentence, and the next pull is whole", async () => {
+    hub.fault({ at: "cdn", does: { type: "slow", chunkBytes: 100_000, everyMs: 20 } });
+    let isRemoved = false;
+    const onEvent = ({ type }: PullEvent): void => {
+      if (isRemoved || type !== "file-progress") return;
+      isRemoved = true;
+      rmSync(client.hubCache, { recursive: true, force: true });
+    };
+    const failed = await failureOf(client.pull("a/b", { options: { onEvent } }));
+    expect(isRemoved).toBe(true);
+    expect(failed).toMatchObject({ name: "PlatformError", code: "cache_unusable" });
+    hub.faults.clear();
+    await expectWhole((await client.pull("a/b")).directory);
   });
 
   test("a cache that is a file is said to be unusable", async () => {
