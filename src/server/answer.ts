@@ -13,7 +13,7 @@ import type {
 } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
 import type { RestingModels } from "../supervisor/resting-models.ts";
-import type { Router } from "../supervisor/router.ts";
+import type { ModelFacts, Router } from "../supervisor/router.ts";
 import { abortedByClient } from "./abort.ts";
 import { countUsage, refuseOtherModels } from "./count-usage.ts";
 import { Receipt, withReceipt } from "./receipt.ts";
@@ -78,19 +78,62 @@ export function startAnswer(
   { router, requests }: GeneratingServices,
 ): StartedAnswer {
   const { model, request, ignoredFields } = question;
-  const { uid, profile } = router.about(model);
-  const { admission, principal } = reply.request;
-  refuseOtherModels(uid, principal);
+  const { profile } = aboutAllowed(model, reply, router);
   const receipt = new Receipt({ profile, ignoredFields });
   const { clientId } = question;
   const running = clientId === undefined ? undefined : requests?.add(model, clientId);
   const hungUp = abortedByClient(reply);
   const signal = running === undefined ? hungUp : AbortSignal.any([hungUp, running.signal]);
-  const { id: requestId, traceContext } = reply.request;
-  const answer = router.generate(model, request, { signal, requestId, traceContext });
-  const counted = countUsage(answer, request, admission);
-  const events = whileRunning(withReceipt(counted, receipt, reply), running);
+  const answer = askModel({ model, request, signal }, reply, router);
+  const events = whileRunning(withReceipt(answer, receipt, reply), running);
   return { events, receipt, signal };
+}
+
+/**
+ * Put one question to a model and count what it takes; no route asks a model in any other way.
+ *
+ * @throws PlatformError `model_not_found`, `model_not_ready`, `forbidden`, `rate_limited`
+ */
+export function askModel(
+  question: {
+    readonly model: string;
+    readonly request: GenerateRequest;
+    readonly signal: AbortSignal;
+  },
+  reply: FastifyReply,
+  router: Router,
+): AsyncIterable<GenerateEvent> {
+  const { model, request, signal } = question;
+  aboutAllowed(model, reply, router);
+  const { id: requestId, traceContext, admission } = reply.request;
+  const answer = router.generate(model, request, { signal, requestId, traceContext });
+  return countUsage(answer, request, admission);
+}
+
+/**
+ * If a resting model has this name, load it and wait until it is ready.
+ *
+ * @throws PlatformError `forbidden` when this principal may not ask it, and why it cannot be loaded
+ */
+export async function wakeAllowed(
+  name: string,
+  reply: FastifyReply,
+  resting: RestingModels,
+): Promise<void> {
+  const asleep = resting.find(name);
+  if (asleep !== undefined) refuseOtherModels(asleep.uid, reply.request.principal);
+  await resting.wake(name);
+}
+
+/**
+ * What a dialect needs to know of a model, when whoever asks may ask it.
+ *
+ * @throws PlatformError `model_not_found`, `model_not_ready`, `forbidden`
+ */
+export function aboutAllowed(model: string, reply: FastifyReply, router: Router): ModelFacts {
+  const about = router.about(model);
+  refuseOtherModels(about.uid, reply.request.principal);
+  return about;
 }
 
 /** Pass events on while nobody aborts the request, and take it off the list at the end. */

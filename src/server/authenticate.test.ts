@@ -181,7 +181,27 @@ describe("a key", () => {
   test("may be for one model only", async () => {
     const wish = { name: "narrow", permissions: ["models:read"] as const, models: ["other"] };
     const { secret } = await server.platform.identity.keys.create(wish, "test");
+    const messages = [{ role: "user", content: "Hi" }];
+    for (const [url, payload] of [
+      ["/v1/chat/completions", { messages }],
+      ["/v1/completions", { prompt: "Hi" }],
+      ["/v1/responses", { input: "Hi" }],
+      ["/v1/responses", { input: "Hi", background: true }],
+      ["/v1/messages", { messages, max_tokens: 5 }],
+      ["/v1/messages/count_tokens", { messages }],
+      ["/api/chat", { messages }],
+      ["/api/generate", { prompt: "Hi" }],
+      ["/api/generate", { prompt: "", keep_alive: 0 }],
+    ] as const) {
+      const body = { model: "fake", ...payload };
+      const reply = await ask(secret, { method: "POST", url, payload: body });
+      expect(reply.statusCode, `${url}: ${reply.body}`).toBe(403);
+    }
+    expect(server.platform.supervisor.find("fake")?.state).toBe("ready");
+    await server.platform.resting.rest("fake");
     expect(await chat(secret)).toMatchObject({ statusCode: 403 });
+    expect(server.platform.supervisor.find("fake")).toBeUndefined();
+    expect(await chat(server.inferenceKey)).toMatchObject({ statusCode: 200 });
   });
 
   test("is kept as a hash", async () => {
@@ -219,6 +239,14 @@ describe("limits of a key", () => {
     const refused = await ask(secret, { method: "POST", url: "/v1/chat/completions", payload: {} });
     expect(refused.statusCode).toBe(429);
     expect(refused.json().error.message).toMatch(/has used its 10 tokens of today/);
+  });
+
+  test("of tokens in a day count those of responses too", async () => {
+    const secret = await make({ tokensPerDay: 10 });
+    const payload = { model: "fake", input: "What is it?" };
+    const question = { method: "POST", url: "/v1/responses", payload } as const;
+    expect((await ask(secret, question)).statusCode).toBe(200);
+    expect((await ask(secret, question)).statusCode).toBe(429);
   });
 
   test("of pictures in a day are refused before they are read", async () => {

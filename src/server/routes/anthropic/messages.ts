@@ -2,7 +2,14 @@
 import { randomUUID } from "node:crypto";
 import { CountTokensRequest, MessagesRequest } from "@atalaya/protocol";
 import { abortedByClient } from "../../abort.ts";
-import { collectAnswer, type GeneratingServices, settled, startAnswer } from "../../answer.ts";
+import {
+  aboutAllowed,
+  collectAnswer,
+  type GeneratingServices,
+  settled,
+  startAnswer,
+  wakeAllowed,
+} from "../../answer.ts";
 import { toHttpError } from "../../error-reply.ts";
 import type { App } from "../../http.ts";
 import { checkFields, ignoredFieldsHeader } from "../../known-fields.ts";
@@ -26,12 +33,9 @@ export function anthropic(app: App, services: GeneratingServices): void {
       ...ignoredInMessages(body),
     ];
     const { model, max_tokens: maxTokens } = body;
-    await resting.wake(model);
-    const question = {
-      model,
-      request: fromMessages(body, router.defaultsOf(model)),
-      ignoredFields,
-    };
+    await wakeAllowed(model, reply, resting);
+    const { defaultSampling } = aboutAllowed(model, reply, router);
+    const question = { model, request: fromMessages(body, defaultSampling), ignoredFields };
     const id = request.id;
     const head = { id: `msg_${randomUUID()}`, model, maxTokens };
     reply.header("request-id", id);
@@ -49,7 +53,8 @@ export function anthropic(app: App, services: GeneratingServices): void {
       ...ignoredInMessages(body),
     ];
     if (ignored.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(ignored));
-    await resting.wake(body.model);
+    await wakeAllowed(body.model, reply, resting);
+    aboutAllowed(body.model, reply, router);
     const signal = abortedByClient(reply);
     reply.header("request-id", request.id);
     return { input_tokens: await router.countTokens(body.model, toPrompt(body), { signal }) };

@@ -8,7 +8,8 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod";
 import { PlatformError } from "../../../base/errors.ts";
 import type { ModelFacts } from "../../../supervisor/router.ts";
-import { collectAnswer, settled, startAnswer } from "../../answer.ts";
+import { collectAnswer, settled, startAnswer, wakeAllowed } from "../../answer.ts";
+import { refuseOtherModels } from "../../count-usage.ts";
 import type { App } from "../../http.ts";
 import { checkFields, type UnsupportedFields } from "../../known-fields.ts";
 import { httpLimits } from "../../limits.ts";
@@ -100,11 +101,13 @@ async function answer<Body extends GeneratingBody>(
   };
   if (!kind.isQuestion(body) && keepAlive === 0) {
     if (services.resting.find(model) === undefined) {
-      await services.resting.rest(services.supervisor.get(model).uid);
+      const { uid } = services.supervisor.get(model);
+      refuseOtherModels(uid, httpRequest.principal);
+      await services.resting.rest(uid);
     }
     return withoutAnswer(head, "unload");
   }
-  const uid = await load(model, services);
+  const uid = await load(model, reply, services);
   head.clock.loaded();
   if (!kind.isQuestion(body)) {
     afterwards(uid, keepAlive, services);
@@ -125,9 +128,14 @@ async function answer<Body extends GeneratingBody>(
 }
 
 /** Ollama's clients expect a model that is named to be loaded, however long that takes. */
-async function load(name: string, { supervisor, resting }: OllamaServices): Promise<string> {
-  await resting.wake(name);
+async function load(
+  name: string,
+  reply: FastifyReply,
+  { supervisor, resting }: OllamaServices,
+): Promise<string> {
+  await wakeAllowed(name, reply, resting);
   const { uid } = supervisor.get(name);
+  refuseOtherModels(uid, reply.request.principal);
   const instance = await supervisor.whenSettled(uid);
   if (instance.state === "failed") {
     throw new PlatformError(

@@ -7,10 +7,12 @@ import type { GenerateRequest } from "../../../generation/request.ts";
 import type { DefaultSampling } from "../../../supervisor/default-sampling.ts";
 import {
   type Answer,
+  aboutAllowed,
   collectAnswer,
   type GeneratingServices,
   settled,
   startAnswer,
+  wakeAllowed,
 } from "../../answer.ts";
 import { checkFields, type UnsupportedFields } from "../../known-fields.ts";
 import { parse } from "../../parse.ts";
@@ -68,8 +70,9 @@ export async function answer<Body extends GeneratingBody>(
   const clientId = takeRequestId(body, ignoredFields);
 
   const { model } = body;
-  await services.resting.wake(model);
-  const request = dialect.toRequest(body, services.router.defaultsOf(model));
+  await wakeAllowed(model, reply, services.resting);
+  const { defaultSampling } = aboutAllowed(model, reply, services.router);
+  const request = dialect.toRequest(body, defaultSampling);
   const head = {
     id: `${dialect.idPrefix}${randomUUID()}`,
     created: Math.floor(Date.now() / 1_000),

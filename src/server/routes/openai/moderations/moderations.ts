@@ -4,10 +4,10 @@ import { type ModerationReply, ModerationRequest, type ModerationResult } from "
 import type { FastifyReply } from "fastify";
 import { PlatformError } from "../../../../base/errors.ts";
 import type { GeneratedToken } from "../../../../generation/event.ts";
-import type { RawPrompt } from "../../../../generation/request.ts";
+import type { RawPrompt, SamplingParams } from "../../../../generation/request.ts";
 import type { Supervisor } from "../../../../supervisor/supervisor.ts";
 import { abortedByClient } from "../../../abort.ts";
-import type { GeneratingServices } from "../../../answer.ts";
+import { askModel, type GeneratingServices, wakeAllowed } from "../../../answer.ts";
 import type { App } from "../../../http.ts";
 import { checkFields, ignoredFieldsHeader } from "../../../known-fields.ts";
 import { httpLimits } from "../../../limits.ts";
@@ -37,7 +37,7 @@ export function moderations(app: App, services: ModerationServices): void {
       const ignored = checkFields(body, { known, unsupported: {} });
       if (ignored.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(ignored));
       const inputs = toInputs(body.input);
-      const model = await guardFor(body.model ?? undefined, services);
+      const model = await guardFor(body.model ?? undefined, reply, services);
       const signal = abortedByClient(reply);
       const results: ModerationResult[] = [];
       // One after the other: a long list must not take the queue from everybody else.
@@ -57,11 +57,12 @@ export function moderations(app: App, services: ModerationServices): void {
  */
 async function guardFor(
   wanted: string | undefined,
+  reply: FastifyReply,
   { supervisor, resting }: ModerationServices,
 ): Promise<string> {
   // OpenAI's clients name OpenAI's models.
   if (wanted !== undefined && !/^(omni|text)-moderation-/.test(wanted)) {
-    await resting.wake(wanted);
+    await wakeAllowed(wanted, reply, resting);
     const { uid, modelName } = supervisor.get(wanted);
     if (isGuard(modelName)) return uid;
     throw new PlatformError(
@@ -74,7 +75,7 @@ async function guardFor(
   if (running !== undefined) return running.uid;
   const asleep = resting.list().find(({ modelName }) => isGuard(modelName));
   if (asleep !== undefined) {
-    await resting.wake(asleep.uid);
+    await wakeAllowed(asleep.uid, reply, resting);
     return asleep.uid;
   }
   throw new PlatformError(
@@ -141,27 +142,21 @@ async function ask(
   maxTokens: number,
   { model, services, reply, signal }: Asking,
 ): Promise<{ text: string; tokens: readonly GeneratedToken[] }> {
-  const { id: requestId, traceContext } = reply.request;
-  const events = services.router.generate(
-    model,
-    {
-      prompt,
-      sampling: {
-        maxTokens,
-        temperature: 0,
-        topK: 0,
-        topP: 1,
-        minP: 0,
-        presencePenalty: 0,
-        frequencyPenalty: 0,
-        repetitionPenalty: 1,
-        seed: undefined,
-        stop: [],
-        logprobs: 20,
-      },
-    },
-    { signal, requestId, traceContext },
-  );
+  const sampling: SamplingParams = {
+    maxTokens,
+    temperature: 0,
+    topK: 0,
+    topP: 1,
+    minP: 0,
+    presencePenalty: 0,
+    frequencyPenalty: 0,
+    repetitionPenalty: 1,
+    seed: undefined,
+    stop: [],
+    logprobs: 20,
+  };
+  const question = { model, request: { prompt, sampling }, signal };
+  const events = askModel(question, reply, services.router);
   const tokens: GeneratedToken[] = [];
   let text = "";
   for await (const event of events) {

@@ -13,7 +13,7 @@ import { PlatformError } from "../../../../base/errors.ts";
 import type { GenerateRequest } from "../../../../generation/request.ts";
 import type { Router } from "../../../../supervisor/router.ts";
 import { abortedByClient } from "../../../abort.ts";
-import type { GeneratingServices } from "../../../answer.ts";
+import { aboutAllowed, askModel, type GeneratingServices, wakeAllowed } from "../../../answer.ts";
 import { toHttpError } from "../../../error-reply.ts";
 import type { App } from "../../../http.ts";
 import { checkFields } from "../../../known-fields.ts";
@@ -127,11 +127,12 @@ async function respond(
   ];
   refuseContradictions(body);
   const { model } = body;
-  await resting.wake(model);
+  await wakeAllowed(model, reply, resting);
+  const { profile, defaultSampling } = aboutAllowed(model, reply, router);
 
   const input = toStoredItems(body.input);
   const conversation = await continued(body.previous_response_id, input, store);
-  const asked = fromResponsesRequest(body, conversation, router.defaultsOf(model));
+  const asked = fromResponsesRequest(body, conversation, defaultSampling);
   const controller = new AbortController();
   const byClient = body.background === true ? [] : [abortedByClient(reply)];
   const signal = AbortSignal.any([controller.signal, ...byClient]);
@@ -146,7 +147,7 @@ async function respond(
     createdAt: Math.floor(Date.now() / 1_000),
     numDroppedTurns,
   };
-  const receipt = new Receipt({ profile: router.about(model).profile, ignoredFields });
+  const receipt = new Receipt({ profile, ignoredFields });
   const opening = openResponse(body, request, head);
   const context = {
     head,
@@ -154,8 +155,7 @@ async function respond(
     receipt,
     wantsLogprobs: request.sampling.logprobs !== undefined,
   };
-  const { id: requestId, traceContext } = reply.request;
-  const answer = router.generate(model, request, { signal, requestId, traceContext });
+  const answer = askModel({ model, request, signal }, reply, router);
   const generated = withReceipt(answer, receipt, reply);
   // What is wrong with a request still gets a status, whichever way it is answered.
   const begun = await settle(generated, { signal });
