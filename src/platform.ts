@@ -1,6 +1,7 @@
 /** Wires everything together; the only file that knows all the others. */
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { requestLimits } from "@atalaya/protocol";
 import { PlatformError } from "./base/errors.ts";
 import type { Logger } from "./base/logger.ts";
 import { BatchRunner } from "./batches/batch-runner.ts";
@@ -137,7 +138,12 @@ export class Platform implements AsyncDisposable {
     this.registry = openRegistry(settings);
     this.supervisor = new Supervisor({
       findEngine,
-      openPipeline: (directory) => Pipeline.open(directory, { fetchMedia }),
+      openPipeline: (directory) =>
+        Pipeline.open(directory, {
+          fetchMedia,
+          readStored: (id, { signal }) =>
+            this.files.readPicture(id, { maxBytes: requestLimits.maxImageBytes, signal }),
+        }),
       demoDirectory: demoCheckpoint(),
       registry: this.registry,
       locateFiles: locateIn(

@@ -53,7 +53,7 @@ async function* once(text: string): AsyncGenerator<string> {
 }
 
 async function inputFile(text: string, purpose = "batch"): Promise<string> {
-  return (await files.create({ bytes: once(text), filename: "in.jsonl", purpose })).id;
+  return (await files.create({ bytes: once(text), filename: "in.jsonl", notes: { purpose } })).id;
 }
 
 const begin = async (runner: BatchRunner, text: string): Promise<BatchRecord> =>

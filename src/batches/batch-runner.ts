@@ -319,8 +319,10 @@ export class BatchRunner implements AsyncDisposable {
       id,
       bytes: store.results(record.id, isGood),
       filename: `${record.id}_${isGood ? "output" : "error"}.jsonl`,
-      purpose: "batch_output",
-      expiresAfterSeconds: record.outputExpiresAfterSeconds,
+      notes: {
+        purpose: "batch_output",
+        expiresAfterSeconds: record.outputExpiresAfterSeconds,
+      },
     });
   }
 

@@ -57,6 +57,9 @@ function toWireSampling(flags: SamplingFlags): Partial<ChatCompletionRequest> {
 function toPart(part: ContentPart) {
   if (part.type === "text") return { type: "text" as const, text: part.text };
   if ("url" in part.image) return { type: "image_url" as const, image_url: part.image };
+  if ("fileId" in part.image) {
+    return { type: "file" as const, file: { file_id: part.image.fileId } };
+  }
   // The label is not read: the server goes by the bytes.
   const url = `data:image/png;base64,${Buffer.from(part.image.bytes).toString("base64")}`;
   return { type: "image_url" as const, image_url: { url } };

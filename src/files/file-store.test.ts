@@ -29,7 +29,7 @@ async function* chunks(...texts: string[]): AsyncGenerator<string> {
 const newFile = (...texts: string[]) => ({
   bytes: chunks(...texts),
   filename: "../../etc/passwd",
-  purpose: "batch",
+  notes: { purpose: "batch" },
 });
 
 async function textOf(store: FileStore, id: string): Promise<string> {
@@ -72,7 +72,10 @@ describe("a file", () => {
 
   test("is gone when it has expired", async () => {
     const store = open();
-    const { id } = await store.create({ ...newFile("x"), expiresAfterSeconds: 60 });
+    const { id } = await store.create({
+      ...newFile("x"),
+      notes: { purpose: "batch", expiresAfterSeconds: 60 },
+    });
     now += 59_000;
     expect((await store.get(id)).expiresAt).toBe(1_700_000_060);
     now += 1_000;
@@ -129,7 +132,7 @@ test("files are listed page by page, in either order, by purpose", async () => {
   const store = open();
   const ids: string[] = [];
   for (const purpose of ["batch", "vision", "batch"]) {
-    ids.push((await store.create({ ...newFile("x"), purpose })).id);
+    ids.push((await store.create({ ...newFile("x"), notes: { purpose } })).id);
   }
   const [a = "", b = "", c = ""] = ids;
   const list = async (options: Partial<Parameters<FileStore["list"]>[0]>) => {

@@ -7,6 +7,8 @@ import { createReadStream, type ReadStream } from "node:fs";
 import { type FileHandle, mkdir, mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { addAbortSignal } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import type { Selectable } from "kysely";
 import { PlatformError } from "../base/errors.ts";
 import type { StateDatabase } from "../state/state-database.ts";
@@ -26,10 +28,15 @@ export type StoredFile = {
 export type NewFile = {
   readonly bytes: AsyncIterable<Uint8Array | string>;
   readonly filename: string;
-  readonly purpose: string;
-  readonly expiresAfterSeconds?: number | undefined;
   /** Takes the place of a file with this id; a new id when absent. */
   readonly id?: string;
+  /** As a function where they are known only once all bytes were read. */
+  readonly notes: FileNotes | (() => Promise<FileNotes>);
+};
+
+export type FileNotes = {
+  readonly purpose: string;
+  readonly expiresAfterSeconds?: number | undefined;
 };
 
 export type FileLimits = {
@@ -79,7 +86,7 @@ export class FileStore implements AsyncDisposable {
   /**
    * Write a file; it is listed when all of it is on the disk.
    *
-   * @throws PlatformError `file_too_large`, `disk_full`, and what `bytes` throws
+   * @throws PlatformError `file_too_large`, `disk_full`, and what `bytes` and `notes` throw
    */
   async create({ id = FileStore.newId(), ...file }: NewFile): Promise<StoredFile> {
     const directory = await this.#open();
@@ -101,9 +108,10 @@ export class FileStore implements AsyncDisposable {
       } finally {
         await handle.close();
       }
+      const notes = typeof file.notes === "function" ? await file.notes() : file.notes;
       await rename(part, join(directory, id));
       await syncDirectory(directory);
-      return await this.#insert({ ...file, id, sizeBytes });
+      return await this.#insert({ ...notes, filename: file.filename, id, sizeBytes });
     } catch (error) {
       await rm(part, { force: true });
       throw shown(error);
@@ -137,6 +145,25 @@ export class FileStore implements AsyncDisposable {
       stream.once("error", () => reject(noSuchFile()));
     });
     return stream;
+  }
+
+  /**
+   * All its bytes at once.
+   *
+   * @throws PlatformError `not_found`, `invalid_image` when there are more than `maxBytes`
+   */
+  async readPicture(
+    id: string,
+    { maxBytes, signal }: { readonly maxBytes: number; readonly signal: AbortSignal },
+  ): Promise<Uint8Array> {
+    const { sizeBytes } = await this.get(id);
+    if (sizeBytes > maxBytes) {
+      throw new PlatformError(
+        "invalid_image",
+        `The file has ${sizeBytes} bytes; a picture has ${maxBytes} at most. Make it smaller: the model looks at no more than 4 tiles of it.`,
+      );
+    }
+    return await buffer(addAbortSignal(signal, await this.read(id)));
   }
 
   /** @param options.after the id of a file: those behind it in this order */
@@ -192,7 +219,7 @@ export class FileStore implements AsyncDisposable {
   }
 
   async #insert(
-    file: Omit<NewFile, "bytes" | "id"> & { readonly id: string; readonly sizeBytes: number },
+    file: FileNotes & Pick<StoredFile, "id" | "filename" | "sizeBytes">,
   ): Promise<StoredFile> {
     const { id, filename, purpose, sizeBytes, expiresAfterSeconds } = file;
     const createdAt = this.#seconds();

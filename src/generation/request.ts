@@ -65,8 +65,8 @@ export type ContentPart =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "image"; readonly image: ImageSource };
 
-/** A picture, or where it is to be fetched from. */
-export type ImageSource = (EncodedImage | RemoteImage) & {
+/** A picture, or where it is to be fetched or read from. */
+export type ImageSource = (EncodedImage | RemoteImage | StoredImage) & {
   /** Tiles it is fitted into, at most; as many as the model takes when absent. */
   readonly maxTiles?: number;
 };
@@ -76,6 +76,9 @@ export type EncodedImage = { readonly bytes: Uint8Array };
 
 /** An `http:`, `https:` or `file:` address; whether it may be read is decided where it is fetched. */
 export type RemoteImage = { readonly url: string };
+
+/** A file that was sent here before. `field` is where it was named, for the sentence that refuses it. */
+export type StoredImage = { readonly fileId: string; readonly field: string };
 
 /** What an answer must look like. `field` is where the caller said so, for the sentence that refuses it. */
 export type AnswerForm = { readonly field: string } & (

@@ -11,6 +11,7 @@ import { openTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 import { answerChoices, bestAnswers } from "./answer-choices.ts";
 import { generateText } from "./generate-text.ts";
 import { encodePrompt, type PreparedRequest, prepareRequest } from "./prepare.ts";
+import { noStoredFiles, type ReadStored } from "./read-stored.ts";
 import { scoreOptions } from "./score-options.ts";
 
 export type PipelineOptions = {
@@ -18,21 +19,29 @@ export type PipelineOptions = {
   readonly now?: () => Date;
   /** Reads pictures that come as an address; without it they are refused. */
   readonly fetchMedia?: FetchMedia;
+  /** Reads pictures that were sent as files before; without it there are none. */
+  readonly readStored?: ReadStored;
 };
 
 export class Pipeline implements AsyncDisposable {
   readonly tokenizer: Tokenizer;
   readonly #now: () => Date;
   readonly #fetchMedia: FetchMedia;
+  readonly #readStored: ReadStored;
 
   /** The tokenizer is the pipeline's from here on. */
   constructor(
     tokenizer: Tokenizer,
-    { now = () => new Date(), fetchMedia = refuseMedia }: PipelineOptions = {},
+    {
+      now = () => new Date(),
+      fetchMedia = refuseMedia,
+      readStored = noStoredFiles,
+    }: PipelineOptions = {},
   ) {
     this.tokenizer = tokenizer;
     this.#now = now;
     this.#fetchMedia = fetchMedia;
+    this.#readStored = readStored;
   }
 
   /**
@@ -61,6 +70,7 @@ export class Pipeline implements AsyncDisposable {
       model,
       dateString: dayMonthYear(this.#now()),
       fetchMedia: this.#fetchMedia,
+      readStored: this.#readStored,
       signal,
     });
     if (request.options !== undefined) {

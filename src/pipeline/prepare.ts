@@ -25,6 +25,7 @@ import { checkSamplingParams } from "./check-sampling.ts";
 import { picturesInView } from "./pictures-in-view.ts";
 import { PixelBudget } from "./pixel-budget.ts";
 import { completeRawPrompt, markerMismatch } from "./raw-prompt.ts";
+import { type ReadStored, readStoredImage } from "./read-stored.ts";
 
 /** The request's decoded pictures count against `pixelBudget` until it is disposed of. */
 export type PreparedRequest = Disposable & {
@@ -47,6 +48,8 @@ const pixelBudget = new PixelBudget(Math.min(2 ** 30, totalmem() / 8));
 export type PrepareContext = EncodeContext & {
   /** Reads pictures that came as an address. */
   readonly fetchMedia: FetchMedia;
+  /** Reads pictures that were sent as files before. */
+  readonly readStored: ReadStored;
 };
 
 export type EncodedPrompt = {
@@ -276,9 +279,11 @@ function decodedBytesOf(files: readonly Uint8Array[]): number {
 
 async function bytesOf(
   source: ImageSource,
-  { fetchMedia, signal }: PrepareContext,
+  { fetchMedia, readStored, signal }: PrepareContext,
 ): Promise<Uint8Array> {
-  return "bytes" in source ? source.bytes : await fetchMedia(source.url, { signal });
+  if ("bytes" in source) return source.bytes;
+  if ("url" in source) return await fetchMedia(source.url, { signal });
+  return await readStoredImage(source, { read: readStored, signal });
 }
 
 async function decodePicture(bytes: Uint8Array, signal: AbortSignal): Promise<Picture> {

@@ -1,5 +1,5 @@
 /** Every way in which OpenAI's and vLLM's clients say what an answer must look like → ours. Pure. */
-import type { ChatCompletionRequest, CompletionRequest } from "@atalaya/protocol";
+import type { ChatCompletionRequest, CompletionRequest, ResponsesRequest } from "@atalaya/protocol";
 import { PlatformError } from "../base/errors.ts";
 import type { AnswerForm, AnswerOptions } from "../generation/request.ts";
 
@@ -58,20 +58,36 @@ export function toAnswerOptions({ choices }: FormBody): AnswerOptions | undefine
   return { field: "choices", texts: choices };
 }
 
+/**
+ * OpenAI's responses say the same one level higher.
+ *
+ * @throws PlatformError `invalid_request` when there is no schema
+ */
+export function formOfText({ text }: Pick<ResponsesRequest, "text">): AnswerForm | undefined {
+  const format = text?.format;
+  if (format == null || format.type === "text") return undefined;
+  if (format.type === "json_object") return { type: "json-object", field: "text.format" };
+  const field = "text.format.schema";
+  if (format.schema == null) throw noSchema(field);
+  return { type: "json-schema", schema: format.schema, field };
+}
+
 /** OpenAI's. */
 function ofResponseFormat(format: FormBody["response_format"]): AnswerForm | undefined {
   if (format == null || format.type === "text") return undefined;
   if (format.type === "json_object") return { type: "json-object", field: "response_format" };
   const field = "response_format.json_schema";
-  if (format.json_schema == null) {
-    throw new PlatformError("invalid_request", `"${field}" is missing; it must hold the schema.`, {
-      details: { param: field },
-    });
-  }
+  if (format.json_schema == null) throw noSchema(field);
   const { schema } = format.json_schema;
   // OpenAI's own default: any object.
   if (schema == null) return { type: "json-object", field };
   return { type: "json-schema", schema, field: `${field}.schema` };
+}
+
+function noSchema(field: string): PlatformError {
+  return new PlatformError("invalid_request", `"${field}" is missing; it must hold the schema.`, {
+    details: { param: field },
+  });
 }
 
 function ofFields(

@@ -53,7 +53,7 @@ describe("what is wrong with a field is one sentence with the field and the valu
     },
     {
       body: chat({ messages: [{ role: "user", content: [{ type: "input_audio" }] }] }),
-      says: '"messages[0].content[0].type" must be "text" or "input_text" or "image_url" or "input_image" or "image" or "file", but is "input_audio".',
+      says: '"messages[0].content[0].type" must be "text" or "input_text" or "image_url" or "input_image" or "input_file" or "image" or "file", but is "input_audio".',
     },
     {
       body: chat({ messages: [{ role: "user", content: [{ type: "image_url", image_url: 7 }] }] }),

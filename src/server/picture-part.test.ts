@@ -45,9 +45,10 @@ test.each([
 });
 
 test.each([
-  { part: { type: "input_image", file_id: "f" }, code: "invalid_image", param: "" },
+  { part: { type: "input_image" }, code: "invalid_image", param: "" },
   { part: { type: "image" }, code: "invalid_image", param: "" },
-  { part: { type: "file", file: { file_id: "f" } }, code: "invalid_image", param: "" },
+  { part: { type: "file", file: {} }, code: "invalid_image", param: "" },
+  { part: { type: "input_file" }, code: "invalid_image", param: "" },
   {
     part: { type: "file", mediaType: "application/pdf", data: base64 },
     code: "unsupported_parameter",

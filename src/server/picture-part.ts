@@ -12,17 +12,13 @@ import { imageFromBytes, imageFromText, imageFromUrl } from "./data-url.ts";
 export function imageFromPart(part: PicturePart, field: string): ImageSource {
   switch (part.type) {
     case "image_url":
-    case "input_image": {
-      const { image_url: image } = part;
-      if (image == null) throw noPicture(field, '"image_url"');
-      const source = imageFromUrl(
-        typeof image === "string" ? image : image.url,
-        `${field}.image_url`,
-      );
-      const detail = part.detail ?? (typeof image === "string" ? undefined : image.detail);
-      // One tile is the least there is; `auto` and `high` are as many as suit the picture.
-      return detail === "low" ? { ...source, maxTiles: 1 } : source;
-    }
+      return imageFromImageUrl(part.image_url, part["detail"], field);
+    case "input_image":
+      if (part.image_url != null) return imageFromImageUrl(part.image_url, part.detail, field);
+      if (part.file_id == null) throw noPicture(field, '"image_url" or "file_id"');
+      return withDetail(storedImage(part.file_id, `${field}.file_id`), part.detail);
+    case "input_file":
+      return withDetail(imageFromInputFile(part, field), part.detail);
     case "image":
       return imageFromImagePart(part, field);
     case "file":
@@ -30,6 +26,36 @@ export function imageFromPart(part: PicturePart, field: string): ImageSource {
     default:
       return part satisfies never;
   }
+}
+
+/** One tile is the least there is; `auto` and `high` are as many as suit the picture. */
+function withDetail(source: ImageSource, detail: unknown): ImageSource {
+  return detail === "low" ? { ...source, maxTiles: 1 } : source;
+}
+
+function imageFromImageUrl(
+  image: string | { readonly url: string; readonly detail?: string | null | undefined },
+  beside: unknown,
+  field: string,
+): ImageSource {
+  const url = typeof image === "string" ? image : image.url;
+  const inside = typeof image === "string" ? undefined : image.detail;
+  return withDetail(imageFromUrl(url, `${field}.image_url`), beside ?? inside);
+}
+
+function storedImage(fileId: string, field: string): ImageSource {
+  return { fileId, field };
+}
+
+/** OpenAI reads documents in this way; of them there are none here, and pictures tell themselves. */
+function imageFromInputFile(
+  part: Extract<PicturePart, { type: "input_file" }>,
+  field: string,
+): ImageSource {
+  if (part.file_id != null) return storedImage(part.file_id, `${field}.file_id`);
+  if (part.file_data != null) return imageFromText(part.file_data, `${field}.file_data`);
+  if (part.file_url != null) return imageFromUrl(part.file_url, `${field}.file_url`);
+  throw noPicture(field, '"file_id", "file_data" or "file_url"');
 }
 
 export function isTextPart(part: ChatContentPart): part is Exclude<ChatContentPart, PicturePart> {
@@ -50,6 +76,7 @@ export function imageFromData(data: PictureData, field: string): ImageSource {
 export function imageFromImagePart(part: ImagePart, field: string): ImageSource {
   const { source, base64, data, url, image } = part;
   if (source != null) {
+    if (source.type === "file") return storedImage(source.file_id, `${field}.source.file_id`);
     return source.type === "url"
       ? imageFromUrl(source.url, `${field}.source.url`)
       : imageFromText(source.data, `${field}.source.data`);
@@ -76,9 +103,10 @@ function imageFromFilePart(
   if (part.file?.file_data != null) {
     return imageFromText(part.file.file_data, `${field}.file.file_data`);
   }
+  if (part.file?.file_id != null) return storedImage(part.file.file_id, `${field}.file.file_id`);
   if (part.data != null) return imageFromData(part.data, `${field}.data`);
   if (part.url != null) return imageFromUrl(part.url, `${field}.url`);
-  throw noPicture(field, '"data", "url" or "file.file_data"');
+  throw noPicture(field, '"data", "url", "file.file_data" or "file.file_id"');
 }
 
 function noPicture(field: string, wanted: string): PlatformError {

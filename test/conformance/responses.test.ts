@@ -320,6 +320,12 @@ describe("is refused by name", () => {
     { fields: { service_tier: "flex" }, param: "service_tier" },
     { fields: { input: [{ type: "reasoning", summary: [] }] }, param: "input[0].type = reasoning" },
     { fields: { top_logprobs: 2 }, param: "top_logprobs" },
+    { fields: { text: { format: { type: "xml" } } }, param: "text.format.type" },
+    { fields: { text: { format: { type: "json_schema" } } }, param: "text.format.schema" },
+    {
+      fields: { text: { format: { type: "json_schema", name: "s", schema: { not: {} } } } },
+      param: "text.format.schema.not",
+    },
     { fields: { max_output_tokens: 0 }, param: "max_output_tokens" },
     { fields: { temperature: 3 }, param: "temperature" },
     { fields: { include: ["everything"] }, param: "include[0]" },
@@ -329,7 +335,7 @@ describe("is refused by name", () => {
     { fields: { background: true, store: false }, param: "background" },
     { fields: { background: true, stream: true }, param: "background" },
     {
-      fields: { input: [{ role: "user", content: [{ type: "input_file", file_id: "f" }] }] },
+      fields: { input: [{ role: "user", content: [{ type: "input_audio", data: "" }] }] },
       param: "input[0].content[0].type",
     },
   ])("$fields", async ({ fields, param }) => {

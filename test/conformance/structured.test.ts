@@ -103,6 +103,21 @@ describe("an answer has the form that was asked for", () => {
     expect(cut.choices[0]?.finish_reason).toBe("length");
   });
 
+  test("of a response, whole, streamed and as the client's own helper reads it", async () => {
+    const format = { type: "json_schema", name: "s", strict: true, schema } as const;
+    const question = { model: "demo", input: "What do you see?", text: { format } };
+    const whole = await client.responses.parse(question);
+    expect(whole.output_parsed).toMatchObject({ color: expect.any(String) });
+    expect(whole).toMatchObject({ status: "completed", text: { format } });
+    const { output_text: streamed } = await client.responses
+      .stream({ ...question, temperature: 2 })
+      .finalResponse();
+    expect(new Ajv2020().compile(schema)(JSON.parse(streamed)), streamed).toBe(true);
+    const object = { format: { type: "json_object" }, verbosity: "low" } as const;
+    const any = await client.responses.create({ ...question, text: object });
+    expect(any.output_text).toMatch(/^\{/);
+  });
+
   test.each([
     [{ guided_json: JSON.stringify(schema) }, /^\{"color": "(red|green|blue)", "count": [1-9]\}$/],
     [{ guided_regex: "[a-f]{3}-\\d{2}" }, /^[a-f]{3}-\d{2}$/],

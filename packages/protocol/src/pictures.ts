@@ -18,6 +18,9 @@ const detail = z.enum(["auto", "low", "high"]).nullish();
 
 const imageUrl = z.union([z.string(), z.looseObject({ url: z.string(), detail })]);
 
+/** Of a file that was sent to `/v1/files`. */
+const fileId = z.string().min(1).max(100).nullish();
+
 /** OpenAI's chat. The bare string is what several clients send in place of the object. */
 const ImageUrlPart = z.looseObject({ type: z.literal("image_url"), image_url: imageUrl });
 
@@ -25,6 +28,16 @@ const ImageUrlPart = z.looseObject({ type: z.literal("image_url"), image_url: im
 const InputImagePart = z.looseObject({
   type: z.literal("input_image"),
   image_url: imageUrl.nullish(),
+  file_id: fileId,
+  detail,
+});
+
+/** A file of OpenAI's responses, read when it is a picture. */
+const InputFilePart = z.looseObject({
+  type: z.literal("input_file"),
+  file_id: fileId,
+  file_data: z.string().nullish(),
+  file_url: z.string().nullish(),
   detail,
 });
 
@@ -35,6 +48,7 @@ export const ImagePart = z.looseObject({
     .discriminatedUnion("type", [
       z.looseObject({ type: z.literal("base64"), data: z.string() }),
       z.looseObject({ type: z.literal("url"), url: z.string() }),
+      z.looseObject({ type: z.literal("file"), file_id: z.string().min(1).max(100) }),
     ])
     .nullish(),
   base64: z.string().nullish(),
@@ -44,10 +58,10 @@ export const ImagePart = z.looseObject({
 });
 export type ImagePart = z.infer<typeof ImagePart>;
 
-/** The AI SDK's `file`, and OpenAI's with `file_data`. */
+/** The AI SDK's `file`, and OpenAI's with `file_data` or `file_id`. */
 const FilePart = z.looseObject({
   type: z.literal("file"),
-  file: z.looseObject({ file_data: z.string().nullish() }).nullish(),
+  file: z.looseObject({ file_data: z.string().nullish(), file_id: fileId }).nullish(),
   data: PictureData.nullish(),
   url: z.string().nullish(),
   mediaType: z.string().nullish(),
@@ -56,6 +70,12 @@ const FilePart = z.looseObject({
   mime_type: z.string().nullish(),
 });
 
-export const pictureParts = [ImageUrlPart, InputImagePart, ImagePart, FilePart] as const;
+export const pictureParts = [
+  ImageUrlPart,
+  InputImagePart,
+  InputFilePart,
+  ImagePart,
+  FilePart,
+] as const;
 
 export type PicturePart = z.infer<(typeof pictureParts)[number]>;

@@ -110,6 +110,22 @@ export const ResponsesRequest = z.looseObject({
   temperature,
   top_p,
   top_logprobs: z.int().min(0).max(requestLimits.maxTopLogprobs).nullish(),
+  /** What the answer must look like. */
+  text: z
+    .looseObject({
+      format: z
+        .looseObject({
+          type: z.enum(["text", "json_object", "json_schema"]),
+          name: z.string().nullish(),
+          description: z.string().nullish(),
+          schema: z.unknown().optional(),
+          strict: z.boolean().nullish(),
+        })
+        .nullish(),
+      /** Nothing here depends on it. */
+      verbosity: z.enum(["low", "medium", "high"]).nullish(),
+    })
+    .nullish(),
   /** `auto` drops the oldest turns that do not fit. */
   truncation: z.enum(["auto", "disabled"]).nullish(),
   /** Ours: OpenAI's responses have no such fields. */
@@ -171,6 +187,18 @@ export type ResponseUsage = {
   readonly total_tokens: number;
 };
 
+/** As it was asked for. */
+export type ResponseTextFormat =
+  | { readonly type: "text" }
+  | { readonly type: "json_object" }
+  | {
+      readonly type: "json_schema";
+      readonly name: string;
+      readonly description: string | null;
+      readonly schema: unknown;
+      readonly strict: boolean | null;
+    };
+
 export type ResponseObject = {
   readonly id: string;
   readonly object: "response";
@@ -192,7 +220,7 @@ export type ResponseObject = {
   readonly service_tier: "default";
   readonly store: boolean;
   readonly temperature: number;
-  readonly text: { readonly format: { readonly type: "text" } };
+  readonly text: { readonly format: ResponseTextFormat };
   readonly tool_choice: "auto";
   readonly tools: readonly [];
   readonly top_logprobs: number;

@@ -79,16 +79,11 @@ async function upload(request: FastifyRequest, store: FileStore): Promise<Stored
     );
   }
   const fields: Record<string, string> = {};
+  const parts = request.parts();
   try {
-    for await (const part of request.parts()) {
-      if (part.type === "field") {
-        if (typeof part.value === "string") fields[part.fieldname] = part.value;
-        continue;
-      }
-      if (part.fieldname !== "file") {
-        throw invalid(`The form has a file in a field of another name than "file".`, "file");
-      }
-      return await keep(part, fields, store);
+    for await (const part of parts) {
+      if (part.type === "field") noteField(part, fields);
+      else return await keep(part, { parts, fields, store });
     }
   } catch (error) {
     throw formError(error);
@@ -98,27 +93,39 @@ async function upload(request: FastifyRequest, store: FileStore): Promise<Stored
 
 async function keep(
   part: Extract<Multipart, { type: "file" }>,
-  before: Readonly<Record<string, string>>,
-  store: FileStore,
+  form: {
+    readonly parts: AsyncIterableIterator<Multipart>;
+    readonly fields: Record<string, string>;
+    readonly store: FileStore;
+  },
 ): Promise<StoredFile> {
-  const settings = parse(FileUploadFields, { ...before, ...textFieldsOf(part.fields) });
+  const { parts, fields, store } = form;
+  if (part.fieldname !== "file") {
+    throw invalid(`The form has a file in a field of another name than "file".`, "file");
+  }
   return await store.create({
     bytes: part.file,
     filename: displayName(part.filename),
-    purpose: settings.purpose,
-    expiresAfterSeconds: settings["expires_after[seconds]"],
+    // OpenAI's client for JavaScript sends the purpose behind the file.
+    notes: async () => {
+      for (let next = await parts.next(); next.done !== true; next = await parts.next()) {
+        if (next.value.type === "file") throw invalid("The form has more than one file.", "file");
+        noteField(next.value, fields);
+      }
+      const settings = parse(FileUploadFields, fields);
+      return {
+        purpose: settings.purpose,
+        expiresAfterSeconds: settings["expires_after[seconds]"],
+      };
+    },
   });
 }
 
-/** Fields that came before the file. */
-function textFieldsOf(fields: Extract<Multipart, { type: "file" }>["fields"]) {
-  return Object.fromEntries(
-    Object.values(fields).flatMap((field) =>
-      field !== undefined && !Array.isArray(field) && field.type === "field"
-        ? [[field.fieldname, field.value] as const]
-        : [],
-    ),
-  );
+function noteField(
+  { fieldname, value }: Extract<Multipart, { type: "field" }>,
+  fields: Record<string, string>,
+): void {
+  if (typeof value === "string") fields[fieldname] = value;
 }
 
 /** For people to read: the last part of what was sent, without control characters. */

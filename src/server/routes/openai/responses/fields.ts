@@ -4,14 +4,6 @@ import type { UnsupportedFields } from "../../../known-fields.ts";
 const isEmpty = (value: unknown): boolean =>
   value === "" || (typeof value === "object" && value !== null && Object.keys(value).length === 0);
 
-const isPlainText = (value: unknown): boolean => {
-  if (typeof value !== "object" || value === null) return false;
-  const { format, verbosity, ...others } = value as Record<string, unknown>;
-  const isText =
-    format == null || (typeof format === "object" && "type" in format && format.type === "text");
-  return isText && (verbosity == null || verbosity === "medium") && isEmpty(others);
-};
-
 /** Every value asks for nothing: no reasoning, or as little as there is. */
 const isNoReasoning = (value: unknown): boolean =>
   typeof value === "object" &&
@@ -26,7 +18,6 @@ export const unsupportedByResponses: UnsupportedFields = {
   // Without tools there is nothing to call, at once or one by one.
   parallel_tool_calls: (value) => typeof value === "boolean",
   max_tool_calls: () => false,
-  text: isPlainText,
   reasoning: isNoReasoning,
   conversation: () => false,
   context_management: isEmpty,

@@ -12,6 +12,7 @@ import {
 import { PlatformError } from "../../../../base/errors.ts";
 import type { ChatMessage, ContentPart, GenerateRequest } from "../../../../generation/request.ts";
 import type { DefaultSampling } from "../../../../supervisor/default-sampling.ts";
+import { formOfText } from "../../../answer-form.ts";
 import { unsupportedField } from "../../../known-fields.ts";
 import { imageFromPart } from "../../../picture-part.ts";
 
@@ -59,6 +60,7 @@ export function fromResponsesRequest(
       stop: [],
       logprobs: wantsLogprobs ? numAlternatives : undefined,
     },
+    form: formOfText(body),
   };
 }
 
@@ -125,6 +127,7 @@ function toPart(part: ResponseInputPart, field: string): ContentPart {
       return { type: "text", text: part.refusal };
     case "image_url":
     case "input_image":
+    case "input_file":
     case "image":
     case "file":
       return { type: "image", image: imageFromPart(part, field) };

@@ -6,6 +6,7 @@ import type {
   ResponseObject,
   ResponseOutputMessage,
   ResponsesRequest,
+  ResponseTextFormat,
   ResponseTextPart,
   ResponseUsage,
 } from "@atalaya/protocol";
@@ -58,7 +59,7 @@ export function openResponse(
     service_tier: "default",
     store: body.store !== false,
     temperature: sampling.temperature,
-    text: { format: { type: "text" } },
+    text: { format: toFormat(body) },
     tool_choice: "auto",
     tools: [],
     top_logprobs: body.top_logprobs ?? 0,
@@ -66,6 +67,18 @@ export function openResponse(
     truncation: body.truncation ?? "disabled",
     usage: null,
     user: null,
+  };
+}
+
+function toFormat({ text }: ResponsesRequest): ResponseTextFormat {
+  const { type = "text", name, description, schema, strict } = text?.format ?? {};
+  if (type !== "json_schema") return { type };
+  return {
+    type,
+    name: name ?? "",
+    description: description ?? null,
+    schema,
+    strict: strict ?? null,
   };
 }
 
