@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { PlatformError } from "../base/errors.ts";
 import { parseSafetensorsIndex } from "./safetensors-index.ts";
 
-describe("parseSafetensorsIndex", () => {
+describe("parseSafetensorsIndex (MF-07)", () => {
   test("says which file holds which tensor", () => {
     const json = {
       metadata: { total_size: 12 },

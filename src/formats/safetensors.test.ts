@@ -106,7 +106,7 @@ describe("an honest file", () => {
   });
 });
 
-describe("a file that lies is refused in one sentence", () => {
+describe("a file that lies is refused in one sentence (MF-01, MF-02, MF-03, MF-04, MF-05)", () => {
   const table = (header: Record<string, unknown> | string, dataBytes = 8): Buffer =>
     safetensorsBytes(header, dataBytes);
 
@@ -174,7 +174,7 @@ describe("a file that lies is refused in one sentence", () => {
     expect(message).toMatch(/^model\.safetensors cannot be used: .*\. Download it again\.$/);
   });
 
-  test("cut at any byte, or with a byte too many", async () => {
+  test("cut at any byte, or with a byte too many (MF-06)", async () => {
     for (let length = 0; length < sample.length; length++) {
       expect(await refusal(sample.subarray(0, length))).toMatch(/cannot be used/);
     }

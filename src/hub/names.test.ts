@@ -50,7 +50,7 @@ test.each([
   expect(() => checkRevision(text)).toThrow(/is no revision/);
 });
 
-test("whatever a hub names a file, it stays in its directory or is refused", () => {
+test("whatever a hub names a file, it stays in its directory or is refused (DL-05)", () => {
   const part = fc.constantFrom("a", "..", ".", "", "\\", "\0", "C:", "ü", "..a", "~", " ");
   fc.assert(
     fc.property(

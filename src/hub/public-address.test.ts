@@ -25,7 +25,7 @@ test.each([
   "2002:7f00:1::",
   "ff02::1",
   "no address",
-])("%s is not", (address) => {
+])("%s is not (DL-06)", (address) => {
   expect(isPublicAddress(address)).toBe(false);
 });
 

@@ -57,7 +57,7 @@ describe("trying again", () => {
   });
 });
 
-test("waits double, up to a bound; a hub that asks for more gets it, up to another", () => {
+test("waits double, up to a bound; a hub that asks for more gets it, up to another (DL-18)", () => {
   const wait = (numFailures: number, retryAfterMs?: number): number =>
     waitBefore(numFailures, { retryAfterMs }, { limits: defaultLimits, random: () => 0.5 });
   expect([1, 2, 3, 4, 5, 6, 50].map((count) => wait(count))).toEqual([

@@ -81,7 +81,7 @@ describe("starting", () => {
   });
 });
 
-test("its environment holds what is on the list and what it was given, no secret of ours", async () => {
+test("its environment holds what is on the list and what it was given, no secret of ours (WK-05)", async () => {
   process.env["HF_TOKEN"] = "hf_secret";
   try {
     const { child, log } = start(
@@ -98,7 +98,7 @@ test("its environment holds what is on the list and what it was given, no secret
   }
 });
 
-test("one that does not listen is killed after the grace, with what it started", async () => {
+test("one that does not listen is killed after the grace, with what it started (WK-13, WK-15)", async () => {
   const { child, log } = start(`
     const own = require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
     console.error(own.pid);
@@ -125,7 +125,7 @@ test("one that is killed takes with it what it started", async () => {
   await untilGone(Number(log[0]));
 });
 
-test("a flood of log lines is cut, and long lines too", async () => {
+test("a flood of log lines is cut, and long lines too (WK-04)", async () => {
   const { child, log } = start(
     `${polite} console.error("x".repeat(100000) + "\\n" + "y\\n".repeat(50000)); console.log("ready");`,
   );
@@ -145,10 +145,12 @@ test("a line that never ends is not waited for", async () => {
   expect(log).toHaveLength(1);
 });
 
-test.skipIf(process.platform === "win32")("when we are killed, it ends by itself", async () => {
-  // A parent of its own, which starts a child as we do and then dies without a word.
-  const module = fileURLToPath(new URL("./child.ts", import.meta.url));
-  const script = `
+test.skipIf(process.platform === "win32")(
+  "when we are killed, it ends by itself (WK-08)",
+  async () => {
+    // A parent of its own, which starts a child as we do and then dies without a word.
+    const module = fileURLToPath(new URL("./child.ts", import.meta.url));
+    const script = `
     import { Child } from ${JSON.stringify(module)};
     const child = await Child.start({
       args: ["-e", ${JSON.stringify(`${polite} console.log("ready");`)}],
@@ -157,13 +159,18 @@ test.skipIf(process.platform === "win32")("when we are killed, it ends by itself
     });
     console.log(child.pid);
   `;
-  const parent = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const pid = await new Promise<number>((resolve) =>
-    parent.stdout.once("data", (data: Buffer) => resolve(Number(data.toString()))),
-  );
-  expect(isAlive(pid)).toBe(true);
-  parent.kill("SIGKILL");
-  await untilGone(pid);
-});
+    const parent = spawn(
+      process.execPath,
+      ["--import", "tsx", "--input-type=module", "-e", script],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    const pid = await new Promise<number>((resolve) =>
+      parent.stdout.once("data", (data: Buffer) => resolve(Number(data.toString()))),
+    );
+    expect(isAlive(pid)).toBe(true);
+    parent.kill("SIGKILL");
+    await untilGone(pid);
+  },
+);

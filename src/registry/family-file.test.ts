@@ -131,7 +131,7 @@ describe("a registration", () => {
     },
     { change: { context_length: -1 }, says: /"context_length" is not usable/ },
     { change: { version: 3 }, says: /"version" is not usable/ },
-  ])("with $change is refused", ({ change, says }) => {
+  ])("with $change is refused (MF-14)", ({ change, says }) => {
     expect(() => parse({ ...version2, ...change })).toThrow(
       expect.objectContaining({ code: "invalid_request", message: expect.stringMatching(says) }),
     );

@@ -75,7 +75,7 @@ describe("registering", () => {
     expect(readdirSync(kept)).toEqual([]);
   });
 
-  test("writes files that only their owner reads, whole, whatever the umask", async () => {
+  test("writes files that only their owner reads, whole, whatever the umask (LG-03)", async () => {
     const umask = process.umask(0);
     try {
       await registry.register(family("receipts"));
@@ -92,7 +92,7 @@ describe("registering", () => {
   });
 
   test.each(["llama-3.2-vision", "Llama-Guard-3-11B-Vision"])(
-    "over the shipped %s is refused",
+    "over the shipped %s is refused (MF-16)",
     async (name) => {
       await expect(registry.register(family(name))).rejects.toMatchObject({
         code: "model_already_registered",
@@ -101,7 +101,7 @@ describe("registering", () => {
     },
   );
 
-  test("ten times at once gives the name to one", async () => {
+  test("ten times at once gives the name to one (MF-16)", async () => {
     const outcomes = await Promise.allSettled(
       Array.from({ length: 10 }, () => newRegistry().register(family("receipts"))),
     );
@@ -127,7 +127,7 @@ describe("a model's directory", () => {
     { why: "beside, with the same beginning", path: "ROOT2", code: "forbidden", says: /outside/ },
     { why: "writable by all", path: "ROOT/open", code: "forbidden", says: /chmod o-w/ },
     { why: "a file", path: "ROOT/file", code: "invalid_request", says: /is a file/ },
-  ])("that is $why is refused", async ({ path, code, says }) => {
+  ])("that is $why is refused (MF-15)", async ({ path, code, says }) => {
     symlinkSync(homedir(), join(root, "leaving"));
     mkdirSync(join(root, "open"));
     chmodSync(join(root, "open"), 0o777);
@@ -146,7 +146,7 @@ describe("a model's directory", () => {
     expect(registered.specs[0]?.directory).toBe(join(root, "receipts"));
   });
 
-  test("that was exchanged for a link since is refused", async () => {
+  test("that was exchanged for a link since is refused (MF-17)", async () => {
     await registry.register(family("receipts"));
     mkdirSync(join(root, "other"));
     renameSync(join(root, "receipts"), join(root, "gone"));

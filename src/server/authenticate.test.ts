@@ -204,7 +204,7 @@ describe("a key", () => {
     expect(await chat(server.inferenceKey)).toMatchObject({ statusCode: 200 });
   });
 
-  test("is kept as a hash", async () => {
+  test("is kept as a hash (LG-04)", async () => {
     const kept = JSON.stringify(await server.platform.identity.keys.list());
     expect(kept).not.toContain(server.inferenceKey.slice(20));
     expect(kept).toContain(server.inferenceKey.slice(0, 17));

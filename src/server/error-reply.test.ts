@@ -63,7 +63,7 @@ describe("an error on the wire", () => {
     expect({ status, retryAfter }).toEqual({ status: 429, retryAfter: 1 });
   });
 
-  test("that is a bug shows an incident and nothing else, and the log has it all", () => {
+  test("that is a bug shows an incident and nothing else, and the log has it all (LG-05)", () => {
     const lines: string[] = [];
     const written = createLogger("error", { write: (line) => void lines.push(line) });
     const { status, body } = toHttpError(new TypeError("x of undefined at /src/y.ts"), written);

@@ -166,7 +166,7 @@ describe("the state database", () => {
         await writeFile(file, bytes.fill(0xff, 4_096, 8_000));
       },
     },
-  ])("that is $why is refused and left as it is", async ({ damage }) => {
+  ])("that is $why is refused and left as it is (RL-03)", async ({ damage }) => {
     {
       await using database = await open([first]);
       await database

@@ -34,7 +34,7 @@ describe("the state's home", () => {
     expect(await new EventLog(again.database).list()).toHaveLength(1);
   });
 
-  test("is its owner's alone, whatever the umask", async () => {
+  test("is its owner's alone, whatever the umask (LG-03)", async () => {
     const before = process.umask(0);
     try {
       await using _ = await openServerState({ home, version });

@@ -139,7 +139,7 @@ describe("terminating", () => {
     expect(engine.isDisposed).toBe(true);
   });
 
-  test("ends a loading that is under way", async () => {
+  test("ends a loading that is under way (RL-08)", async () => {
     const supervisor = supervise(
       async (_, hooks) =>
         await new Promise((_resolve, reject) => {

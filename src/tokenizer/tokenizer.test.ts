@@ -233,7 +233,7 @@ describe("limits", () => {
   });
 });
 
-describe("a checkpoint that cannot be read is refused with a sentence", () => {
+describe("a checkpoint that cannot be read is refused with a sentence (MF-13)", () => {
   type Case = { why: string; files: Record<string, string>; remove?: boolean; says: string };
   test.each<Case>([
     { why: "no tokenizer.json", files: {}, remove: true, says: "has no tokenizer.json" },
@@ -293,7 +293,7 @@ describe("a checkpoint that cannot be read is refused with a sentence", () => {
   });
 });
 
-test("a tokenizer.json of a gigabyte is refused before it is read, with both numbers", async () => {
+test("a tokenizer.json of a gigabyte is refused before it is read, with both numbers (MF-13)", async () => {
   const directory = checkpoint({});
   truncateSync(join(directory, "tokenizer.json"), 2 ** 30);
   await expect(openTokenizer(directory)).rejects.toMatchObject({
@@ -302,7 +302,7 @@ test("a tokenizer.json of a gigabyte is refused before it is read, with both num
   });
 });
 
-test("a split pattern that backtracks for ever is stopped, and the next text is encoded", async () => {
+test("a split pattern that backtracks for ever is stopped, and the next text is encoded (MF-13)", async () => {
   const json = JSON.parse(readFileSync(join(trained, "tokenizer.json"), "utf8"));
   json.pre_tokenizer = {
     type: "Split",

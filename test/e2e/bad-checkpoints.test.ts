@@ -115,7 +115,7 @@ describe("a directory that is none is model_not_found", () => {
       /It looks like Meta's own download; take the one in Hugging Face layout\.$/,
     ],
     ["a link that leads nowhere", (path) => symlinkSync("nowhere", path), /There is no directory/],
-    ["a link to itself", (path) => symlinkSync(path, path), /There is no directory/],
+    ["a link to itself (MF-20)", (path) => symlinkSync(path, path), /There is no directory/],
   ])("%s", async (_, prepare, says) => {
     const path = join(folder.path, "candidate");
     rmSync(path, { recursive: true, force: true });
@@ -173,7 +173,7 @@ describe("JSON files", () => {
       /cannot be used: (it is not a file|it cannot be opened)|leads nowhere/,
     ],
     [
-      "config.json is a link to itself",
+      "config.json is a link to itself (MF-20)",
       (file) => {
         rmSync(file("config.json"));
         symlinkSync("config.json", file("config.json"));
@@ -201,7 +201,7 @@ describe("JSON files", () => {
       /at most 16 tiles of 28 pixels, and config\.json expects 4 of 28/,
     ],
     [
-      "an end token past the vocabulary",
+      "an end token past the vocabulary (MF-21)",
       edit("generation_config.json", (json) => {
         json["eos_token_id"] = [2, 256];
       }),
@@ -220,7 +220,7 @@ describe("JSON files", () => {
 describe("another model", () => {
   expectRefusal("tiny-a", [
     [
-      "foreign",
+      "foreign (MF-08)",
       edit("config.json", (json) => {
         json["model_type"] = "llava";
         json["architectures"] = ["LlavaForConditionalGeneration"];
@@ -228,7 +228,7 @@ describe("another model", () => {
       /this is llava, LlavaForConditionalGeneration\. Atalaya serves Llama 3\.2 Vision/,
     ],
     [
-      "with code of its own",
+      "with code of its own (MF-08)",
       edit("config.json", (json) => {
         json["auto_map"] = { AutoModel: "modeling.Model" };
       }),
@@ -254,7 +254,7 @@ describe("another model", () => {
   ]);
 });
 
-describe("weights in one file", () => {
+describe("weights in one file (MF-05, MF-06)", () => {
   const bytes = readFileSync(join(goldenCheckpoint("tiny-a"), WEIGHTS));
   expectRefusal("tiny-a", [
     ["empty", write(WEIGHTS, ""), /model\.safetensors cannot be used: it has 0 bytes/],
@@ -294,7 +294,7 @@ describe("weights in one file", () => {
   ]);
 });
 
-describe("weights that do not fit config.json", () => {
+describe("weights that do not fit config.json (MF-11)", () => {
   expectRefusal("tiny-a", [
     [
       "a missing tensor",
@@ -376,7 +376,7 @@ describe("weights that do not fit config.json", () => {
   });
 });
 
-describe("weights in several files", () => {
+describe("weights in several files (MF-07)", () => {
   const weightMap = (change: (map: Record<string, Json>) => void): Spoil =>
     edit(INDEX, (json) => change(json["weight_map"] as Record<string, Json>));
   expectRefusal("tiny-a-v5-f16", [

@@ -13,7 +13,7 @@ afterEach(killAll);
 
 const password = "canary-of-a-password";
 
-test("keys and logins open a server that others reach, and are in no log", async () => {
+test("keys and logins open a server that others reach, and are in no log (LG-01)", async () => {
   using folder = temporaryFolder();
   const home = join(folder.path, "home");
   const run = async (...args: readonly string[]) => {

@@ -175,7 +175,7 @@ describe("a launch that comes to nothing ends with 1, one sentence, and its name
 });
 
 describe("a launch that is stopped", () => {
-  test("downloads no more, frees its name, and goes on from there the next time", async () => {
+  test("downloads no more, frees its name, and goes on from there the next time (DL-11)", async () => {
     hub.addRepo(repo, await checkpointFiles());
     hub.fault(drip);
     const url = await serve();

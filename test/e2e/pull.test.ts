@@ -181,7 +181,7 @@ describe("what goes wrong", () => {
     expect(ended).toMatchObject({ exitCode, stdout: "" });
   });
 
-  test("a token never shows, not even when everything does", async () => {
+  test("a token never shows, not even when everything does (LG-01)", async () => {
     hub.addRepo("a/b", tinyRepo(), { access: "private" });
     for (const token of ["hf_unknown", "hf_canary"]) {
       const env = { HF_TOKEN: token, ATALAYA_LOG_LEVEL: "debug" };
@@ -199,7 +199,7 @@ describe("what goes wrong", () => {
 });
 
 describe("a download that is stopped", () => {
-  test("by Ctrl-C ends at once, says how to go on, and does", async () => {
+  test("by Ctrl-C ends at once, says how to go on, and does (DL-11)", async () => {
     hub.addRepo(tinyRepoId, tinyRepo());
     hub.fault({ at: "cdn", does: { type: "slow", chunkBytes: 10_000, everyMs: 50 } });
     const pulling = start(["pull", tinyRepoId]);
@@ -240,7 +240,7 @@ describe("a download that is stopped", () => {
     await expectWhole(again.stdout.trim(), shardBytes);
   });
 
-  test("two programs at once fetch every file once", async () => {
+  test("two programs at once fetch every file once (DL-10)", async () => {
     hub.addRepo(tinyRepoId, tinyRepo());
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => {

@@ -18,7 +18,7 @@ async function serve(home: string, ...args: readonly string[]) {
   return { server, client: new AtalayaClient({ endpoint: url }), url };
 }
 
-test("what ran comes back after kill -9, and what was terminated does not", async () => {
+test("what ran comes back after kill -9, and what was terminated does not (RL-01)", async () => {
   using folder = temporaryFolder();
   const home = join(folder.path, "home");
   const first = await serve(home);
@@ -51,7 +51,7 @@ test("what ran comes back after kill -9, and what was terminated does not", asyn
   expect((await fourth.server.ended).stderr).not.toContain("Starting again");
 });
 
-test("a server that is told to stop lets an answer end", async () => {
+test("a server that is told to stop lets an answer end (RL-08)", async () => {
   using folder = temporaryFolder();
   const { server, client } = await serve(join(folder.path, "home"), "demo");
   await server.says(/demo is ready/);

@@ -215,7 +215,7 @@ describe.each(testedEngines)("the engine $title", (engineUnderTest) => {
   });
 
   describe.skipIf(lacks !== undefined)("killed", () => {
-    test("fails its answers within a second, leaves its last words, and is started again", async () => {
+    test("fails its answers within a second, leaves its last words, and is started again (WK-01)", async () => {
       const ends: WorkerEnd[] = [];
       await using engine = await start(tiny, {}, { onUnexpectedEnd: (end) => ends.push(end) });
       const pid = await engine.workerPid();
@@ -256,7 +256,7 @@ describe.each(testedEngines)("the engine $title", (engineUnderTest) => {
     });
 
     test.skipIf(process.platform === "win32")(
-      "its platform's death is its own, and it takes its socket with it",
+      "its platform's death is its own, and it takes its socket with it (WK-08)",
       async () => {
         vi.stubEnv("TMPDIR", await mkdtemp(join(tmpdir(), "atalaya-test-")));
         const support = fileURLToPath(new URL("../support/engines.ts", import.meta.url));

@@ -45,7 +45,7 @@ describe("a killed worker", () => {
     expect(numLoads).toBe(2);
   });
 
-  test("is not started for ever", { timeout: 60_000 }, async () => {
+  test("is not started for ever (WK-09)", { timeout: 60_000 }, async () => {
     await using engine = await startNativeEngine(tiny);
     while (engine.problem() === undefined) {
       const pid = await engine.workerPid().catch(() => undefined);
@@ -60,7 +60,7 @@ describe("a killed worker", () => {
 });
 
 test.skipIf(process.platform === "win32")(
-  "weights that shrink while they are served end the worker, not us, and are not served again (skipped on Windows, where an open file cannot shrink)",
+  "weights that shrink while they are served end the worker, not us, and are not served again: MF-18 (skipped on Windows, where an open file cannot shrink)",
   { timeout: 60_000 },
   async () => {
     using copy = copyOfCheckpoint("tiny-a");

@@ -52,7 +52,7 @@ async function bothRunning(): Promise<void> {
   while (replicas().filter(({ numRunning }) => numRunning > 0).length < 2) await sleep(1);
 }
 
-test("a crash of one cuts its own answer, spares the other's, and is mended", async () => {
+test("a crash of one cuts its own answer, spares the other's, and is mended (WK-01)", async () => {
   const pids = await Promise.all(replicas().map(pidOf));
   expect(new Set(pids).size).toBe(2);
   const answers = [ask(), ask()];

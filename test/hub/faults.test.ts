@@ -66,16 +66,16 @@ describe("what passes is tried again, from where it stopped", () => {
     { why: "a connection cut", at: "cdn", times: 3, does: { type: "cut", afterBytes: 400_000 } },
     { why: "a body cut short", at: "cdn", times: 1, does: { type: "short", byBytes: 100 } },
     { why: "an empty answer", at: "cdn", times: 2, does: { type: "answer", status: 200 } },
-    { why: "a stall", at: "cdn", times: 1, does: { type: "stall", afterBytes: 300_000 } },
-    { why: "a stall at once", at: "cdn", times: 1, does: { type: "stall", afterBytes: 0 } },
+    { why: "a stall (DL-09)", at: "cdn", times: 1, does: { type: "stall", afterBytes: 300_000 } },
+    { why: "a stall at once (DL-09)", at: "cdn", times: 1, does: { type: "stall", afterBytes: 0 } },
     {
       why: "a drip",
       at: "cdn",
       times: 1,
       does: { type: "slow", chunkBytes: 1, everyMs: 30 },
     },
-    { why: "a wrong range", at: "cdn", times: 2, does: { type: "wrong-range-start" } },
-    { why: "wrong bytes", at: "cdn", times: 1, does: { type: "flip", atByte: 1_000 } },
+    { why: "a wrong range (DL-03)", at: "cdn", times: 2, does: { type: "wrong-range-start" } },
+    { why: "wrong bytes (DL-02)", at: "cdn", times: 1, does: { type: "flip", atByte: 1_000 } },
     { why: "an expired address", at: "cdn", times: 2, does: { type: "answer", status: 403 } },
     { why: "500", at: "cdn", times: 2, does: { type: "answer", status: 500 } },
     { why: "503", at: "resolve", times: 2, does: { type: "answer", status: 503 } },
@@ -109,7 +109,7 @@ describe("what passes is tried again, from where it stopped", () => {
     expect(hub.sentBytes(shard)).toBeLessThan(length + 20 * 65_536);
   });
 
-  test("a server that knows no ranges sends the file from its start, in one piece", async () => {
+  test("a server that knows no ranges sends the file from its start, in one piece (DL-03)", async () => {
     hub.fault({ at: "cdn", does: { type: "ignore-range" } });
     const { directory } = await client.pull("a/b", { limits: partedLimits });
     await expectWhole(directory);
@@ -133,7 +133,7 @@ describe("what does not pass is said", () => {
       says: /sends 2499900 bytes of model\.safetensors instead of 2500000; tried 6 times/,
     },
     {
-      why: "always wrong bytes",
+      why: "always wrong bytes (DL-02)",
       at: "cdn",
       does: { type: "flip", atByte: 1_000 },
       code: "checksum_mismatch",
@@ -147,7 +147,7 @@ describe("what does not pass is said", () => {
       says: /config\.json came .* other bytes than its git SHA-1 says/,
     },
     {
-      why: "a login page for a file",
+      why: "a login page for a file (DL-03)",
       at: "cdn",
       does: loginPage,
       code: "invalid_hub_answer",
@@ -168,7 +168,7 @@ describe("what does not pass is said", () => {
       says: /sends more of model\.safetensors than there is/,
     },
     {
-      why: "a list without end",
+      why: "a list without end (DL-12)",
       at: "tree",
       does: { type: "endless" },
       code: "invalid_hub_answer",
@@ -219,7 +219,7 @@ describe("what does not pass is said", () => {
     if (existsSync(join(client.hubCache, "models--a--b", "blobs"))) await expectNothingFinal();
   });
 
-  test("a file that changed meanwhile is not mixed", async () => {
+  test("a file that changed meanwhile is not mixed (DL-04)", async () => {
     hub.fault({ at: "cdn", does: { type: "other-total" } });
     const failed = await failureOf(client.pull("a/b", { limits: partedLimits }));
     expect(failed).toMatchObject({ code: "invalid_hub_answer" });
@@ -252,7 +252,7 @@ describe("a list that lies", () => {
     { why: "one file twice", entries: [entry, entry] },
     { why: "a file below a file", entries: [entry, { ...entry, path: "x.json/y.json" }] },
     { why: "no list", entries: { files: [] } },
-  ])("by $why is refused before anything is written", async ({ entries }) => {
+  ])("by $why is refused before anything is written (DL-05, DL-13)", async ({ entries }) => {
     const body = JSON.stringify(entries);
     hub.fault({ at: "tree", does: { type: "answer", status: 200, body } });
     const failed = await failureOf(client.pull("a/b"));
@@ -276,7 +276,7 @@ describe("a list that lies", () => {
     expect((await failureOf(client.pull("a/b"))).code).toBe("invalid_hub_answer");
   });
 
-  test("by a size that no disk has ends before the first byte, with the numbers", async () => {
+  test("by a size that no disk has ends before the first byte, with the numbers (DL-08)", async () => {
     const huge = [{ ...entry, path: "model.safetensors", lfs: { ...lfs, size: 500e9 } }];
     hub.fault({ at: "tree", does: { type: "answer", status: 200, body: JSON.stringify(huge) } });
     const failed = await failureOf(client.pull("a/b"));
@@ -285,7 +285,7 @@ describe("a list that lies", () => {
     expect(hub.requests("resolve")).toEqual([]);
   });
 
-  test("by nothing but pickles is told so", async () => {
+  test("by nothing but pickles is told so (MF-10)", async () => {
     hub.addRepo("a/c", [smallFile("config.json", "{}"), largeFile("pytorch_model.bin", 10)]);
     expect((await failureOf(client.pull("a/c"))).code).toBe("unsafe_weights_format");
     expect(hub.requests("resolve")).toEqual([]);
@@ -322,7 +322,7 @@ describe("redirects", () => {
     "http://0x7f.1:1/",
     "http://localhost:1/",
     "https://192.168.1.1/",
-  ])("from a public hub to %s are refused before a packet is sent", async (location) => {
+  ])("from a public hub to %s are refused before a packet is sent (DL-06)", async (location) => {
     // A hub with a public address, reached through a proxy of ours: the only way to have one here.
     await using proxy = await proxyTo((head) =>
       head.startsWith("GET ") ? `HTTP/1.1 302 Found\r\nlocation: ${location}\r\n\r\n` : undefined,
@@ -341,7 +341,7 @@ describe("redirects", () => {
   });
 });
 
-test("a token goes to no other host, whatever an answer asks for", async () => {
+test("a token goes to no other host, whatever an answer asks for (DL-07)", async () => {
   let numRequests = 0;
   const elsewhere = createServer((socket) => {
     numRequests++;
@@ -362,7 +362,7 @@ test("a token goes to no other host, whatever an answer asks for", async () => {
   expect(numRequests).toBe(0);
 });
 
-test("a branch that moves under way is not mixed: files are asked for by the commit it was at", async () => {
+test("a branch that moves under way is not mixed: files are asked for by the commit it was at (DL-17)", async () => {
   const { commit } = hub.addRepo("a/b", [smallFile("config.json", "{}"), largeFile(shard, length)]);
   const other = [smallFile("config.json", "[]"), { ...largeFile("other", length), path: shard }];
   const onEvent = ({ type }: PullEvent): void => {
@@ -429,7 +429,7 @@ describe("the disk", () => {
     expect(await readFile(outside, "utf8")).toBe("mine");
   });
 
-  test("a cache that is removed under way ends in a sentence, and the next pull is whole", async () => {
+  test("a cache that is removed under way ends in a sentence, and the next pull is whole (DL-14)", async () => {
     hub.fault({ at: "cdn", does: { type: "slow", chunkBytes: 100_000, everyMs: 20 } });
     let isRemoved = false;
     const onEvent = ({ type }: PullEvent): void => {
@@ -453,7 +453,7 @@ describe("the disk", () => {
   });
 
   test.skipIf(lacks !== undefined)(
-    `that fills up under way ends in a sentence, and what is there is gone on with${lacks === undefined ? "" : ` (skipped: ${lacks} is not allowed)`}`,
+    `that fills up under way ends in a sentence, and what is there is gone on with: DL-08${lacks === undefined ? "" : ` (skipped: ${lacks} is not allowed)`}`,
     async () => {
       // A disk of four megabytes, in a namespace of its own: the listing's sizes are true, but
       // something else fills it after the room was measured.

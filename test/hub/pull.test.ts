@@ -43,7 +43,7 @@ describe("Hugging Face", () => {
     expect(blobs.filter((name) => !/^[0-9a-f]{40,64}$/.test(name))).toEqual([]);
   });
 
-  test("pickles and the repository's own code are never asked for", async () => {
+  test("pickles and the repository's own code are never asked for (MF-22)", async () => {
     hub.addRepo(tinyRepoId, [...tinyRepo(), smallFile("modeling.py", "raise SystemExit\n")]);
     const { files } = await client.pull(tinyRepoId);
     const paths = files.map(({ path }) => path);
@@ -165,7 +165,7 @@ describe("Hugging Face", () => {
     expect(hub.log[0]?.userAgent).toBe("atalaya/0.0.0");
   });
 
-  test("two pulls of one repository at once fetch every file once", async () => {
+  test("two pulls of one repository at once fetch every file once (DL-10)", async () => {
     hub.addRepo(tinyRepoId, tinyRepo());
     for (const path of ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]) {
       hub.fault({ at: "cdn", path, does: { type: "slow", chunkBytes: 30_000, everyMs: 20 } });
@@ -365,7 +365,7 @@ describe("who may have it", () => {
     await expect(client.pull(tinyRepoId)).rejects.toMatchObject({ code: "gated_repository" });
   });
 
-  test("the token of who has accepted opens it, and goes to the hub only", async () => {
+  test("the token of who has accepted opens it, and goes to the hub only (DL-06)", async () => {
     hub.addRepo(tinyRepoId, tinyRepo(), { access: "gated" });
     await client.pull(tinyRepoId, { env: { HF_TOKEN: "hf_granted" } });
     const tokens = (server: string): Set<string | undefined> =>

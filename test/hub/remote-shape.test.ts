@@ -71,7 +71,7 @@ describe("a checkpoint that lies", () => {
   const tensor = { dtype: "F32", shape: [2, 2], data_offsets: [0, 16] };
   test.each([
     {
-      why: "of a huge header",
+      why: "of a huge header (MF-01)",
       head: "{}",
       length: 2 ** 40,
       says: /its header claims 1099511627776 bytes in a file/,
@@ -107,7 +107,7 @@ describe("a checkpoint that lies", () => {
 
   test.each([
     {
-      why: "an index that leads elsewhere",
+      why: "an index that leads elsewhere (MF-07)",
       index: { weight_map: { x: "../../etc/passwd" } },
       says: /no plain name of a safetensors file/,
     },
@@ -128,7 +128,7 @@ describe("a checkpoint that lies", () => {
     await expect(shapeThere()).rejects.toThrow(says);
   });
 
-  test("or has pickles alone is refused", async () => {
+  test("or has pickles alone is refused (MF-10)", async () => {
     const others = (await checkpointFiles()).filter(({ path }) => !path.endsWith(".safetensors"));
     const pickle = { path: "pytorch_model.bin", bytes: Buffer.alloc(100), isLfs: true };
     hub.addRepo("a/b", [...others, pickle]);

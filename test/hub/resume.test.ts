@@ -105,7 +105,7 @@ describe("a download that is killed", () => {
     return { here: last("here"), done: last("done"), isWhole: said.endsWith("whole\n"), signal };
   }
 
-  test("at every step goes on, has nothing unverified under a final name, and leaves nothing behind", async () => {
+  test("at every step goes on, has nothing unverified under a final name, and leaves nothing behind (DL-01)", async () => {
     if (!existsSync(child)) throw new Error("Build first: npm run build");
     hub.fault({ at: "cdn", does: { type: "slow", chunkBytes: 32_768, everyMs: 1 } });
     const kills: [step: string, count: number][] = [
@@ -137,7 +137,7 @@ describe("a download that is killed", () => {
     expect((await readdir(blobs())).toSorted()).toEqual(files.map(etagOf).toSorted());
   });
 
-  test("a hundred times at random points comes whole, and fetches again no more than was not synced", async () => {
+  test("a hundred times at random points comes whole, and fetches again no more than was not synced (DL-01)", async () => {
     if (!existsSync(child)) throw new Error("Build first: npm run build");
     // As fast as a home connection, so that lives of some hundred kilobytes are common.
     hub.fault({ at: "cdn", does: { type: "slow", chunkBytes: 32_768, everyMs: 1 } });
@@ -188,7 +188,7 @@ describe("a download that is killed", () => {
   }
 });
 
-describe("what an earlier download left", () => {
+describe("what an earlier download left (DL-16)", () => {
   async function stopHalfway(): Promise<void> {
     hub.fault({ at: "cdn", does: { type: "cut", afterBytes: 500_000 } });
     const limits = { ...partedLimits, maxAttempts: 1 };
@@ -250,7 +250,7 @@ describe("what an earlier download left", () => {
     await goOn();
   });
 
-  test("does not count for a file that has changed on the hub", async () => {
+  test("does not count for a file that has changed on the hub (DL-04)", async () => {
     await stopHalfway();
     const changed = { ...largeFile("other", length), path: shard };
     hub.moveBranch("a/b", [smallFile("config.json", "{}"), changed]);

@@ -38,7 +38,7 @@ async function sample(name: string, labels: Record<string, string> = {}): Promis
     .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
 }
 
-test("an answer is counted, timed and logged, and none of its words are", async () => {
+test("an answer is counted, timed and logged, and none of its words are (LG-01)", async () => {
   server.engine.answer = { text: "a secret", tokenDelayMs: 2 };
   const response = await ask({ messages: [{ role: "user", content: "whisper" }] });
   const { usage } = (await response.json()) as {
@@ -88,7 +88,7 @@ test("a failure is counted under its code, a client that hangs up under cancelle
   expect(await sample("xinference:model_serve_count")).toBe(0);
 });
 
-test("names that clients make up make no series", async () => {
+test("names that clients make up make no series (LG-07)", async () => {
   const numSeries = async (): Promise<number> =>
     (await (await fetch(`${server.url}/metrics`)).text()).split("\n").length;
   await ask({ model: "other-0" });

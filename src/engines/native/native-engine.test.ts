@@ -308,7 +308,7 @@ describe("failures", () => {
     ["an overflow", (logits: Float32Array) => logits.fill(Number.POSITIVE_INFINITY, 3, 4)],
     ["nothing above -∞", (logits: Float32Array) => logits.fill(Number.NEGATIVE_INFINITY)],
   ])(
-    "of the numbers (%s) end the request with a sentence, not with tokens",
+    "of the numbers (%s) end the request with a sentence, not with tokens (MF-12)",
     async (_name, spoil) => {
       const { engine } = start({
         onLogits: (logits, { startPosition }) => {

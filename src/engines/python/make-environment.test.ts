@@ -71,7 +71,7 @@ describe.skipIf(found === undefined)(`an environment${title}`, () => {
     expect(result.code).toBe(0);
   }
 
-  test("is made once, mended when it is broken, and never trusted with a new start-up file", async () => {
+  test("is made once, mended when it is broken, and never trusted with a new start-up file (SC-04)", async () => {
     expect(await findInstalled(spec)).toBeUndefined();
     const made = await makeEnvironment(spec, hooks());
     expect(made.wasThere).toBe(false);
@@ -111,7 +111,7 @@ describe.skipIf(found === undefined)(`an environment${title}`, () => {
     expect(log.join("\n")).toContain("spoiled");
   });
 
-  test("is not made of a wheel that was replaced, and nothing is left behind", async () => {
+  test("is not made of a wheel that was replaced, and nothing is left behind (SC-02)", async () => {
     await writeWheel("value = 'evil'");
     await expect(makeEnvironment(spec, hooks())).rejects.toMatchObject({
       code: "environment_failed",
@@ -122,7 +122,7 @@ describe.skipIf(found === undefined)(`an environment${title}`, () => {
     ).toEqual([]);
   });
 
-  test("that is given up leaves nothing behind, one that was killed is made anew", async () => {
+  test("that is given up leaves nothing behind, one that was killed is made anew (SC-05)", async () => {
     const controller = new AbortController();
     const making = makeEnvironment(spec, {
       ...hooks(controller.signal),

@@ -10,7 +10,7 @@ const lacks = await lackOfPython(["grpc", "google.protobuf"]);
 const title = lacks === undefined ? "" : ` (skipped: there is no ${lacks})`;
 
 describe.skipIf(lacks !== undefined)(`a Python worker${title}`, () => {
-  test("sees its own environment's modules and ours, no secret, and none of the caller's", async () => {
+  test("sees its own environment's modules and ours, no secret, and none of the caller's (WK-05)", async () => {
     process.env["HF_TOKEN"] = "hf_secret";
     process.env["PYTHONPATH"] = "/nowhere/planted";
     try {

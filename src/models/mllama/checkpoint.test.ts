@@ -161,7 +161,7 @@ describe("what a checkpoint may have besides, or go without", () => {
     expect((await openCheckpoint(copy.path)).tensors.size).toBe(168);
   });
 
-  test("code of its own, which nobody looks at", async () => {
+  test("code of its own, which nobody looks at (MF-22)", async () => {
     using copy = copyOfCheckpoint("tiny-a");
     writeFileSync(join(copy.path, "modeling_mllama.py"), "raise SystemExit");
 

@@ -279,7 +279,7 @@ describe("every form of the file says the same", () => {
   });
 });
 
-describe("another kind of model is named, with what we serve", () => {
+describe("another kind of model is named, with what we serve (MF-08)", () => {
   const serve = /Atalaya serves Llama 3\.2 Vision \(model_type mllama, MllamaFor.*\)\.$/;
   test.each<[top: Part, found: RegExp]>([
     [
@@ -323,7 +323,7 @@ describe("another kind of model is named, with what we serve", () => {
   });
 });
 
-describe("numbers that cannot be are refused with their values", () => {
+describe("numbers that cannot be are refused with their values (MF-09)", () => {
   test.each<[part: "text" | "vision" | "top", keys: Part, says: string]>([
     ["text", { hidden_size: 0 }, '"text_config.hidden_size": 0'],
     [

@@ -27,7 +27,7 @@ function problem(json: unknown): string {
   return "accepted";
 }
 
-describe("parseImageProcessorConfig", () => {
+describe("parseImageProcessorConfig (MF-21)", () => {
   test("reads the released models' file", () => {
     expect(parseImageProcessorConfig(file)).toEqual({
       tileSize: 560,

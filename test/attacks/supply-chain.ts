@@ -1,0 +1,23 @@
+import type { Section } from "./section.ts";
+
+export const supplyChain: Section = {
+  prefix: "SC",
+  title: "what is installed",
+  attacks: {
+    "01": { input: "the npm package without install scripts", notBuilt: "to come" },
+    "02": {
+      input: "a wheel that was replaced in the index",
+      tests: ["src/engines/python/make-environment.test.ts"],
+    },
+    "03": { input: "an index that cannot be reached", notBuilt: "to come" },
+    "04": {
+      input: "a new start-up hook in an environment",
+      tests: ["src/engines/python/make-environment.test.ts"],
+    },
+    "05": {
+      input: "kill -9 while an environment is made",
+      tests: ["src/engines/python/make-environment.test.ts"],
+    },
+    "06": { input: "a native library with one byte changed", notBuilt: "to come" },
+  },
+};

@@ -1,0 +1,41 @@
+import type { Section } from "./section.ts";
+
+export const workers: Section = {
+  prefix: "WK",
+  title: "workers",
+  attacks: {
+    "01": {
+      input: "kill -9 in the middle of an answer",
+      tests: ["test/engine/conformance.test.ts", "test/engine/replicas.test.ts"],
+    },
+    "02": {
+      input: "a worker that sends garbage, half a frame, a huge frame, or ends without a word",
+      notBuilt: "to come",
+    },
+    "03": { input: "a worker that is stopped (SIGSTOP)", notBuilt: "to come" },
+    "04": {
+      input: "100 MB a second on its standard error",
+      tests: ["src/process/child.test.ts"],
+    },
+    "05": {
+      input: "a look into a worker's environment",
+      tests: ["src/engines/python/python-worker.test.ts", "src/process/child.test.ts"],
+    },
+    "06": { input: "a look at a worker's descriptors", notBuilt: "to come" },
+    "07": { input: "another user at a worker's socket; listening ports", notBuilt: "to come" },
+    "08": {
+      input: "kill -9 of the server",
+      tests: ["src/process/child.test.ts", "test/engine/conformance.test.ts"],
+    },
+    "09": {
+      input: "a worker that ends again and again",
+      tests: ["test/engine/native-worker.test.ts"],
+    },
+    "10": { input: "a request that ends the worker every time", notBuilt: "to come" },
+    "11": { input: "a worker that runs out of memory", notBuilt: "to come" },
+    "12": { input: "an engine's own HTTP routes", notBuilt: "to come" },
+    "13": { input: "a worker that does not listen", tests: ["src/process/child.test.ts"] },
+    "14": { input: "a stop while the engine computes", notBuilt: "to come" },
+    "15": { input: "a worker that started processes", tests: ["src/process/child.test.ts"] },
+  },
+};
