@@ -66,6 +66,19 @@ test("who names it while it is being freed waits, and gets it back", async () =>
   expect(supervisor.get("mine").state).toBe("ready");
 });
 
+test("who names it when it has ended and does not rest yet gets it back too", async () => {
+  let woken: Promise<void> | undefined;
+  supervisor.subscribe((change) => {
+    if (change.type !== "model-terminated" || change.reason !== "resting") return;
+    expect(supervisor.find("mine")).toBeUndefined();
+    expect(resting.list()).toMatchObject([{ uid: "mine" }]);
+    woken = resting.wake("mine");
+  });
+  await resting.rest("mine");
+  await woken;
+  expect(supervisor.get("mine").state).toBe("ready");
+});
+
 test("it rests when nobody asked for as long as was said, and not under an answer", async () => {
   const lease = supervisor.lease("mine");
   resting.restAfter("mine", 30);

@@ -15,6 +15,9 @@ export type RestingModel = {
   readonly options: LaunchOptions;
 };
 
+/** On its way to rest: still running at first, then gone, and at rest in the end. */
+type FallingModel = { readonly model: RestingModel; readonly done: Promise<void> };
+
 type RestTimer = { readonly timer: NodeJS.Timeout; readonly idleMs: number; readonly at: Date };
 
 /** A timer cannot be longer. */
@@ -23,7 +26,7 @@ const longestTimerMs = 2 ** 31 - 1;
 export class RestingModels implements Disposable {
   readonly #supervisor: Supervisor;
   readonly #resting = new Map<string, RestingModel>();
-  readonly #falling = new Map<string, Promise<void>>();
+  readonly #falling = new Map<string, FallingModel>();
   readonly #waking = new Map<string, Promise<void>>();
   readonly #timers = new Map<string, RestTimer>();
 
@@ -55,7 +58,10 @@ export class RestingModels implements Disposable {
       // Launched again by somebody else.
       if (this.#isRunning(uid)) this.#resting.delete(uid);
     }
-    return [...this.#resting.values()];
+    const falling = [...this.#falling.values()]
+      .map(({ model }) => model)
+      .filter(({ uid }) => !this.#resting.has(uid) && this.#running(uid) === undefined);
+    return [...this.#resting.values(), ...falling];
   }
 
   /** @param name as for a running model */
@@ -70,11 +76,10 @@ export class RestingModels implements Disposable {
    */
   async wake(name: string): Promise<void> {
     const running = this.#supervisor.find(name);
-    if (running !== undefined) {
-      const falling = this.#falling.get(running.uid);
-      if (falling === undefined) return;
-      await falling;
-    }
+    // One that falls asleep is not found any more shortly before it rests.
+    const falling = this.#falling.get(running?.uid ?? this.find(name)?.uid ?? "");
+    if (falling !== undefined) await falling.done;
+    else if (running !== undefined) return;
     const model = this.find(name);
     if (model === undefined) return;
     let waking = this.#waking.get(model.uid);
@@ -93,10 +98,18 @@ export class RestingModels implements Disposable {
   async rest(uid: string): Promise<void> {
     let falling = this.#falling.get(uid);
     if (falling === undefined) {
-      falling = this.#free(uid).finally(() => this.#falling.delete(uid));
+      const { modelName, directory } = this.#supervisor.get(uid);
+      // Its files are still to come: there is nothing yet that could come back.
+      if (directory === undefined) {
+        await this.#supervisor.terminate(uid, { reason: "resting" });
+        return;
+      }
+      const options = { ...this.#supervisor.launchOptionsOf(uid), uid };
+      const model = { uid, modelName, directory, options };
+      falling = { model, done: this.#free(model).finally(() => this.#falling.delete(uid)) };
       this.#falling.set(uid, falling);
     }
-    await falling;
+    await falling.done;
   }
 
   /** Free a running model when nobody has asked it anything for `idleMs`; replaces an earlier wish. */
@@ -128,13 +141,10 @@ export class RestingModels implements Disposable {
     for (const uid of this.#timers.keys()) this.stayAwake(uid);
   }
 
-  async #free(uid: string): Promise<void> {
-    this.stayAwake(uid);
-    const { modelName, directory } = this.#supervisor.get(uid);
-    const options = { ...this.#supervisor.launchOptionsOf(uid), uid };
-    await this.#supervisor.terminate(uid, { reason: "resting" });
-    if (directory === undefined) return;
-    this.#resting.set(uid, { uid, modelName, directory, options });
+  async #free(model: RestingModel): Promise<void> {
+    this.stayAwake(model.uid);
+    await this.#supervisor.terminate(model.uid, { reason: "resting" });
+    this.#resting.set(model.uid, model);
   }
 
   async #load({ uid, options }: RestingModel): Promise<void> {
