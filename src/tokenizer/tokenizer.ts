@@ -8,7 +8,7 @@
 import { PlatformError } from "../base/errors.ts";
 import { type TokenId, tokenId } from "../base/ids.ts";
 import { workerEntry } from "../base/worker-entry.ts";
-import { ThreadFailure, WorkerThread } from "../base/worker-thread.ts";
+import { ThreadFailure, type ThreadFailureReason, WorkerThread } from "../base/worker-thread.ts";
 import type { ChatMessage, TextPiece } from "../generation/request.ts";
 import { readChatTemplate } from "./chat-template.ts";
 import { chooseShield, lowerShield, raiseShield } from "./special-text.ts";
@@ -84,15 +84,22 @@ export const defaultTokenizerLimits: TokenizerLimits = {
   maxWaiting: 512,
 };
 
-/** Reading a vocabulary of 128,000 tokens takes 0.6 s on a quiet machine. */
+/**
+ * Reading a vocabulary of 128,000 tokens takes 0.6 s on a quiet machine, trying a template out 0.1 s. A
+ * checkpoint must not be called broken because the machine is busy.
+ */
 const startTimeoutMs = 60_000;
-
-/** Starting the thread, and rendering one short conversation to try the template out. */
-const templateStartTimeoutMs = 15_000;
 
 /** The tokenizer's tables take 200 MB. */
 const tokenizerHeapMb = 1_024;
 const templateHeapMb = 128;
+
+const failedStart: Record<ThreadFailureReason, string> = {
+  "timed-out": `reading it took longer than ${startTimeoutMs / 1_000} s. Fetch the checkpoint again, or give this machine less to do.`,
+  "out-of-memory":
+    "reading it takes more memory than any tokenizer needs. Fetch the checkpoint again.",
+  crashed: "the thread that reads it ended. Fetch the checkpoint again.",
+};
 
 type EncodeThread = WorkerThread<EncodeQuestion, Uint32Array, VocabularyTable>;
 type RenderThread = WorkerThread<RenderQuestion, string, ContentForm>;
@@ -138,7 +145,7 @@ export async function openTokenizer(
     if (!(error instanceof ThreadFailure)) throw error;
     throw new PlatformError(
       "corrupt_model_file",
-      `The tokenizer or the chat template of ${directory} cannot be opened within its limits of time and memory. Fetch the checkpoint again.`,
+      `The tokenizer or the chat template of ${directory} cannot be opened: ${failedStart[error.reason]}`,
       { cause: error },
     );
   }
@@ -149,7 +156,7 @@ function newRenderer(data: TemplateData, maxWaiting: number): RenderThread {
     entry: workerEntry(import.meta.url, "./template-thread"),
     data,
     heapLimitMb: templateHeapMb,
-    startTimeoutMs: templateStartTimeoutMs,
+    startTimeoutMs,
     maxWaiting,
   });
 }
