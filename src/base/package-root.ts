@@ -1,5 +1,5 @@
-/** Where this package lies; the same from source and from `dist`. */
-import { existsSync } from "node:fs";
+/** Where this package lies, and which version it is; the same from source and from `dist`. */
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -12,4 +12,11 @@ export function packageRoot(): string {
     directory = parent;
   }
   return directory;
+}
+
+/** This package's own version. */
+export function packageVersion(): string {
+  const text: unknown = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8"));
+  if (typeof text === "object" && text !== null && "version" in text) return String(text.version);
+  throw new Error("package.json has no version");
 }

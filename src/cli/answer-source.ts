@@ -22,6 +22,7 @@ export type SeenImage = {
   readonly height: number;
   readonly grid: { readonly rows: number; readonly columns: number };
   readonly cached: boolean;
+  readonly cachedIn?: "memory" | "disk" | undefined;
   readonly encodeMs: number;
 };
 

@@ -6,7 +6,7 @@ import { type Command, Option } from "commander";
 import { PlatformError } from "../base/errors.ts";
 import type { SettingFlags } from "../config/settings.ts";
 import { toLaunchable } from "./find-model.ts";
-import { collect, type LoadFlags } from "./options.ts";
+import { collect, engineOptionsOf, type LoadFlags } from "./options.ts";
 import { collectPair, type ExtraOptions, parseExtraOptions } from "./xinference-options.ts";
 
 type Pairs = readonly (readonly string[])[];
@@ -110,6 +110,7 @@ export function toLaunchRequest(
     max_num_seqs: flags.maxNumSeqs,
     kv_cache_dtype: flags.kvCacheDtype,
     num_threads: flags.numThreads,
+    ...engineOptionsOf(flags),
     ...(flags.imatrix !== undefined && { imatrix: resolve(cwd, flags.imatrix) }),
     download: flags.download === false ? false : undefined,
     download_hub: flags.hub === "auto" ? undefined : flags.hub,

@@ -5,7 +5,7 @@ import type { Settings } from "../config/settings.ts";
 import type { GenerateRequest, SamplingParams } from "../generation/request.ts";
 import { launchAndWait, Platform } from "../platform.ts";
 import type { AnswerEvent, AnswerSource, Turn } from "./answer-source.ts";
-import type { LoadFlags, SamplingFlags } from "./options.ts";
+import { engineOptionsOf, type LoadFlags, type SamplingFlags } from "./options.ts";
 import { showLaunch } from "./render/launch-progress.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -77,7 +77,10 @@ function toLaunchOptions(flags: LoadFlags) {
     kvCacheDtype: flags.kvCacheDtype,
     numThreads: flags.numThreads,
     quantization: flags.quantization === true ? "" : flags.quantization,
-    ...(flags.imatrix !== undefined && { engineOptions: { imatrix: resolve(flags.imatrix) } }),
+    engineOptions: {
+      ...engineOptionsOf(flags),
+      ...(flags.imatrix !== undefined && { imatrix: resolve(flags.imatrix) }),
+    },
     download: flags.download,
     hub: flags.hub === undefined || flags.hub === "auto" ? undefined : flags.hub,
     revision: flags.revision,
@@ -125,11 +128,11 @@ async function* askLocally(
       case "started":
         break;
       case "image": {
-        const { imageIndex, width, height, grid, cached, encodeMs } = event.report;
+        const { imageIndex, width, height, grid, cached, cachedIn, encodeMs } = event.report;
         yield {
           type: "image",
           index: imageIndex,
-          image: { width, height, grid, cached, encodeMs },
+          image: { width, height, grid, cached, cachedIn, encodeMs },
         };
         break;
       }

@@ -1,5 +1,6 @@
 /** Options that several commands share, with their checks. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseByteSize } from "../base/byte-size.ts";
 import { parseDurationMs } from "../base/duration.ts";
 
 /** How a model is loaded. */
@@ -15,6 +16,9 @@ export type LoadFlags = {
   /** As a shell leaves it when nothing follows: `true`. */
   readonly quantization?: string | true;
   readonly imatrix?: string;
+  /** As it is typed: an amount of memory. */
+  readonly pictureCacheMemory?: string;
+  readonly pictureCacheDisk?: string;
   /** False: what is not on this machine is not fetched. */
   readonly download?: boolean;
   readonly hub?: "auto" | "huggingface" | "modelscope";
@@ -72,6 +76,16 @@ export function addLoadOptions(command: Command): Command {
       "processor threads to use, of those there are",
       whole(1, 1_024),
     )
+    .option(
+      "--picture-cache-memory <size>",
+      "memory for pictures seen before (default: 1GiB, a sixteenth of the memory at most)",
+      byteSize,
+    )
+    .option(
+      "--picture-cache-disk <size>",
+      "disk for pictures seen before, kept across restarts; 0 keeps none (default: 4GiB)",
+      byteSize,
+    )
     .option("--no-download", "only launch what is on this machine")
     .addOption(
       new Option("--hub <name>", "hub to download from; auto takes the first that can be reached")
@@ -79,6 +93,16 @@ export function addLoadOptions(command: Command): Command {
         .default("auto"),
     )
     .option("--revision <name>", "branch, tag or commit on the hub");
+}
+
+/** What only some engines know, by its names on the wire. Paths stay as they were typed. */
+export function engineOptionsOf(flags: LoadFlags): Record<string, unknown> {
+  const { imatrix, pictureCacheMemory, pictureCacheDisk } = flags;
+  return {
+    ...(imatrix !== undefined && { imatrix }),
+    ...(pictureCacheMemory !== undefined && { picture_cache_memory: pictureCacheMemory }),
+    ...(pictureCacheDisk !== undefined && { picture_cache_disk: pictureCacheDisk }),
+  };
 }
 
 /** Of `flags`, those that were typed, as they are typed. */
@@ -90,6 +114,8 @@ export function typedLoadOptions(flags: LoadFlags): string[] {
     "--max-num-seqs": flags.maxNumSeqs,
     "--kv-cache-dtype": flags.kvCacheDtype,
     "--num-threads": flags.numThreads,
+    "--picture-cache-memory": flags.pictureCacheMemory,
+    "--picture-cache-disk": flags.pictureCacheDisk,
     "--hub": flags.hub === "auto" ? undefined : flags.hub,
     "--revision": flags.revision,
   };
@@ -229,6 +255,14 @@ function decimal(min: number, max: number) {
     }
     return value;
   };
+}
+
+/** Kept as it was typed, once it is known to be an amount of memory. */
+function byteSize(text: string): string {
+  if (parseByteSize(text) === undefined) {
+    throw new InvalidArgumentError("It must be an amount of memory, such as 512MB, 4GiB or 0.");
+  }
+  return text;
 }
 
 /** Milliseconds, more than none. */

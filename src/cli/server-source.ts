@@ -68,7 +68,7 @@ function toPart(part: ContentPart) {
 function toImages(images: readonly ImageReceipt[]): AnswerEvent[] {
   return images.flatMap((image, index): AnswerEvent[] => {
     if (!image.seen) return [];
-    const { width, height, grid, cached, encode_ms: encodeMs } = image;
-    return [{ type: "image", index, image: { width, height, grid, cached, encodeMs } }];
+    const { width, height, grid, cached, cached_in: cachedIn, encode_ms: encodeMs } = image;
+    return [{ type: "image", index, image: { width, height, grid, cached, cachedIn, encodeMs } }];
   });
 }

@@ -4,6 +4,7 @@ import { createLogger } from "../base/logger.ts";
 import type { Settings } from "../config/settings.ts";
 import { checkPlan, type LaunchPlan, Platform } from "../platform.ts";
 import type { LaunchFlags } from "./launch-request.ts";
+import { engineOptionsOf } from "./options.ts";
 import { renderMemory } from "./render/memory.ts";
 import { renderPlan } from "./render/plan.ts";
 import { listenForInterrupt } from "./signals.ts";
@@ -31,7 +32,7 @@ export async function planLocally(
     format: flags.modelFormat,
     quantization: body.quantization ?? undefined,
     engine: flags.modelEngine,
-    engineOptions: { ...extra, ...(flags.imatrix !== undefined && { imatrix: flags.imatrix }) },
+    engineOptions: { ...extra, ...engineOptionsOf(flags) },
     replicas: flags.replica === undefined ? undefined : Number(flags.replica),
     maxModelLen: flags.maxModelLen,
     maxNumSeqs: flags.maxNumSeqs,

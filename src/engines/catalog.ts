@@ -56,6 +56,8 @@ const engines: ReadonlyMap<string, KnownEngine> = new Map([
           "kv_cache_dtype",
           "num_threads",
           "imatrix",
+          "picture_cache_memory",
+          "picture_cache_disk",
           // It never records graphs, so it is always eager.
           "enforce_eager",
         ],

@@ -93,6 +93,8 @@ export type ImageReport = {
   readonly aspectRatioId: number;
   /** Whether its cross-attention states were already there. */
   readonly cached: boolean;
-  /** Time spent encoding; 0 when cached. */
+  /** Where: in the engine's memory, or what its encoding left on disk. */
+  readonly cachedIn?: "memory" | "disk";
+  /** Until its states were there; 0 when they were in memory. */
   readonly encodeMs: number;
 };

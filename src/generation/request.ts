@@ -4,6 +4,8 @@
 export type GenerateRequest = {
   readonly prompt: ChatPrompt | RawPrompt;
   readonly sampling: SamplingParams;
+  /** Whose pictures these are: an equal one that somebody else has shown is not known by it. All are nobody's when absent. */
+  readonly owner?: string | undefined;
   /** What the answer must look like; free when absent. */
   readonly form?: AnswerForm | undefined;
   /** How many answers; 1 when absent. With a seed each has the next one. */

@@ -9,6 +9,13 @@ test("equal pictures have equal hashes", () => {
   );
 });
 
+test("an owner's picture is nobody else's", () => {
+  const image = { width: 2, height: 3, pixels };
+  const hashes = [undefined, "key-1", "key-2"].map((owner) => contentHash(image, owner));
+  expect(new Set(hashes).size).toBe(3);
+  expect(contentHash(image, "key-1")).toBe(hashes[1]);
+});
+
 test("the same bytes in another shape are another picture", () => {
   expect(contentHash({ width: 2, height: 3, pixels })).not.toBe(
     contentHash({ width: 3, height: 2, pixels }),

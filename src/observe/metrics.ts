@@ -70,7 +70,7 @@ export class Metrics {
   );
   readonly #pictures = this.#counter(
     "atalaya_pictures_total",
-    "Pictures shown to a model, by whether their states were in its cache.",
+    "Pictures shown to a model, by where their states were cached: memory, disk, or false.",
     "cached",
   );
   readonly #finishes = this.#counter(
@@ -163,8 +163,8 @@ export class Metrics {
     return {
       prompt: (numTokens) => this.#inputTokens.inc(labels, numTokens),
       picture: ({ cached, encodeMs }) => {
-        this.#pictures.inc({ ...labels, cached: `${cached}` });
-        if (!cached) this.#encode.observe(labels, encodeMs / 1_000);
+        this.#pictures.inc({ ...labels, cached });
+        if (cached === "false") this.#encode.observe(labels, encodeMs / 1_000);
       },
       firstToken: (seconds) => this.#firstToken.observe(labels, seconds),
       tokens: (count) => {
@@ -299,7 +299,10 @@ export class Metrics {
 /** What one answer tells. Seconds are since the request came to the model's door, or between tokens. */
 export type AnswerMetrics = {
   readonly prompt: (numTokens: number) => void;
-  readonly picture: (picture: { readonly cached: boolean; readonly encodeMs: number }) => void;
+  readonly picture: (picture: {
+    readonly cached: "memory" | "disk" | "false";
+    readonly encodeMs: number;
+  }) => void;
   readonly firstToken: (seconds: number) => void;
   readonly tokens: (count: number) => void;
   readonly interToken: (seconds: number) => void;

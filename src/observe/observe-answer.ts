@@ -47,10 +47,14 @@ export async function* observeAnswer(
           recorder.prompt(facts.promptTokens);
           break;
         case "image": {
-          const { cached, encodeMs } = event.report;
+          const { cached, cachedIn, encodeMs } = event.report;
           facts.pictures += 1;
-          recorder.picture({ cached, encodeMs });
-          span.addEvent("picture", { cached, encode_ms: encodeMs });
+          recorder.picture({ cached: cached ? (cachedIn ?? "memory") : "false", encodeMs });
+          span.addEvent("picture", {
+            cached,
+            ...(cachedIn !== undefined && { cached_in: cachedIn }),
+            encode_ms: encodeMs,
+          });
           break;
         }
         case "text-delta": {

@@ -90,7 +90,7 @@ export async function prepareRequest(
     const pictures = await Promise.all(
       files.map(async (file, index) => {
         const { maxTiles } = images[index] ?? {};
-        const picture = await decodePicture(file, context.signal);
+        const picture = await decodePicture(file, request.owner, context.signal);
         return maxTiles === undefined ? picture : { ...picture, maxTiles };
       }),
     );
@@ -286,9 +286,13 @@ async function bytesOf(
   return await readStoredImage(source, { read: readStored, signal });
 }
 
-async function decodePicture(bytes: Uint8Array, signal: AbortSignal): Promise<Picture> {
+async function decodePicture(
+  bytes: Uint8Array,
+  owner: string | undefined,
+  signal: AbortSignal,
+): Promise<Picture> {
   const image = await decodeImage(bytes, { signal });
-  return { ...image, contentHash: contentHash(image) };
+  return { ...image, contentHash: contentHash(image, owner) };
 }
 
 function imagesOf(prompt: ChatPrompt | RawPrompt): readonly ImageSource[] {

@@ -12,6 +12,7 @@ import type {
   Usage,
 } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
+import type { Principal } from "../identity/principal.ts";
 import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { ModelFacts, Router } from "../supervisor/router.ts";
 import { abortedByClient } from "./abort.ts";
@@ -105,8 +106,9 @@ export function askModel(
 ): AsyncIterable<GenerateEvent> {
   const { model, request, signal } = question;
   aboutAllowed(model, reply, router);
-  const { id: requestId, traceContext, admission } = reply.request;
-  const answer = router.generate(model, request, { signal, requestId, traceContext });
+  const { id: requestId, traceContext, admission, principal } = reply.request;
+  const owned = ownedBy(principal, request);
+  const answer = router.generate(model, owned, { signal, requestId, traceContext });
   return countUsage(answer, request, admission);
 }
 
@@ -134,6 +136,11 @@ export function aboutAllowed(model: string, reply: FastifyReply, router: Router)
   const about = router.about(model);
   refuseOtherModels(about.uid, reply.request.principal);
   return about;
+}
+
+/** Of whoever has a key or an account, pictures are kept apart from everybody else's. */
+function ownedBy(principal: Principal, request: GenerateRequest): GenerateRequest {
+  return principal.kind === "anonymous" ? request : { ...request, owner: principal.id };
 }
 
 /** Pass events on while nobody aborts the request, and take it off the list at the end. */

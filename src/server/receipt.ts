@@ -60,7 +60,7 @@ export class Receipt {
   }
 
   #noteImage(report: ImageReport): void {
-    const { width, height, grid, resized, cached, encodeMs, imageIndex } = report;
+    const { width, height, grid, resized, cached, cachedIn, encodeMs, imageIndex } = report;
     this.#images[imageIndex] = {
       seen: true,
       seen_by_last_turn: this.#images[imageIndex]?.seen_by_last_turn ?? false,
@@ -70,6 +70,7 @@ export class Receipt {
       resized,
       aspect_ratio_id: report.aspectRatioId,
       cached,
+      ...(cachedIn !== undefined && { cached_in: cachedIn }),
       encode_ms: Math.round(encodeMs * 10) / 10,
     };
   }

@@ -53,7 +53,7 @@ async function allocate({
   );
   using states = await runner.encodeImage(
     { ...picture, contentHash: contentHash(picture) },
-    async () => {},
+    { pause: async () => {} },
   );
   const numTokens = Math.min(MAX_BATCHED_TOKENS, maxModelLen);
   await runner.step([

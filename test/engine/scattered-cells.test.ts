@@ -59,7 +59,7 @@ async function generate(
   const prompt = goldenPrompt(golden);
   const pictures: CrossStates[] = [];
   for (const picture of prompt.pictures)
-    pictures.push(await runner.encodeImage(picture, async () => {}));
+    pictures.push(await runner.encodeImage(picture, { pause: async () => {} }));
   const imagePositions = golden.promptIds.flatMap((id, position) =>
     id === runner.model.imageTokenId ? [position] : [],
   );

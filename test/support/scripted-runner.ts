@@ -7,9 +7,11 @@
 import { type TokenId, tokenId } from "../../src/base/ids.ts";
 import type {
   CrossStates,
+  EncodeOptions,
   ModelRunner,
   StepSequence,
 } from "../../src/engines/native/model-runner.ts";
+import type { PictureEntry } from "../../src/engines/native/picture-keeper.ts";
 import type { EngineSampling, Picture } from "../../src/generation/engine-prompt.ts";
 
 const VOCABULARY = 64;
@@ -59,6 +61,8 @@ export class ScriptedRunner implements ModelRunner {
   /** One entry a step: how many tokens each sequence ran. */
   readonly steps: number[][] = [];
   readonly encoded: ScriptedStates[] = [];
+  /** Pictures whose tokens were given. */
+  readonly restored: Picture[] = [];
   numPartsEncoded = 0;
   isDisposed = false;
   readonly #script: Script;
@@ -79,12 +83,24 @@ export class ScriptedRunner implements ModelRunner {
     };
   }
 
-  async encodeImage(picture: Picture, pause: () => Promise<void>): Promise<CrossStates> {
+  entryOf({ contentHash }: Picture): PictureEntry {
+    return { key: contentHash, sizeBytes: 1 };
+  }
+
+  async encodeImage(
+    picture: Picture,
+    { pause, tokens, onTokens }: EncodeOptions,
+  ): Promise<CrossStates> {
+    if (tokens !== undefined) {
+      this.restored.push(picture);
+      return new ScriptedStates(tokens[0] ?? 0);
+    }
     await this.#script.onEncode?.(picture);
     for (let part = 0; part < (this.#script.numEncodeParts ?? 0); part++) {
       await pause();
       this.numPartsEncoded++;
     }
+    onTokens?.(Uint8Array.of(picture.pixels[0] ?? 0));
     const states = new ScriptedStates(picture.pixels[0] ?? 0);
     this.encoded.push(states);
     return states;

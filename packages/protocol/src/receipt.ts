@@ -33,6 +33,9 @@ export type ImageReceipt =
       readonly aspect_ratio_id: number;
       /** Its encoding was still there from an earlier request. */
       readonly cached: boolean;
+      /** Where: in memory, or on disk, from which its states were computed. Absent when it was not. */
+      readonly cached_in?: "memory" | "disk";
+      /** Until its states were there, milliseconds; 0 when they were in memory. */
       readonly encode_ms: number;
     }
   | { readonly seen: false; readonly seen_by_last_turn: boolean };

@@ -30,10 +30,14 @@ export function renderSummary(
 
 function describeImage(name: string, image: SeenImage | undefined): string {
   if (image === undefined) return `${name} not seen`;
-  const { width, height, grid, cached, encodeMs } = image;
+  const { width, height, grid, cached, cachedIn, encodeMs } = image;
   const numTiles = grid.rows * grid.columns;
   const tiles = numTiles === 1 ? "1 tile" : `${numTiles} tiles (${grid.rows}×${grid.columns})`;
-  const encoded = cached ? "cached" : `encoded in ${showMs(encodeMs)}`;
+  const encoded = !cached
+    ? `encoded in ${showMs(encodeMs)}`
+    : cachedIn === "disk"
+      ? `cached on disk, read in ${showMs(encodeMs)}`
+      : "cached";
   return `${name} ${width}×${height}, ${tiles}, ${encoded}`;
 }
 

@@ -8,13 +8,14 @@ import { isAbsolute } from "node:path";
 import { PlatformError } from "../../base/errors.ts";
 import type { BlockId } from "../../base/ids.ts";
 import { tokenId } from "../../base/ids.ts";
+import { packageVersion } from "../../base/package-root.ts";
 import { hostMemory } from "../../devices/host-memory.ts";
 import type { Picture } from "../../generation/engine-prompt.ts";
 import { Backend } from "../../ggml/backend.ts";
 import type { TensorSet } from "../../ggml/tensor-set.ts";
 import { type Checkpoint, openCheckpoint } from "../../models/mllama/checkpoint.ts";
-import { encodeImage } from "../../models/mllama/encode-image.ts";
-import { prepareTiles } from "../../models/mllama/image-tiles.ts";
+import { encodeImage, restoreImage } from "../../models/mllama/encode-image.ts";
+import { planTiles, prepareTiles } from "../../models/mllama/image-tiles.ts";
 import { type LoadedWeights, loadWeights } from "../../models/mllama/load-weights.ts";
 import { type MllamaModel, profiles, textFrequencies } from "../../models/mllama/mllama-model.ts";
 import type { KvLayer, PictureStates } from "../../models/mllama/picture-states.ts";
@@ -24,6 +25,7 @@ import {
 } from "../../models/mllama/processor-config.ts";
 import { isQuantization } from "../../models/mllama/quantization.ts";
 import { type TextPart, textForward } from "../../models/mllama/text-model.ts";
+import { tokenBytes } from "../../models/mllama/vision-tokens.ts";
 import type { EngineLoadOptions, EngineModelInfo, LoadProgress } from "../engine.ts";
 import {
   bytesBesideCache,
@@ -33,8 +35,11 @@ import {
   KV_BLOCK_SIZE,
 } from "../memory.ts";
 import { shapeOfCheckpoint } from "../model-shape.ts";
-import type { CrossStates, ModelRunner, StepSequence } from "./model-runner.ts";
+import { pictureKey } from "./block-keys.ts";
+import type { CrossStates, EncodeOptions, ModelRunner, StepSequence } from "./model-runner.ts";
+import type { PictureEntry } from "./picture-keeper.ts";
 import { quantizedDirectory } from "./quantize-model.ts";
+import { towerFingerprint } from "./tower-fingerprint.ts";
 
 /** Below this many weights a second thread costs more than it saves. */
 const SINGLE_THREAD_BYTES = 64e6;
@@ -55,7 +60,13 @@ export async function loadMllamaRunner(
     weights = await loadWeights(backend, checkpoint, (fraction) =>
       onProgress({ stage: "loading weights", fraction }),
     );
-    return new MllamaRunner({ backend, checkpoint, processor, weights, options });
+    const tower = await towerFingerprint(checkpoint, {
+      version: packageVersion(),
+      ggml: backend.library.version,
+      profile: options.profile,
+      attention: options.kvCacheDtype ?? defaultStateDtype(shapeOfCheckpoint(checkpoint)),
+    });
+    return new MllamaRunner({ backend, checkpoint, processor, weights, options, tower });
   } catch (error) {
     weights?.[Symbol.dispose]();
     backend[Symbol.dispose]();
@@ -109,6 +120,7 @@ class MllamaRunner implements ModelRunner {
   readonly maxPictureBytes: number;
   readonly #mllama: MllamaModel;
   readonly #processor: ImageProcessorConfig;
+  readonly #tower: string;
   readonly #weights: LoadedWeights;
   readonly #cacheSet: TensorSet;
   readonly #kvCache: readonly (KvLayer | undefined)[];
@@ -119,6 +131,8 @@ class MllamaRunner implements ModelRunner {
     readonly processor: ImageProcessorConfig;
     readonly weights: LoadedWeights;
     readonly options: EngineLoadOptions;
+    /** What pictures' tokens follow from beside the pictures. */
+    readonly tower: string;
   }) {
     const { backend, checkpoint, processor, weights, options } = parts;
     const { config } = checkpoint;
@@ -134,6 +148,7 @@ class MllamaRunner implements ModelRunner {
       stateDtype: kvDtype,
     };
     this.#processor = processor;
+    this.#tower = parts.tower;
     this.#weights = weights;
 
     const { contextLength, numBlocks } = chooseCacheSize(shape, {
@@ -161,10 +176,26 @@ class MllamaRunner implements ModelRunner {
     };
   }
 
-  async encodeImage(picture: Picture, pause: () => Promise<void>): Promise<CrossStates> {
-    const tiles = prepareTiles(picture, this.#processor);
-    const states = await encodeImage(this.#mllama, tiles, { pause });
-    const { grid, resized, aspectRatioId } = tiles;
+  entryOf(picture: Picture): PictureEntry {
+    const { numTiles } = planTiles(picture, this.#processor);
+    return {
+      key: `${this.#tower} ${pictureKey(picture)}`,
+      sizeBytes: tokenBytes(this.#mllama, numTiles),
+    };
+  }
+
+  async encodeImage(
+    picture: Picture,
+    { pause, tokens, onTokens }: EncodeOptions,
+  ): Promise<CrossStates> {
+    const { grid, resized, aspectRatioId, numTiles } = planTiles(picture, this.#processor);
+    const states =
+      tokens === undefined
+        ? await encodeImage(this.#mllama, prepareTiles(picture, this.#processor), {
+            pause,
+            onTokens,
+          })
+        : await restoreImage(this.#mllama, numTiles, tokens, { pause });
     return new EncodedPicture(states, { grid, resized, aspectRatioId });
   }
 

@@ -6,6 +6,7 @@
 import type { BlockId, TokenId } from "../../base/ids.ts";
 import type { ImageReport, Picture } from "../../generation/engine-prompt.ts";
 import type { EngineModelInfo } from "../engine.ts";
+import type { PictureEntry } from "./picture-keeper.ts";
 
 /** A picture's cross-attention keys and values on the device. Freed by its owner, the vision cache. */
 export interface CrossStates extends Disposable {
@@ -31,6 +32,15 @@ export type StepSequence = {
   readonly numLogits: number;
 };
 
+export type EncodeOptions = {
+  /** Waited for before each part of the work, so that others get their turn; what it throws ends it. */
+  readonly pause: () => Promise<void>;
+  /** What `onTokens` was given for this picture before: the tower and the projector are left out. */
+  readonly tokens?: Uint8Array<ArrayBuffer> | undefined;
+  /** Is given what tower and projector made of the picture, for another time. */
+  readonly onTokens?: ((tokens: Uint8Array<ArrayBuffer>) => void) | undefined;
+};
+
 export interface ModelRunner extends AsyncDisposable {
   readonly model: EngineModelInfo;
   /** Cells in one KV block. */
@@ -40,12 +50,10 @@ export interface ModelRunner extends AsyncDisposable {
   readonly maxPictureBytes: number;
   /** What it holds; absent in a stand-in. */
   memory?(): { readonly weightBytes: number; readonly cacheBytes: number };
-  /**
-   * Run a picture through tower, projector and the cross layers' key and value products.
-   *
-   * @param pause waited for before each part of the work, so that others get their turn; what it throws ends it
-   */
-  encodeImage(picture: Picture, pause: () => Promise<void>): Promise<CrossStates>;
+  /** Under what a picture's tokens can be kept, and how large they are; absent where they cannot. */
+  entryOf?(picture: Picture): PictureEntry;
+  /** Run a picture through tower, projector and the cross layers' key and value products. */
+  encodeImage(picture: Picture, options: EncodeOptions): Promise<CrossStates>;
   /**
    * One forward pass over all of `batch`; off the event loop.
    *

@@ -6,6 +6,7 @@
  * blocks back; that one is computed again later from its own tokens, and loses nothing.
  */
 import { totalmem } from "node:os";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../../base/errors.ts";
 import type {
   EngineEvent,
@@ -20,19 +21,22 @@ import { MAX_BATCHED_TOKENS, pictureBudgetBytes } from "../memory.ts";
 import { BlockPool } from "./block-pool.ts";
 import { EncodingTurns } from "./encoding-turns.ts";
 import type { GrammarMasks, GrammarState } from "./grammar-masks.ts";
-import type { CrossStates, ModelRunner, StepSequence } from "./model-runner.ts";
+import type { ModelRunner, StepSequence } from "./model-runner.ts";
+import type { PictureKeeper } from "./picture-keeper.ts";
 import { planStep, type ScheduledSequence } from "./plan-step.ts";
 import { PromptPace } from "./prompt-pace.ts";
 import { chooseToken, logProbabilities } from "./sampler.ts";
 import { Sequence } from "./sequence.ts";
-import { VisionCache } from "./vision-cache.ts";
+import { type HeldStates, type NewStates, VisionCache } from "./vision-cache.ts";
 
 export type NativeEngineOptions = {
   readonly maxNumSeqs?: number | undefined;
   /** Tokens of one forward pass, at most. */
   readonly maxBatchedTokens?: number;
   readonly maxWaiting?: number;
-  readonly pictureBudgetBytes?: number;
+  readonly pictureBudgetBytes?: number | undefined;
+  /** Keeps what the tower makes of pictures beyond this process; without it they are encoded anew. */
+  readonly pictureKeeper?: PictureKeeper | undefined;
   /** Holds answers to grammars; without it a request with one is refused. */
   readonly grammars?: GrammarMasks | undefined;
 };
@@ -50,6 +54,7 @@ export class NativeEngine implements AsyncDisposable {
   readonly #encodings = new EncodingTurns();
   readonly #pace = new PromptPace();
   readonly #grammars: GrammarMasks | undefined;
+  readonly #keeper: PictureKeeper | undefined;
   #waiting: Sequence[] = [];
   #running: Sequence[] = [];
   #arrivals = 0;
@@ -65,18 +70,12 @@ export class NativeEngine implements AsyncDisposable {
     this.#maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
     this.#blocks = new BlockPool(runner.numBlocks);
     this.#pictures = new VisionCache(
-      (picture, cancelled) => {
-        const encoding = this.#encodings.start(
-          (pause) => runner.encodeImage(picture, pause),
-          cancelled,
-        );
-        this.#wake();
-        return encoding;
-      },
+      (picture, cancelled) => this.#encode(picture, cancelled),
       options.pictureBudgetBytes ?? pictureBudgetBytes(totalmem()),
       runner.maxPictureBytes,
     );
     this.#grammars = options.grammars;
+    this.#keeper = options.pictureKeeper;
   }
 
   get model(): EngineModelInfo {
@@ -165,6 +164,7 @@ export class NativeEngine implements AsyncDisposable {
     await this.#loop;
     this.#pictures[Symbol.dispose]();
     await this.#grammars?.[Symbol.asyncDispose]();
+    await this.#keeper?.settle();
     await this.#runner[Symbol.asyncDispose]();
   }
 
@@ -216,9 +216,11 @@ export class NativeEngine implements AsyncDisposable {
       this.#admit();
       this.#fetchPictures();
       await this.#encodings.grant();
-      await this.#step();
-      // Let cancellations and new requests in, also when the runner never had to wait.
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      const hasRun = await this.#step();
+      // Let cancellations and new requests in, also when the runner never had to wait. Until a picture comes from the
+      // disk there may be nothing to do.
+      if (hasRun || !this.#encodings.isEmpty) await setImmediate();
+      else await sleep(1);
     }
   }
 
@@ -291,6 +293,23 @@ export class NativeEngine implements AsyncDisposable {
     }
   }
 
+  /** The disk is asked first, while steps go on; then the tower, in turns with them. */
+  async #encode(picture: Picture, cancelled: AbortSignal): Promise<NewStates> {
+    const entry = this.#keeper === undefined ? undefined : this.#runner.entryOf?.(picture);
+    const tokens = entry === undefined ? undefined : await this.#keeper?.read(entry);
+    cancelled.throwIfAborted();
+    const onTokens =
+      entry === undefined || tokens !== undefined
+        ? undefined
+        : (made: Uint8Array<ArrayBuffer>) => this.#keeper?.write(entry, made);
+    const encoding = this.#encodings.start(
+      (pause) => this.#runner.encodeImage(picture, { pause, tokens, onTokens }),
+      cancelled,
+    );
+    this.#wake();
+    return { states: await encoding, origin: tokens === undefined ? "encoded" : "disk" };
+  }
+
   async #fetchPicture(sequence: Sequence, picture: Picture): Promise<void> {
     try {
       const held = await this.#pictures.acquire(picture, sequence.cancelled);
@@ -306,7 +325,8 @@ export class NativeEngine implements AsyncDisposable {
     }
   }
 
-  async #step(): Promise<void> {
+  /** @returns whether anything was run */
+  async #step(): Promise<boolean> {
     const ready = this.#running.filter(({ hasAllPictures }) => hasAllPictures);
     const plan = planStep(ready, {
       maxTokens: this.#tokenBudget(ready),
@@ -316,7 +336,7 @@ export class NativeEngine implements AsyncDisposable {
       .filter((scheduled) => this.#reserve(scheduled));
     // Reserving for one sequence may have taken the blocks of another that was planned before it.
     const batch = plan.filter(({ sequence }) => this.#running.includes(sequence));
-    if (batch.length === 0) return;
+    if (batch.length === 0) return false;
     let logits: readonly (Float32Array | undefined)[];
     const startedAt = performance.now();
     try {
@@ -324,7 +344,7 @@ export class NativeEngine implements AsyncDisposable {
     } catch (cause) {
       const error = asPlatformError(cause);
       for (const { sequence } of batch) this.#fail(sequence, error);
-      return;
+      return true;
     }
     const numPromptTokens = batch.reduce(
       (sum, { numTokens }) => sum + (numTokens > 1 ? numTokens : 0),
@@ -345,6 +365,7 @@ export class NativeEngine implements AsyncDisposable {
         await this.#advance(sequence, rowOf(numLogits - 1));
       }
     }
+    return true;
   }
 
   /** Of the next step. While answers are under way, prompts take no longer than these may wait. */
@@ -547,8 +568,8 @@ function toStepSequence(scheduled: ScheduledSequence<Sequence>): StepSequence {
 
 function reportOf(
   { width, height }: Picture,
-  held: { readonly states: CrossStates; readonly cached: boolean; readonly encodeMs: number },
+  { states, origin, encodeMs }: HeldStates,
 ): Omit<ImageReport, "imageIndex"> {
-  const { states, cached, encodeMs } = held;
-  return { width, height, ...states.report, cached, encodeMs };
+  const cachedIn = origin === "encoded" ? {} : { cachedIn: origin };
+  return { width, height, ...states.report, cached: origin !== "encoded", ...cachedIn, encodeMs };
 }

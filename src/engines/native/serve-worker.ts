@@ -24,6 +24,7 @@ import { toConnectError } from "../worker/wire-error.ts";
 import { GrammarMasks } from "./grammar-masks.ts";
 import type { ModelRunner } from "./model-runner.ts";
 import { NativeEngine } from "./native-engine.ts";
+import { pictureCaches } from "./picture-caches.ts";
 
 export type RunnerFactory = (
   options: EngineLoadOptions,
@@ -139,6 +140,7 @@ class Worker {
         new PlatformError("model_already_launched", "This worker has a model already."),
       );
     }
+    const caches = this.#pictureCaches(options);
     const progress: LoadProgress[] = [];
     let wake: (() => void) | undefined;
     let isDone = false;
@@ -173,6 +175,7 @@ class Worker {
       const { vocabSize } = runner.model;
       this.#engine = new NativeEngine(runner, {
         maxNumSeqs: options.maxNumSeqs,
+        ...caches,
         grammars: new GrammarMasks({ directory: options.directory, vocabSize }),
       });
       this.#state = "ready";
@@ -181,6 +184,16 @@ class Worker {
     } catch (error) {
       this.#state = "failed";
       this.#log.error({ err: error }, "loading failed");
+      throw toConnectError(error);
+    }
+  }
+
+  /** Before anything is loaded, so that a mistyped amount is told at once. */
+  #pictureCaches(options: EngineLoadOptions): ReturnType<typeof pictureCaches> {
+    try {
+      return pictureCaches(options, (fields, message) => this.#log.warn(fields, message));
+    } catch (error) {
+      this.#state = "failed";
       throw toConnectError(error);
     }
   }

@@ -5,7 +5,10 @@ import { VisionCache } from "./vision-cache.ts";
 /** Every picture's states count 1,000 bytes. */
 function cacheOf(numPictures: number, runner = new ScriptedRunner()) {
   const cache = new VisionCache(
-    (picture) => runner.encodeImage(picture, async () => {}),
+    async (picture) => ({
+      states: await runner.encodeImage(picture, { pause: async () => {} }),
+      origin: "encoded",
+    }),
     numPictures * 1_000,
   );
   return { cache, runner };
@@ -18,7 +21,7 @@ test("a picture is encoded once, also when asked for twice at the same time", as
     cache.acquire(scriptedPicture(1)),
   ]);
   expect(first.states).toBe(second.states);
-  expect([first.cached, second.cached]).toEqual([false, true]);
+  expect([first.origin, second.origin]).toEqual(["encoded", "memory"]);
   expect(second.encodeMs).toBe(0);
   expect(runner.encoded).toHaveLength(1);
 });
@@ -32,8 +35,8 @@ test("the least recently used unheld picture goes first", async () => {
   (await cache.acquire(scriptedPicture(1)))[Symbol.dispose]();
   (await cache.acquire(scriptedPicture(3)))[Symbol.dispose]();
   expect(runner.encoded.map(({ isDisposed }) => isDisposed)).toEqual([false, true, false]);
-  expect((await cache.acquire(scriptedPicture(1))).cached).toBe(true);
-  expect((await cache.acquire(scriptedPicture(2))).cached).toBe(false);
+  expect((await cache.acquire(scriptedPicture(1))).origin).toBe("memory");
+  expect((await cache.acquire(scriptedPicture(2))).origin).toBe("encoded");
 });
 
 test("what somebody holds is never dropped, however full it is", async () => {
@@ -60,5 +63,5 @@ test("a failed encoding is forgotten", async () => {
   await expect(cache.acquire(scriptedPicture(1))).rejects.toThrow("no");
   expect(cache.numPictures).toBe(0);
   fails = false;
-  expect((await cache.acquire(scriptedPicture(1))).cached).toBe(false);
+  expect((await cache.acquire(scriptedPicture(1))).origin).toBe("encoded");
 });

@@ -8,8 +8,14 @@ import type { Picture } from "../../generation/engine-prompt.ts";
 import { pictureKey } from "./block-keys.ts";
 import type { CrossStates } from "./model-runner.ts";
 
+/** Where a picture's states came from. */
+export type StatesOrigin = "encoded" | "disk";
+
+/** What encoding gives. */
+export type NewStates = { readonly states: CrossStates; readonly origin: StatesOrigin };
+
 type Entry = {
-  readonly states: Promise<CrossStates>;
+  readonly made: Promise<NewStates>;
   /** Ends the encoding when nobody waits for it any more. */
   readonly encoding: AbortController;
   /** Known once encoded. */
@@ -20,13 +26,13 @@ type Entry = {
 /** A picture's states, held until disposed. */
 export interface HeldStates extends Disposable {
   readonly states: CrossStates;
-  /** Whether they were there already. */
-  readonly cached: boolean;
-  /** Time spent encoding, milliseconds; 0 when cached. */
+  /** `memory`: they were there already. */
+  readonly origin: StatesOrigin | "memory";
+  /** Until they were there, milliseconds; 0 when they were already. */
   readonly encodeMs: number;
 }
 
-type EncodePicture = (picture: Picture, signal: AbortSignal) => Promise<CrossStates>;
+type EncodePicture = (picture: Picture, signal: AbortSignal) => Promise<NewStates>;
 
 export class VisionCache implements Disposable {
   readonly #encode: EncodePicture;
@@ -91,15 +97,16 @@ export class VisionCache implements Disposable {
       entry.encoding.abort(signal?.reason);
     };
     signal?.addEventListener("abort", letGo, { once: true });
-    let states: CrossStates;
+    let made: NewStates;
     try {
-      states = await entry.states;
+      made = await entry.made;
     } catch (error) {
       if (this.#entries.get(key) === entry) this.#entries.delete(key);
       throw error;
     } finally {
       signal?.removeEventListener("abort", letGo);
     }
+    const { states, origin } = made;
     if (entry.sizeBytes === 0) {
       entry.sizeBytes = states.sizeBytes;
       this.#usedBytes += states.sizeBytes;
@@ -110,7 +117,7 @@ export class VisionCache implements Disposable {
     let isHeld = true;
     return {
       states,
-      cached: found !== undefined,
+      origin: found === undefined ? origin : "memory",
       encodeMs: found === undefined ? performance.now() - start : 0,
       [Symbol.dispose]: () => {
         if (isHeld) entry.numUsers--;
@@ -121,11 +128,11 @@ export class VisionCache implements Disposable {
 
   #newEntry(picture: Picture): Entry {
     const encoding = new AbortController();
-    const states = this.#encodeWithRoom(picture, encoding.signal);
-    return { states, encoding, sizeBytes: 0, numUsers: 0 };
+    const made = this.#encodeWithRoom(picture, encoding.signal);
+    return { made, encoding, sizeBytes: 0, numUsers: 0 };
   }
 
-  async #encodeWithRoom(picture: Picture, signal: AbortSignal): Promise<CrossStates> {
+  async #encodeWithRoom(picture: Picture, signal: AbortSignal): Promise<NewStates> {
     await this.#dropUnused(this.#budgetBytes - this.#maxPictureBytes);
     return await this.#encode(picture, signal);
   }
@@ -137,15 +144,15 @@ export class VisionCache implements Disposable {
       if (entry.numUsers > 0) continue;
       this.#entries.delete(key);
       this.#usedBytes -= entry.sizeBytes;
-      (await entry.states)[Symbol.dispose]();
+      (await entry.made).states[Symbol.dispose]();
     }
   }
 
   /** Free all states. Nobody may hold any. */
   [Symbol.dispose](): void {
-    for (const { states } of this.#entries.values()) {
-      states.then(
-        (encoded) => encoded[Symbol.dispose](),
+    for (const { made } of this.#entries.values()) {
+      made.then(
+        ({ states }) => states[Symbol.dispose](),
         () => {}, // it was never encoded, and whoever asked for it knows
       );
     }

@@ -89,6 +89,7 @@ describe("what goes in comes out, through the bytes", () => {
       resized: { width: 144, height: 108 },
       aspectRatioId: 2,
       cached: true,
+      cachedIn: "disk",
       encodeMs: 0,
     },
   ])("the event %j", (event) => {

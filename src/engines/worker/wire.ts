@@ -215,7 +215,7 @@ function toToken({ tokenId: id, logprob, topLogprobs }: TokenReport): TokenMessa
 export function flatImageReport(
   report: Omit<ImageReport, "imageIndex">,
 ): Omit<ImageReportMessage, "$typeName" | "$unknown" | "imageIndex"> {
-  const { width, height, grid, resized, aspectRatioId, cached, encodeMs } = report;
+  const { width, height, grid, resized, aspectRatioId, cached, cachedIn, encodeMs } = report;
   return {
     width,
     height,
@@ -225,6 +225,7 @@ export function flatImageReport(
     resizedHeight: resized.height,
     aspectRatioId,
     cached,
+    ...(cachedIn !== undefined && { cachedIn }),
     encodeMs,
   };
 }
@@ -259,6 +260,9 @@ function fromImageReport(report: ImageReportMessage): ImageReport {
     resized: { width: report.resizedWidth, height: report.resizedHeight },
     aspectRatioId: report.aspectRatioId,
     cached: report.cached,
+    ...((report.cachedIn === "memory" || report.cachedIn === "disk") && {
+      cachedIn: report.cachedIn,
+    }),
     encodeMs: finite(report.encodeMs),
   };
 }

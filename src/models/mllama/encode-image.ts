@@ -10,6 +10,7 @@ import { cutPatches } from "./patches.ts";
 import type { KvLayer, PictureStates } from "./picture-states.ts";
 import { plainLayout, sharedLayout, type VisionLayout } from "./vision-layout.ts";
 import { type VisionStage, visionForward } from "./vision-model.ts";
+import { countStoredTokens, packTokens, tokenDtype, tokensAsInput } from "./vision-tokens.ts";
 
 export type EncodeOptions = {
   /** Compute every row by itself even where equal rows could be shared; for comparison. */
@@ -17,6 +18,8 @@ export type EncodeOptions = {
   readonly onStage?: VisionStage;
   /** Waited for before each part of the work, which takes well under a tenth of a second; what it throws ends it. */
   readonly pause?: (() => Promise<void>) | undefined;
+  /** Is given the picture's tokens, for another time. */
+  readonly onTokens?: ((tokens: Uint8Array<ArrayBuffer>) => void) | undefined;
 };
 
 /** Arrange a picture's rows: shared where the loaded tile tables allow it. */
@@ -33,23 +36,53 @@ export function chooseLayout(
  * Run a picture through tower and projector, and through the key and value products of every
  * cross-attention layer.
  *
+ * Between the two its tokens are rounded to what they are kept in (`vision-tokens.ts`), so that a picture gives the
+ * same numbers whether its tokens were computed now or before.
+ *
  * With profile `hf` the unused tiles' tokens are kept too, after the real ones: rows before the
  * first picture see them.
  */
 export async function encodeImage(
   model: MllamaModel,
   tiles: ImageTiles,
-  { isPlain = false, onStage = () => {}, pause }: EncodeOptions = {},
+  options: EncodeOptions = {},
 ): Promise<PictureStates> {
-  const { backend, config, weights, switches, stateDtype } = model;
-  const layout = chooseLayout(model, tiles.numTiles, isPlain);
-  const { patchSize, tokensPerTile, maxTiles } = config.vision;
-  const keepsAll = switches.maskedRows === "leak";
-  const numStoredTokens = (keepsAll ? maxTiles : tiles.numTiles) * tokensPerTile;
+  const dtype = tokenDtype(model);
+  return await statesOf(model, tiles.numTiles, options, (graph) =>
+    graph.cast(graph.cast(towerTokens(graph, model, tiles, options), dtype), "f32"),
+  );
+}
 
+/**
+ * The same from a picture's tokens, as `onTokens` got them: the tower is left out.
+ *
+ * @param tokens `tokenBytes` of them
+ */
+export async function restoreImage(
+  model: MllamaModel,
+  numTiles: number,
+  tokens: Uint8Array<ArrayBuffer>,
+  { pause }: Pick<EncodeOptions, "pause"> = {},
+): Promise<PictureStates> {
+  const dtype = tokenDtype(model);
+  const shape = [countStoredTokens(model, numTiles), model.config.text.hiddenSize];
+  return await statesOf(model, numTiles, { pause }, (graph) =>
+    graph.cast(graph.input(dtype, shape, tokensAsInput(tokens, dtype)), "f32"),
+  );
+}
+
+/** @param makeTokens `[numStoredTokens, text hiddenSize]`, float32 */
+async function statesOf(
+  model: MllamaModel,
+  numTiles: number,
+  { pause, onTokens }: Pick<EncodeOptions, "pause" | "onTokens">,
+  makeTokens: (graph: Graph) => Tensor,
+): Promise<PictureStates> {
+  const { backend, config } = model;
+  const numStoredTokens = countStoredTokens(model, numTiles);
   const states = new StoredStates(
     backend.allocate(stateSpecs(model, numStoredTokens)),
-    tiles.numTiles * tokensPerTile,
+    numTiles * config.vision.tokensPerTile,
     numStoredTokens,
   );
   try {
@@ -58,34 +91,47 @@ export async function encodeImage(
       maxNodes: maxNodes(model),
       isPausable: pause !== undefined,
     });
-    const projected = visionForward(
-      graph,
-      config,
-      weights.vision,
-      {
-        layout,
-        patches: cutPatches(tiles.pixelValues, {
-          tileSize: tiles.tileSize,
-          patchSize,
-          numSlots: layout.numSlots,
-        }),
-        aspectRatioId: tiles.aspectRatioId,
-        taps: switches.taps,
-        attentionDtype: stateDtype,
-      },
-      onStage,
-    );
-    const visionTokens = keepsAll
-      ? allSlots(graph, projected, layout, model)
-      : graph.slice(projected, 0, 0, numStoredTokens);
-    onStage("projected", visionTokens);
+    const visionTokens = makeTokens(graph);
     storeCrossStates(graph, model, visionTokens, states);
-    await graph.compute([], { pause });
+    const [numbers] = await graph.compute(onTokens === undefined ? [] : [visionTokens], { pause });
+    if (numbers !== undefined) onTokens?.(packTokens(numbers, tokenDtype(model)));
     return states;
   } catch (error) {
     states[Symbol.dispose]();
     throw error;
   }
+}
+
+/** `[numStoredTokens, text hiddenSize]`, float32. */
+function towerTokens(
+  graph: Graph,
+  model: MllamaModel,
+  tiles: ImageTiles,
+  { isPlain = false, onStage = () => {} }: EncodeOptions,
+): Tensor {
+  const { config, weights, switches, stateDtype } = model;
+  const layout = chooseLayout(model, tiles.numTiles, isPlain);
+  const { tileSize, pixelValues, aspectRatioId, numTiles } = tiles;
+  const { patchSize } = config.vision;
+  const projected = visionForward(
+    graph,
+    config,
+    weights.vision,
+    {
+      layout,
+      patches: cutPatches(pixelValues, { tileSize, patchSize, numSlots: layout.numSlots }),
+      aspectRatioId,
+      taps: switches.taps,
+      attentionDtype: stateDtype,
+    },
+    onStage,
+  );
+  const visionTokens =
+    switches.maskedRows === "leak"
+      ? allSlots(graph, projected, layout, model)
+      : graph.slice(projected, 0, 0, countStoredTokens(model, numTiles));
+  onStage("projected", visionTokens);
+  return visionTokens;
 }
 
 /** Every slot's tokens, those of unused slots repeated from the one that was computed for all. */

@@ -10,19 +10,40 @@ import {
   type TileGrid,
 } from "./tiles.ts";
 
-/** A picture as the vision tower takes it. */
-export type ImageTiles = {
+/** How a picture is fitted into tiles. */
+export type TilePlan = {
   readonly grid: TileGrid;
   /** The picture's size on the canvas; the rest of the canvas is black. */
   readonly resized: ImageSize;
   readonly aspectRatioId: number;
   /** `grid.rows * grid.columns`; slots up to the model's most are exact zeros and are not here. */
   readonly numTiles: number;
+};
+
+/** A picture as the vision tower takes it. */
+export type ImageTiles = TilePlan & {
   /** In pixels. */
   readonly tileSize: number;
   /** `[numTiles, 3, tileSize, tileSize]`, normalised; tiles row by row. */
   readonly pixelValues: Float32Array;
 };
+
+/** Choose a picture's grid of tiles, and its size there. */
+export function planTiles(
+  image: ImageSize & { readonly maxTiles?: number },
+  { tileSize, maxTiles }: Pick<ImageProcessorConfig, "tileSize" | "maxTiles">,
+): TilePlan {
+  const grid = chooseTileGrid(image, {
+    tileSize,
+    maxTiles: Math.min(maxTiles, image.maxTiles ?? maxTiles),
+  });
+  return {
+    grid,
+    resized: resizedSize(image, grid, tileSize),
+    aspectRatioId: aspectRatioId(grid, maxTiles),
+    numTiles: grid.rows * grid.columns,
+  };
+}
 
 /**
  * Fit a picture into a grid of tiles: choose the grid, resize, pad, normalise, cut.
@@ -35,14 +56,10 @@ export function prepareTiles(
   image: RgbImage & { readonly maxTiles?: number },
   config: ImageProcessorConfig,
 ): ImageTiles {
-  const { tileSize, maxTiles } = config;
-  const grid = chooseTileGrid(image, {
-    tileSize,
-    maxTiles: Math.min(maxTiles, image.maxTiles ?? maxTiles),
-  });
-  const resized = resizedSize(image, grid, tileSize);
+  const { tileSize } = config;
+  const plan = planTiles(image, config);
+  const { grid, resized, numTiles } = plan;
   const picture = resizeBilinear(image, resized, config.resizePrecision);
-  const numTiles = grid.rows * grid.columns;
   const tables = normalisationTables(config);
   const pixelValues = new Float32Array(numTiles * 3 * tileSize * tileSize);
   for (let tile = 0; tile < numTiles; tile++) {
@@ -55,14 +72,7 @@ export function prepareTiles(
       fillPlane(plane, { picture, table, channel, top, left, tileSize });
     }
   }
-  return {
-    grid,
-    resized,
-    aspectRatioId: aspectRatioId(grid, maxTiles),
-    numTiles,
-    tileSize,
-    pixelValues,
-  };
+  return { ...plan, tileSize, pixelValues };
 }
 
 /** One channel of one tile, whose corner lies at `left`, `top` of the canvas. */

@@ -526,14 +526,25 @@ export declare type ImageReport = Message<"atalaya.engine.v1.ImageReport"> & {
   aspectRatioId: number;
 
   /**
+   * Its states need not be encoded.
+   *
    * @generated from field: bool cached = 9;
    */
   cached: boolean;
 
   /**
+   * Until its states were there; 0 when they were in memory.
+   *
    * @generated from field: double encode_ms = 10;
    */
   encodeMs: number;
+
+  /**
+   * Of a cached one: "memory", or "disk" for what its encoding left there; absent where the engine has one place.
+   *
+   * @generated from field: optional string cached_in = 11;
+   */
+  cachedIn?: string | undefined;
 };
 
 /**

@@ -1885,8 +1885,17 @@ export const replySchemas = {
             "type": "boolean",
             "description": "Its encoding was still there from an earlier request."
           },
+          "cached_in": {
+            "type": "string",
+            "enum": [
+              "memory",
+              "disk"
+            ],
+            "description": "Where: in memory, or on disk, from which its states were computed. Absent when it was not."
+          },
           "encode_ms": {
-            "type": "number"
+            "type": "number",
+            "description": "Until its states were there, milliseconds; 0 when they were in memory."
           }
         },
         "required": [

@@ -24,7 +24,11 @@ export function toLaunchOptions(
     size: body.model_size_in_billions ?? undefined,
     format: body.model_format ?? undefined,
     quantization: body.quantization ?? undefined,
-    engineOptions: Object.fromEntries(unknown.map((name) => [name, body[name]])),
+    engineOptions: Object.fromEntries(
+      [...unknown, ...engineFields].flatMap((name) =>
+        body[name] == null && engineFields.includes(name) ? [] : [[name, body[name]]],
+      ),
+    ),
     engine: body.model_engine ?? undefined,
     profile: body.profile ?? "ref",
     maxModelLen: body.max_model_len ?? undefined,
@@ -36,6 +40,9 @@ export function toLaunchOptions(
     revision: body.revision ?? undefined,
   };
 }
+
+/** Words of a launch that some engines have, and that go to them as they are. */
+const engineFields: readonly string[] = ["picture_cache_memory", "picture_cache_disk"];
 
 function hubOf(name: string | null | undefined): LaunchOptions["hub"] {
   const given = name?.toLowerCase() ?? "auto";
