@@ -171,6 +171,9 @@ export class Platform implements AsyncDisposable {
       version: packageVersion(),
     });
     this.metrics = metrics;
+    this.supervisor.subscribe((change) => {
+      if (change.type === "worker-ended") metrics.workerEnded(change);
+    });
     this.router = new Router(this.supervisor, (events, about) =>
       observeAnswer(events, about, { metrics, log }),
     );

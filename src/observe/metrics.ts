@@ -7,20 +7,15 @@
  */
 import { totalmem } from "node:os";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { EngineStats } from "../engines/engine.ts";
 import type { ModelInstance } from "../supervisor/instance.ts";
-
-const modelLabels = ["model_type", "model_uid", "model_name", "engine", "replica_index"] as const;
-type ModelLabels = Record<(typeof modelLabels)[number], string>;
+import { labelsOf, type ModelLabels, modelLabels } from "./model-labels.ts";
+import { ReplicaGauges } from "./replica-gauges.ts";
 
 /** What a scrape asks for: models and how their engines are doing. */
 export type Watched = {
   readonly list: () => readonly ModelInstance[];
   readonly version: string;
 };
-
-/** An engine that does not say how it is by then is left out of this scrape. */
-const statsTimeoutMs = 1_000;
 
 const firstTokenBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const interTokenBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -68,42 +63,40 @@ export class Metrics {
     "Time that a picture took in the vision tower; those out of the cache are not counted.",
     durationBuckets,
   );
-  readonly #pictures = this.#counter(
-    "atalaya_pictures_total",
-    "Pictures shown to a model, by where their states were cached: memory, disk, or false.",
-    "cached",
+  readonly #cacheQueries = this.#counter(
+    "atalaya_cache_queries_total",
+    "What answers looked for in a cache: tokens of prompts (cache kv), pictures (cache pictures), those of them that were not in memory (cache pictures_on_disk).",
+    "cache",
+  );
+  readonly #cacheHits = this.#counter(
+    "atalaya_cache_hits_total",
+    "Of what answers looked for in a cache, what was there.",
+    "cache",
+  );
+  readonly #tokensPerSecond = this.#modelGauge(
+    "xinference:generate_tokens_per_s",
+    "Tokens per second of the latest answer; of many answers, take rate() of a counter.",
+  );
+  readonly #firstTokenMs = this.#modelGauge(
+    "xinference:time_to_first_token_ms",
+    "Of the latest answer; of many answers, take the histogram.",
   );
   readonly #finishes = this.#counter(
     "atalaya_answers_total",
     "Answers by how they ended: stop, length, cancelled, or the code of an error.",
     "outcome",
   );
-  readonly #serving = this.#modelGauge("xinference:model_serve_count", "Answers under way.");
   readonly #loadSeconds = this.#modelGauge(
     "xinference:model_last_load_duration_seconds",
     "How long the model took to load.",
   );
-  readonly #running = this.#modelGauge("atalaya_running", "Requests that an engine works on.");
-  readonly #waiting = this.#modelGauge("atalaya_waiting", "Requests that wait in an engine.");
-  readonly #kvUsed = this.#modelGauge("atalaya_kv_blocks_used", "Blocks of the KV cache in use.");
-  readonly #kvTotal = this.#modelGauge("atalaya_kv_blocks", "Blocks of the KV cache.");
-  readonly #promptTokens = this.#modelGauge(
-    "atalaya_prefix_tokens_total",
-    "Tokens of prompts that an engine was given.",
-  );
-  readonly #reusedTokens = this.#modelGauge(
-    "atalaya_prefix_hit_tokens_total",
-    "Of those, the ones whose keys and values were in the KV cache.",
-  );
-  readonly #cachedPictures = this.#modelGauge(
-    "atalaya_cached_pictures",
-    "Pictures whose states are in memory.",
-  );
-  readonly #memory = this.#gauge(
-    "atalaya_memory_bytes",
-    "Memory by kind: resident of a worker and of this server.",
-    ["kind", "model_uid"],
-  );
+  readonly #workerEnds = new Counter({
+    name: "xinference:model_unexpected_termination",
+    help: "How often a worker of the model ended that nobody stopped.",
+    labelNames: ["model_uid", "replica_index"],
+    registers: [this.#registry],
+  });
+  readonly #replicas = new ReplicaGauges(this.#registry);
   readonly #models = this.#gauge("xinference:models_loaded_total", "Models that answer.", [
     "model_type",
   ]);
@@ -151,34 +144,75 @@ export class Metrics {
     this.#gauge("atalaya_machine_memory_bytes", "Memory of this machine.", []).set(totalmem());
   }
 
-  /** Begin to record one answer. */
-  answer(instance: ModelInstance): AnswerMetrics {
-    const labels = labelsOf(instance);
-    this.#requests.inc(labels);
-    this.#serving.inc(labels);
-    // Bound once: an answer has a thousand tokens.
-    const outputTokens = this.#outputTokens.labels(labels);
-    const generatedTokens = this.#generatedTokens.labels(labels);
-    const interToken = this.#interToken.labels(labels);
+  /**
+   * Begin to record one answer. It is counted with the first thing that is told of it, and then it must be known
+   * who answers.
+   *
+   * @param replica its number, once one was chosen
+   */
+  answer(instance: ModelInstance, replica: () => number | undefined): AnswerMetrics {
+    // Bound once, when it is known who answers: an answer has a thousand tokens.
+    let bound: BoundMetrics | undefined;
+    const of = (): BoundMetrics => {
+      bound ??= this.#bind(instance, replica());
+      return bound;
+    };
     return {
-      prompt: (numTokens) => this.#inputTokens.inc(labels, numTokens),
+      prompt: (numTokens) => of().inputTokens.inc(numTokens),
       picture: ({ cached, encodeMs }) => {
-        this.#pictures.inc({ ...labels, cached });
-        if (cached === "false") this.#encode.observe(labels, encodeMs / 1_000);
+        const { labels, encode } = of();
+        const isEncoded = cached === "false";
+        this.#cacheQueries.inc({ ...labels, cache: "pictures" });
+        this.#cacheHits.inc({ ...labels, cache: "pictures" }, isEncoded ? 0 : 1);
+        if (cached !== "memory") {
+          this.#cacheQueries.inc({ ...labels, cache: "pictures_on_disk" });
+          this.#cacheHits.inc({ ...labels, cache: "pictures_on_disk" }, isEncoded ? 0 : 1);
+        }
+        if (isEncoded) encode.observe(encodeMs / 1_000);
       },
-      firstToken: (seconds) => this.#firstToken.observe(labels, seconds),
+      cachedPrompt: ({ numTokens, numCached }) => {
+        const { labels } = of();
+        this.#cacheQueries.inc({ ...labels, cache: "kv" }, numTokens);
+        this.#cacheHits.inc({ ...labels, cache: "kv" }, numCached);
+      },
+      firstToken: (seconds) => {
+        const { labels, firstToken } = of();
+        firstToken.observe(seconds);
+        this.#firstTokenMs.set(labels, seconds * 1_000);
+      },
       tokens: (count) => {
+        const { outputTokens, generatedTokens } = of();
         outputTokens.inc(count);
         generatedTokens.inc(count);
       },
-      interToken: (seconds) => interToken.observe(seconds),
-      end: ({ outcome, isError, seconds }) => {
-        this.#serving.dec(labels);
+      interToken: (seconds) => of().interToken.observe(seconds),
+      end: ({ outcome, isError, seconds, tokensPerSecond }) => {
+        const { labels } = of();
         this.#finishes.inc({ ...labels, outcome });
         this.#duration.observe(labels, seconds);
         if (isError) this.#errors.inc(labels);
+        if (tokensPerSecond !== undefined) this.#tokensPerSecond.set(labels, tokensPerSecond);
       },
     };
+  }
+
+  #bind(instance: ModelInstance, replica: number | undefined): BoundMetrics {
+    const labels = labelsOf(instance, replica);
+    this.#requests.inc(labels);
+    return {
+      labels,
+      inputTokens: this.#inputTokens.labels(labels),
+      outputTokens: this.#outputTokens.labels(labels),
+      generatedTokens: this.#generatedTokens.labels(labels),
+      firstToken: this.#firstToken.labels(labels),
+      interToken: this.#interToken.labels(labels),
+      encode: this.#encode.labels(labels),
+    };
+  }
+
+  /** A worker ended that nobody stopped. */
+  workerEnded({ uid, replica }: { readonly uid: string; readonly replica: number }): void {
+    this.#workerEnds.inc({ model_uid: uid, replica_index: `${replica}` });
   }
 
   /** @param outcome a status of ours, or `expired` */
@@ -223,54 +257,19 @@ export class Metrics {
   /** What is true now, and no count: models that are gone must not stay. */
   async #collect(): Promise<void> {
     const instances = this.#watched.list();
-    const known = new Set(instances.map(({ uid }) => `${uid}`));
-    for (const gauge of [this.#running, this.#waiting, this.#kvUsed, this.#kvTotal]) gauge.reset();
-    for (const gauge of [this.#promptTokens, this.#reusedTokens]) gauge.reset();
-    for (const gauge of [
-      this.#cachedPictures,
-      this.#memory,
-      this.#info,
-      this.#status,
-      this.#loadSeconds,
-    ]) {
-      gauge.reset();
-    }
+    for (const gauge of [this.#info, this.#status, this.#loadSeconds]) gauge.reset();
     this.#uptime.set((performance.now() - this.#startedAt) / 1_000);
-    this.#memory.set({ kind: "platform", model_uid: "" }, process.memoryUsage.rss());
-    let numReady = 0;
-    await Promise.all(
-      instances.map(async (instance) => {
-        const { uid, modelName, state } = instance;
-        this.#status.set({ model_uid: uid, model_name: modelName, status: state }, 1);
-        if (instance.state !== "ready") return;
-        numReady += 1;
-        const labels = labelsOf(instance);
-        this.#info.set(labels, 1);
-        this.#loadSeconds.set(labels, instance.loadMs / 1_000);
-        const stats = await within(statsTimeoutMs, instance.engine.stats());
-        if (stats !== undefined && known.has(uid)) this.#setStats(labels, stats);
-      }),
-    );
-    this.#models.set({ model_type: "LLM" }, numReady);
-  }
-
-  #setStats(labels: ModelLabels, stats: EngineStats): void {
-    this.#running.set(labels, stats.numRunning);
-    this.#waiting.set(labels, stats.numWaiting);
-    this.#kvUsed.set(labels, stats.kvBlocksUsed);
-    this.#kvTotal.set(labels, stats.kvBlocksTotal);
-    this.#cachedPictures.set(labels, stats.cachedPictures);
-    if (stats.promptTokens !== undefined) this.#promptTokens.set(labels, stats.promptTokens);
-    if (stats.reusedTokens !== undefined) this.#reusedTokens.set(labels, stats.reusedTokens);
-    const kinds = {
-      worker: stats.residentBytes,
-      weights: stats.weightBytes,
-      kv_cache: stats.kvCacheBytes,
-      pictures: stats.pictureBytes,
-    };
-    for (const [kind, bytes] of Object.entries(kinds)) {
-      if (bytes !== undefined) this.#memory.set({ kind, model_uid: labels.model_uid }, bytes);
+    for (const instance of instances) {
+      const { uid, modelName, state } = instance;
+      this.#status.set({ model_uid: uid, model_name: modelName, status: state }, 1);
+      if (instance.state !== "ready") continue;
+      const labels = labelsOf(instance);
+      this.#info.set(labels, 1);
+      this.#loadSeconds.set(labels, instance.loadMs / 1_000);
     }
+    const numReady = instances.filter(({ state }) => state === "ready").length;
+    this.#models.set({ model_type: "LLM" }, numReady);
+    await this.#replicas.collect(instances);
   }
 
   #counter(name: string, help: string, ...more: readonly string[]): Counter {
@@ -296,12 +295,28 @@ export class Metrics {
   }
 }
 
+/** Metrics with the labels of one model's replica. */
+type BoundMetrics = {
+  readonly labels: ModelLabels;
+  readonly inputTokens: Counter.Internal;
+  readonly outputTokens: Counter.Internal;
+  readonly generatedTokens: Counter.Internal;
+  readonly firstToken: Histogram.Internal<string>;
+  readonly interToken: Histogram.Internal<string>;
+  readonly encode: Histogram.Internal<string>;
+};
+
 /** What one answer tells. Seconds are since the request came to the model's door, or between tokens. */
 export type AnswerMetrics = {
   readonly prompt: (numTokens: number) => void;
   readonly picture: (picture: {
     readonly cached: "memory" | "disk" | "false";
     readonly encodeMs: number;
+  }) => void;
+  /** Of a prompt's tokens, those whose keys and values were in the KV cache. */
+  readonly cachedPrompt: (prompt: {
+    readonly numTokens: number;
+    readonly numCached: number;
   }) => void;
   readonly firstToken: (seconds: number) => void;
   readonly tokens: (count: number) => void;
@@ -310,33 +325,7 @@ export type AnswerMetrics = {
     readonly outcome: string;
     readonly isError: boolean;
     readonly seconds: number;
+    /** From the first token to the last; absent where there were not two. */
+    readonly tokensPerSecond?: number | undefined;
   }) => void;
 };
-
-function labelsOf({ uid, modelName, engineKind }: ModelInstance): ModelLabels {
-  return {
-    model_type: "LLM",
-    model_uid: uid,
-    model_name: modelName,
-    engine: engineKind,
-    replica_index: "0",
-  };
-}
-
-async function within<Value>(
-  milliseconds: number,
-  promise: Promise<Value>,
-): Promise<Value | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), milliseconds);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } catch {
-    // An engine that ended is no reason to leave out the others.
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
-}

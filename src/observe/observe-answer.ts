@@ -3,8 +3,7 @@ import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { PlatformError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { GenerateEvent } from "../generation/event.ts";
-import type { ModelInstance } from "../supervisor/instance.ts";
-import type { RequestOrigin } from "../supervisor/router.ts";
+import type { AnswerAbout } from "../supervisor/router.ts";
 import type { Metrics } from "./metrics.ts";
 
 /**
@@ -14,11 +13,11 @@ import type { Metrics } from "./metrics.ts";
  */
 export async function* observeAnswer(
   events: AsyncIterable<GenerateEvent>,
-  about: { readonly instance: ModelInstance } & RequestOrigin,
+  about: AnswerAbout,
   { metrics, log }: { readonly metrics: Metrics; readonly log: Logger },
 ): AsyncGenerator<GenerateEvent, void> {
-  const { instance, requestId, traceContext } = about;
-  const recorder = metrics.answer(instance);
+  const { instance, replica, requestId, traceContext } = about;
+  const recorder = metrics.answer(instance, replica);
   // By the semantic conventions for generative models.
   const span = trace.getTracer("atalaya").startSpan(
     `chat ${instance.uid}`,
@@ -44,7 +43,6 @@ export async function* observeAnswer(
       switch (event.type) {
         case "started":
           facts.promptTokens = event.promptTokenIds.length;
-          recorder.prompt(facts.promptTokens);
           break;
         case "image": {
           const { cached, cachedIn, encodeMs } = event.report;
@@ -76,6 +74,10 @@ export async function* observeAnswer(
         }
         case "finish":
           outcome = event.reason;
+          recorder.cachedPrompt({
+            numTokens: event.usage.promptTokens,
+            numCached: event.usage.cachedTokens ?? 0,
+          });
           break;
         default:
           event satisfies never;
@@ -90,12 +92,22 @@ export async function* observeAnswer(
   } finally {
     const durationMs = performance.now() - startedAt;
     const isError = failure !== undefined && outcome !== "cancelled";
-    recorder.end({ outcome, isError, seconds: durationMs / 1_000 });
+    recorder.prompt(facts.promptTokens);
+    recorder.end({
+      outcome,
+      isError,
+      seconds: durationMs / 1_000,
+      tokensPerSecond: paceOf(
+        facts.completionTokens,
+        lastTokenAt - startedAt - (firstTokenMs ?? 0),
+      ),
+    });
     span.setAttributes({
       "gen_ai.usage.input_tokens": facts.promptTokens,
       "gen_ai.usage.output_tokens": facts.completionTokens,
       "gen_ai.response.finish_reasons": [outcome],
       "atalaya.pictures": facts.pictures,
+      "atalaya.replica": replica(),
     });
     if (isError) span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
     span.end();
@@ -103,10 +115,18 @@ export async function* observeAnswer(
       durationMs: Math.round(durationMs),
       firstTokenMs: firstTokenMs === undefined ? undefined : Math.round(firstTokenMs),
     };
-    log.info({ requestId, modelUid: instance.uid, outcome, ...facts, ...times }, "answer");
+    log.info(
+      { requestId, modelUid: instance.uid, replica: replica(), outcome, ...facts, ...times },
+      "answer",
+    );
   }
 }
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === "AbortError";
+}
+
+/** Tokens per second after the first; `undefined` where there was but one. */
+function paceOf(numTokens: number, milliseconds: number): number | undefined {
+  return numTokens > 1 && milliseconds > 0 ? ((numTokens - 1) * 1_000) / milliseconds : undefined;
 }

@@ -29,7 +29,7 @@ export type ModelInstance = {
   readonly profile: ModelProfile;
   readonly launchedAt: Date;
   /** Those that it answers with, as they are now. */
-  readonly replicas: Pick<Replicas, "list">;
+  readonly replicas: Pick<Replicas, "list" | "telling">;
 } & (
   | { readonly state: "starting"; readonly progress: LoadProgress }
   | ({ readonly state: "ready"; readonly loadMs: number } & LoadedModel)

@@ -3,7 +3,6 @@ import type { Engine, EngineLoader, EngineLoadOptions } from "../engines/engine.
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { readDefaultSampling } from "./default-sampling.ts";
 import type { LoadedModel } from "./instance.ts";
-import { warmUp } from "./warm-up.ts";
 
 export type ModelParts = {
   readonly load: EngineLoader;
@@ -11,8 +10,7 @@ export type ModelParts = {
 };
 
 /**
- * Engine and tokenizer start side by side; when one fails, the other is given up. The engine then
- * makes a token: only a model that answers is loaded.
+ * Engine and tokenizer start side by side; when one fails, the other is given up.
  *
  * @throws PlatformError whatever went wrong first
  */
@@ -35,12 +33,7 @@ export async function loadModel(
   ]);
   if (pipeline.status === "fulfilled" && engine.status === "fulfilled" && !signal.aborted) {
     const { directory } = options;
-    try {
-      await warmUp(engine.value, hooks);
-      return { directory, engine: engine.value, pipeline: pipeline.value, defaultSampling };
-    } catch (error) {
-      failed.abort(error);
-    }
+    return { directory, engine: engine.value, pipeline: pipeline.value, defaultSampling };
   }
   await Promise.all([release(pipeline), release(engine)]);
   throw signal.reason;

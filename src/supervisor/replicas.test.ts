@@ -49,6 +49,8 @@ async function started(
   };
   const replicas = replicasOf(count, requestLimit);
   await replicas.loader(load)(options, hooks);
+  // Each has made a token, to see that it can.
+  for (const { requests } of engines) expect(requests.splice(0)).toHaveLength(1);
   return { replicas, engines };
 }
 
@@ -73,7 +75,7 @@ test("answers at the same time are spread over all", async () => {
 });
 
 test("idle replicas take turns, and one that knows a picture gets it again", async () => {
-  const { replicas, engines } = await started(2, { text: "" });
+  const { replicas, engines } = await started(2, { text: "x" });
   for (let turn = 0; turn < 4; turn++) await ask(replicas);
   expect(engines.map(({ requests }) => requests.length)).toEqual([2, 2]);
   for (let turn = 0; turn < 3; turn++) await ask(replicas, pictured("a"));
@@ -81,7 +83,7 @@ test("idle replicas take turns, and one that knows a picture gets it again", asy
 });
 
 test("one that cannot answer is passed over; only when none can, that is the model's problem", async () => {
-  const { replicas, engines } = await started(2, { text: "" });
+  const { replicas, engines } = await started(2, { text: "x" });
   const [first, second] = engines;
   if (first === undefined || second === undefined) throw new Error("two were started");
   const problem = new PlatformError("worker_failed", "It keeps dying.");
@@ -101,7 +103,7 @@ test("one more is started while the others answer, and is asked next", async () 
   const record = await replicas.add("second");
   expect(record).toMatchObject({ id: 1, alias: "second", state: "ready" });
   await ask(replicas);
-  expect(engines[1]?.requests).toHaveLength(1);
+  expect(engines[1]?.requests).toHaveLength(2);
   expect(await answer).toBe(20);
 });
 
@@ -132,6 +134,31 @@ test("an answer that outlasts a removed replica's patience is told why", async (
   ]);
 });
 
+test("a replica is ready once it made a token; one that makes none is not, and is freed", async () => {
+  const replicas = replicasOf(1);
+  const silent = await fakeEngine("");
+  await replicas.loader(async () => await fakeEngine("a"))(options, hooks);
+  const mute = replicasOf(2);
+  await expect(mute.loader(async () => silent)(options, { ...hooks })).rejects.toMatchObject({
+    code: "worker_failed",
+  });
+  expect(silent.isDisposed).toBe(true);
+  expect(mute.list().map(({ state }) => state)).not.toContain("ready");
+});
+
+test("who asks is told which replica answers, and the sum of what all know is kept", async () => {
+  const { replicas, engines } = await started(2);
+  const chosen: number[] = [];
+  const told = replicas.telling((id) => chosen.push(id));
+  await Promise.all([ask(told), ask(told), ask(replicas)]);
+  expect(new Set(chosen)).toEqual(new Set([0, 1]));
+  for (const engine of engines) {
+    const stats = await engine.stats();
+    Object.assign(engine, { stats: async () => ({ ...stats, promptTokens: 7, reusedTokens: 3 }) });
+  }
+  expect(await replicas.stats()).toMatchObject({ promptTokens: 14, reusedTokens: 6 });
+});
+
 test("a limit of answers is each replica's own", async () => {
   const { replicas } = await started(2, { requestLimit: 1 });
   const answers = [ask(replicas), ask(replicas)];
@@ -149,7 +176,7 @@ describe("loading", () => {
     const load: EngineLoader = async (_, { onProgress }) => {
       onProgress({ stage: "weights", fraction: 0.5 });
       await new Promise<void>((resolve) => release.push(resolve));
-      return await fakeEngine("");
+      return await fakeEngine("a");
     };
     const replicas = replicasOf(2);
     const loaded = replicas.loader(load)(options, {
@@ -168,7 +195,7 @@ describe("loading", () => {
   });
 
   test("fails as a whole when one fails, leaves none, and its record tells why", async () => {
-    const engine = await fakeEngine("");
+    const engine = await fakeEngine("a");
     const failure = new PlatformError("out_of_memory", "No room.");
     let count = 0;
     const replicas = replicasOf(2);
@@ -199,7 +226,7 @@ describe("loading", () => {
     const seen: (number | undefined)[] = [];
     const load: EngineLoader = async ({ numThreads }) => {
       seen.push(numThreads);
-      return await fakeEngine("");
+      return await fakeEngine("a");
     };
     await replicasOf(1).loader(load)(options, hooks);
     await replicasOf(1_000).loader(load)(options, hooks);

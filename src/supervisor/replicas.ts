@@ -16,9 +16,10 @@ import type {
   LoadProgress,
   WorkerEnd,
 } from "../engines/engine.ts";
-import type { EngineEvent, EnginePrompt, EngineSampling } from "../generation/engine-prompt.ts";
+import type { EngineEvent, EnginePrompt } from "../generation/engine-prompt.ts";
 import { chooseReplica } from "./choose-replica.ts";
 import { Leases } from "./leases.ts";
+import { warmUp } from "./warm-up.ts";
 
 export type ReplicaState = "starting" | "ready" | "failed" | "stopping";
 
@@ -68,6 +69,8 @@ type Replica = {
   error: PlatformError | undefined;
 };
 
+type GenerateOptions = Parameters<Engine["generate"]>[1];
+
 type Loading = {
   readonly load: EngineLoader;
   readonly options: EngineLoadOptions;
@@ -93,7 +96,7 @@ export class Replicas implements Engine {
     for (let index = 0; index < wish.count; index++) this.#claim(wish.aliases[index]);
   }
 
-  /** An engine's loader that loads every replica: all of them, or none is left. */
+  /** An engine's loader that loads every replica, and has it make a token: all of them, or none is left. */
   loader(load: EngineLoader): EngineLoader {
     return async (options, { signal, onProgress }) => {
       this.#loading = { load, options: this.#share(options), signal };
@@ -201,11 +204,33 @@ export class Replicas implements Engine {
     return this.#replicas.size;
   }
 
-  async *generate(
+  generate(prompt: EnginePrompt, options: GenerateOptions): AsyncGenerator<EngineEvent, void> {
+    return this.#generate(prompt, options);
+  }
+
+  /**
+   * The same, where `onChosen` is told which replica gets each prompt.
+   *
+   * Not an event of the answer: nobody but who counts wants to know.
+   */
+  telling(onChosen: (replica: number) => void): Engine {
+    return {
+      kind: this.kind,
+      model: this.model,
+      generate: (prompt, options) => this.#generate(prompt, options, onChosen),
+      stats: () => this.stats(),
+      problem: () => this.problem(),
+      [Symbol.asyncDispose]: () => this[Symbol.asyncDispose](),
+    };
+  }
+
+  async *#generate(
     prompt: EnginePrompt,
-    options: { readonly sampling: EngineSampling; readonly signal: AbortSignal },
+    options: GenerateOptions,
+    onChosen?: (replica: number) => void,
   ): AsyncGenerator<EngineEvent, void> {
-    const { engine, leases } = this.#choose(prompt);
+    const { id, engine, leases } = this.#choose(prompt);
+    onChosen?.(id);
     const lease = leases.take();
     const signal = AbortSignal.any([options.signal, lease.signal]);
     try {
@@ -237,6 +262,8 @@ export class Replicas implements Engine {
       weightBytes: sum((stats) => stats.weightBytes),
       kvCacheBytes: sum((stats) => stats.kvCacheBytes),
       pictureBytes: sum((stats) => stats.pictureBytes),
+      promptTokens: sum((stats) => stats.promptTokens),
+      reusedTokens: sum((stats) => stats.reusedTokens),
     };
   }
 
@@ -279,17 +306,21 @@ export class Replicas implements Engine {
     if (this.#loading === undefined) throw new Error("nobody said what to load");
     const { load, options } = this.#loading;
     try {
-      const engine = await load(options, {
+      const hooks = {
         signal: AbortSignal.any([signal, replica.loading.signal]),
-        onProgress: (progress) => {
+        onProgress: (progress: LoadProgress): void => {
           replica.progress = progress;
           onProgress();
         },
+      };
+      const engine = await load(options, {
+        ...hooks,
         onLog: (line) => this.#parts.onLog(replica.id, line),
         onUnexpectedEnd: (end) => this.#parts.onUnexpectedEnd(replica.id, end),
       });
       replica.engine = engine;
-      replica.loading.signal.throwIfAborted();
+      hooks.signal.throwIfAborted();
+      await warmUp(engine, hooks);
       this.#kind = engine.kind;
       this.#model ??= engine.model;
       replica.state = "ready";
@@ -303,7 +334,11 @@ export class Replicas implements Engine {
   }
 
   /** @throws PlatformError `queue_full` when each has as many answers as it may, or the replicas' own problem */
-  #choose({ pictures }: EnginePrompt): { readonly engine: Engine; readonly leases: Leases } {
+  #choose({ pictures }: EnginePrompt): {
+    readonly id: number;
+    readonly engine: Engine;
+    readonly leases: Leases;
+  } {
     const candidates = [...this.#replicas.values()].flatMap((replica) => {
       const { id, state, engine, leases, lastChosen } = replica;
       if (state !== "ready" || engine === undefined || engine.problem() !== undefined) return [];
@@ -319,7 +354,7 @@ export class Replicas implements Engine {
     const { replica, engine } = chosen;
     replica.lastChosen = ++this.#clock;
     for (const { contentHash } of pictures) remember(replica.pictures, contentHash);
-    return { engine, leases: replica.leases };
+    return { id: replica.id, engine, leases: replica.leases };
   }
 
   #noneIsFree(isBusy: boolean): PlatformError {

@@ -25,10 +25,17 @@ export type RequestOrigin = {
   readonly traceContext?: Context | undefined;
 };
 
+/** Where an answer comes from. */
+export type AnswerAbout = RequestOrigin & {
+  readonly instance: ReadyInstance;
+  /** Number of the replica that answers, once one was chosen; of several answers to one request the last. */
+  readonly replica: () => number | undefined;
+};
+
 /** Sees every answer go by. */
 export type WatchAnswer = (
   events: AsyncIterable<GenerateEvent>,
-  about: { readonly instance: ReadyInstance } & RequestOrigin,
+  about: AnswerAbout,
 ) => AsyncIterable<GenerateEvent>;
 
 export class Router {
@@ -95,11 +102,14 @@ export class Router {
   ): AsyncGenerator<GenerateEvent, void> {
     using lease = this.#supervisor.lease(uid);
     const { instance } = lease;
-    const { engine, pipeline } = instance;
+    let replica: number | undefined;
+    const engine = instance.replicas.telling((chosen) => {
+      replica = chosen;
+    });
     const stop = AbortSignal.any([signal, lease.signal]);
     try {
-      const events = pipeline.generate(engine, request, { signal: stop });
-      yield* this.#watch(events, { instance, ...origin });
+      const events = instance.pipeline.generate(engine, request, { signal: stop });
+      yield* this.#watch(events, { instance, replica: () => replica, ...origin });
     } catch (error) {
       // What a cut answer throws on its way out is noise; why it was cut is not.
       throw stop.aborted ? stop.reason : error;

@@ -115,3 +115,53 @@ test.each([
   else expect(id).toBe(kept);
   await response.text();
 });
+
+test("what each replica does stands under its number, and of one that is gone nothing stays", async () => {
+  const { supervisor } = server.platform;
+  await supervisor.addReplica("fake");
+  // Its process is the same, since it is none; who gets which answer is not.
+  const before = await sample("xinference:model_request_total", { replica_index: "1" });
+  expect(before).toBe(0);
+  server.engine.answer = { text: "abcde", tokenDelayMs: 2 };
+  for (let turn = 0; turn < 2; turn++) await (await ask()).text();
+  const ofSecond = { model_uid: "fake", replica_index: "1", format: "pytorch" };
+  expect(await sample("xinference:model_request_total", ofSecond)).toBe(1);
+  expect(await sample("xinference:output_tokens_total_counter", ofSecond)).toBe(5);
+  expect(await sample("atalaya_inter_token_seconds_count", ofSecond)).toBe(4);
+  expect(await sample("xinference:generate_tokens_per_s", ofSecond)).toBeGreaterThan(1);
+  expect(await sample("xinference:time_to_first_token_ms", ofSecond)).toBeGreaterThan(0);
+  expect(await sample("atalaya_replicas", { state: "ready" })).toBe(2);
+  const running = server.engine.numRunning;
+  expect(await sample("atalaya_running", { replica_index: "1" })).toBe(running);
+  expect(await sample("atalaya_memory_bytes", { kind: "worker", replica_index: "1" })).toBe(0);
+
+  await supervisor.removeReplica("fake", 1);
+  expect(await sample("atalaya_replicas")).toBe(1);
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  expect(text).not.toMatch(/^atalaya_(running|memory_bytes)\{.*replica_index="1"/m);
+});
+
+test("both caches tell what was looked for and what was there", async () => {
+  const of = async (cache: string): Promise<readonly [number, number]> => [
+    await sample("atalaya_cache_queries_total", { cache }),
+    await sample("atalaya_cache_hits_total", { cache }),
+  ];
+  const [queries, hits] = await of("kv");
+  server.engine.answer = { text: "a", reused: 3 };
+  const { usage } = (await (await ask()).json()) as { usage: { prompt_tokens: number } };
+  expect(await of("kv")).toEqual([queries + usage.prompt_tokens, hits + 3]);
+
+  const pixel =
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+  const content = [{ type: "image_url", image_url: { url: pixel } }];
+  const [pictures, seen] = await of("pictures");
+  const response = await ask({ messages: [{ role: "user", content }] });
+  expect(response.status).toBe(200);
+  expect(await of("pictures")).toEqual([pictures + 1, seen]);
+  expect(await sample("atalaya_picture_encode_seconds_count")).toBe(1);
+});
+
+test("a worker that ends by itself is counted", async () => {
+  server.platform.metrics.workerEnded({ uid: "fake", replica: 0 });
+  expect(await sample("xinference:model_unexpected_termination", { replica_index: "0" })).toBe(1);
+});

@@ -18,6 +18,8 @@ export type FakeAnswer = {
   readonly tokenDelayMs?: number;
   /** What else each token might have been, by its place: texts of one character, with log-probabilities. */
   readonly alternatives?: readonly (readonly (readonly [text: string, logprob: number])[])[];
+  /** So many of the prompt's first tokens are said to have been in the KV cache. */
+  readonly reused?: number;
   /** Fails after this many tokens; 0: before anything is said. */
   readonly failAfter?: number;
   readonly failure?: PlatformError;
@@ -68,6 +70,9 @@ export class FakeEngine implements Engine {
           cached: false,
           encodeMs: 1.25,
         };
+      }
+      if (this.answer.reused !== undefined) {
+        yield { type: "reused", numTokens: this.answer.reused };
       }
       const characters = this.answer.text.split("");
       for (const [index, character] of characters.entries()) {
