@@ -42,6 +42,21 @@ describe("what a grammar allows", () => {
     expect(await state.allowed()).toBeUndefined();
   });
 
+  test("ends where anything may follow, and with the answer's own stop tokens alone", async () => {
+    await using masks = new GrammarMasks({ directory, vocabSize: 256 });
+    for (const grammar of ["root ::= [^x]*", 'root ::= "" | ([\\0-\\x7f] | [^\\0-\\x7f]) root']) {
+      using state = await open(masks, grammar);
+      for (let step = 0; step < 2; step++) {
+        const allowed = await allowedText(state);
+        expect(allowed).toEqual(expect.arrayContaining(["<stop>", "a", "b"]));
+        expect(allowed.filter((text) => text.startsWith("<|"))).toEqual([]);
+        state.accept(idOf("a"));
+      }
+      state.accept(stop);
+      expect(await state.allowed()).toBeUndefined();
+    }
+  });
+
   test("never has a special token whose text would fit", async () => {
     await using masks = new GrammarMasks({ directory, vocabSize: 256 });
     using state = await open(masks, "root ::= [^x]*");

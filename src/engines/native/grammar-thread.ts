@@ -54,7 +54,7 @@ class GrammarKeeper {
   #compiler: GrammarCompiler | undefined;
   /** Least recently used first. */
   readonly #compiled = new Map<string, CompiledGrammar>();
-  readonly #matchers = new Map<number, GrammarMatcher>();
+  readonly #matchers = new Map<number, OpenAnswer>();
 
   constructor(vocabulary: GrammarVocabulary) {
     this.#vocabulary = vocabulary;
@@ -73,13 +73,13 @@ class GrammarKeeper {
       case "open":
         return await this.#open(question);
       case "accept": {
-        const matcher = this.#matchers.get(question.id);
-        if (matcher === undefined) return "unknown";
-        this.#accept(matcher, question.tokenId);
-        return await nextTokens(matcher);
+        const answer = this.#matchers.get(question.id);
+        if (answer === undefined) return "unknown";
+        this.#accept(answer.matcher, question.tokenId);
+        return await nextTokens(answer);
       }
       case "close":
-        this.#matchers.get(question.id)?.dispose();
+        this.#matchers.get(question.id)?.matcher.dispose();
         this.#matchers.delete(question.id);
         return undefined;
       default:
@@ -97,9 +97,12 @@ class GrammarKeeper {
     const compiled = this.#compiled.get(grammar) ?? (await this.#compile(grammar));
     this.#keep(grammar, compiled);
     const matcher = await compiler.newMatcher(compiled, stopTokenIds);
-    this.#matchers.set(id, matcher);
+    const stops = new Set(stopTokenIds);
+    const never = this.#vocabulary.stopTokenIds.filter((tokenId) => !stops.has(tokenId));
+    const answer: OpenAnswer = { matcher, never };
+    this.#matchers.set(id, answer);
     for (const tokenId of accepted) this.#accept(matcher, tokenId);
-    return await nextTokens(matcher);
+    return await nextTokens(answer);
   }
 
   #accept(matcher: GrammarMatcher, tokenId: number): void {
@@ -141,12 +144,23 @@ class GrammarKeeper {
   }
 }
 
-async function nextTokens(matcher: GrammarMatcher): Promise<Int32Array | undefined> {
+type OpenAnswer = {
+  readonly matcher: GrammarMatcher;
+  /** Special tokens that do not end it. */
+  readonly never: readonly number[];
+};
+
+async function nextTokens({ matcher, never }: OpenAnswer): Promise<Int32Array | undefined> {
   if (matcher.isTerminated()) return undefined;
-  return (await matcher.getNextTokenBitmask()).slice();
+  const mask = (await matcher.getNextTokenBitmask()).slice();
+  for (const id of never) mask[id >>> 5] = (mask[id >>> 5] ?? 0) & ~(1 << (id & 31));
+  return mask;
 }
 
-/** Special tokens are no text: none can be part of an answer. */
+/**
+ * Special tokens are no text: none can be part of an answer. The library is told that all of them are
+ * ends; tokens without text that are no ends it rules out at the end too, wherever most others may come.
+ */
 function readVocabulary({ directory, vocabSize }: GrammarData): GrammarVocabulary {
   const { tokens, addedTokens } = readTokenizerFile(directory);
   const special = new Set(addedTokens.map(({ id }) => id));
@@ -156,7 +170,7 @@ function readVocabulary({ directory, vocabSize }: GrammarData): GrammarVocabular
       return bytes === undefined ? "" : byteLevelText(bytes);
     }),
     vocabSize,
-    stopTokenIds: [],
+    stopTokenIds: [...special].filter((id) => id < vocabSize),
   };
 }
 
