@@ -26,9 +26,12 @@ SPECIALS = (
     "<|python_tag|>",
 )
 IMAGE = "<|image|>"
+# It was taught no tools, so it is told of none, nor of calls and results; its answers can be held to them all the same.
 TEMPLATE = (
     "{{- bos_token }}"
+    "{%- set tools = none %}"
     "{%- for message in messages %}"
+    "{%- if message['role'] != 'tool' and not message['tool_calls'] %}"
     "{{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' }}"
     "{%- if message['content'] is string %}{{- message['content'] }}"
     "{%- else %}{%- for item in message['content'] %}"
@@ -36,7 +39,7 @@ TEMPLATE = (
     "{%- elif item['type'] == 'text' %}{{- item['text'] }}{%- endif %}"
     "{%- endfor %}{%- endif %}"
     "{{- '<|eot_id|>' }}"
-    "{%- endfor %}"
+    "{%- endif %}{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{%- endif %}"
 )
 

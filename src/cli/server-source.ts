@@ -30,7 +30,8 @@ async function* askServer(
     const [choice] = chunk.choices;
     if (choice !== undefined) {
       if (choice.delta.content !== "") yield { type: "text", text: choice.delta.content };
-      reason = choice.finish_reason ?? reason;
+      // No function was offered, so none is called.
+      reason = choice.finish_reason === "length" ? "length" : reason;
     }
     if (chunk.usage != null) {
       yield { type: "finish", reason, numTokens: chunk.usage.completion_tokens };

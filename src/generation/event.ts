@@ -1,5 +1,6 @@
 import type { TokenId } from "../base/ids.ts";
 import type { FinishReason, ImageReport, TokenLogprob } from "./engine-prompt.ts";
+import type { ToolCall } from "./tools.ts";
 
 export type { FinishReason } from "./engine-prompt.ts";
 
@@ -28,6 +29,8 @@ export type GenerateEvent =
       readonly usage: Usage;
       /** How likely each of the listed answers was, in their order. */
       readonly options?: readonly OptionProbability[];
+      /** At least one, when the answer was calls; none of their text was in a delta then. */
+      readonly toolCalls?: readonly ToolCall[];
     };
 
 export type OptionProbability = {
@@ -47,6 +50,9 @@ export type PromptReport = {
 
 /** A rule of the chat that changed what was sent; see `pipeline/chat-rules.ts`. */
 export type PromptChange =
+  | "tool-calls-split"
+  | "text-beside-call-dropped"
+  | "tools-in-text"
   | "empty-text-dropped"
   | "system-text-moved"
   | "turns-merged"

@@ -1,4 +1,5 @@
 /** What a caller asks for, whichever engine answers and whichever dialect it was asked in. */
+import type { ToolCall, ToolOffer } from "./tools.ts";
 
 /** A request to continue a conversation, or a bare prompt. */
 export type GenerateRequest = {
@@ -33,6 +34,8 @@ export type ChatPrompt = {
   readonly messages: readonly ChatMessage[];
   /** `hoist` when absent. */
   readonly imageOrder?: ImageOrder | undefined;
+  /** Functions that the answer may call; none when absent. */
+  readonly tools?: ToolOffer | undefined;
 };
 
 /** Whether the pictures of a turn go in front of its text, or stay where they are. */
@@ -59,8 +62,15 @@ export type TextPiece =
   | { readonly type: "special"; readonly text: string };
 
 export type ChatMessage = {
-  readonly role: "system" | "user" | "assistant";
+  /** `tool`: what a function returned. */
+  readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: readonly ContentPart[];
+  /** What an assistant asked for. */
+  readonly toolCalls?: readonly ToolCall[];
+  /** Of a `tool` turn: the call it answers; the first that nothing answers yet when absent. */
+  readonly toolCallId?: string;
+  /** Where the caller said which call that is, for the sentence that refuses it. */
+  readonly field?: string;
 };
 
 export type ContentPart =

@@ -18,6 +18,8 @@ export class Rules {
   readonly #bodies = new Map<string, Expression>();
   readonly #field: string;
   #length = 0;
+  /** Rules that are left to others. */
+  #spare = 0;
 
   /** @param field what the grammar is made from, for the sentence that refuses it */
   constructor(field: string) {
@@ -34,7 +36,7 @@ export class Rules {
   define(name: string, body: Expression): void {
     this.#length += body.length;
     this.#bodies.set(name, body);
-    if (this.#bodies.size <= maxRules && this.#length <= maxLength) return;
+    if (this.#bodies.size + this.#spare <= maxRules && this.#length <= maxLength) return;
     throw new PlatformError(
       "invalid_request",
       `"${this.#field}" grows into a grammar of more than ${maxRules} rules or ${maxLength} characters. Ask for less: fewer properties, shorter repetitions.`,
@@ -55,6 +57,27 @@ export class Rules {
       this.define(name, body());
     }
     return name;
+  }
+
+  /**
+   * Write rules that are taken back when they cannot be finished.
+   *
+   * @param spare so many more rules must be possible afterwards
+   * @throws what `write` throws
+   */
+  attempt(write: () => Expression, { spare }: { readonly spare: number }): Expression {
+    const before = new Set(this.#bodies.keys());
+    const length = this.#length;
+    this.#spare = spare;
+    try {
+      return write();
+    } catch (error) {
+      for (const name of this.#bodies.keys()) if (!before.has(name)) this.#bodies.delete(name);
+      this.#length = length;
+      throw error;
+    } finally {
+      this.#spare = 0;
+    }
   }
 
   toText(root: Expression): string {

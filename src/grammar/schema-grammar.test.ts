@@ -2,10 +2,10 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { PlatformError } from "../base/errors.ts";
+import { literalJson } from "../base/json-text.ts";
 import { Random } from "../engines/native/random.ts";
 import type { AnswerForm } from "../generation/request.ts";
 import { answerGrammar } from "./answer-grammar.ts";
-import { literalJson } from "./json-text.ts";
 import { GrammarCompiler } from "./xgrammar.ts";
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false });

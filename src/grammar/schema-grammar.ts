@@ -8,7 +8,7 @@
  *
  * @see JSON Schema 2020-12, and RFC 8259 for the text
  */
-import { literalJson } from "./json-text.ts";
+import { literalJson } from "../base/json-text.ts";
 import { type Bounds, integerGrammar, numberGrammar } from "./number-grammar.ts";
 import { regexGrammar } from "./regex-grammar.ts";
 import { anyOf, type Expression, literal, type Rules, sequence } from "./rules.ts";

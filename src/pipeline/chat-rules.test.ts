@@ -24,7 +24,7 @@ describe("the pictures of a turn", () => {
 
   test("stay where they are when the caller says so", () => {
     const messages = [turn("user", text("a"), first, text("b"), second)];
-    expect(applyChatRules(messages, "keep")).toEqual({ messages, changes: [] });
+    expect(applyChatRules(messages, { imageOrder: "keep" })).toEqual({ messages, changes: [] });
   });
 
   test("stay in their own turn", () => {
@@ -148,7 +148,7 @@ describe("whatever is sent", () => {
             ? { ...message, content: message.content.filter(({ type }) => type === "text") }
             : message,
         );
-        expect(picturesOf(applyChatRules(messages, imageOrder).messages)).toEqual(
+        expect(picturesOf(applyChatRules(messages, { imageOrder }).messages)).toEqual(
           picturesOf(messages),
         );
       }),

@@ -10,9 +10,28 @@
  */
 import type { PromptChange } from "../generation/event.ts";
 import type { ChatMessage, ContentPart, ImageOrder } from "../generation/request.ts";
+import type { ToolFunction } from "../generation/tools.ts";
+import {
+  beginWithUser,
+  dropTextBesideCalls,
+  linkToolTurns,
+  splitToolCalls,
+  writeToolsIntoText,
+} from "./tool-turns.ts";
+
+export type ChatRules = {
+  /** `hoist` when absent. */
+  readonly imageOrder?: ImageOrder | undefined;
+  /** Functions that the answer may call. */
+  readonly functions?: readonly ToolFunction[];
+  /** Where they are the checkpoint's template's business; `never` when absent. */
+  readonly templateTakesTools?: "always" | "without-pictures" | "never";
+};
 
 export type RuledChat = {
   readonly messages: readonly ChatMessage[];
+  /** Those that the template is to write; none when absent. */
+  readonly functions?: readonly ToolFunction[];
   /** What is no longer as it was sent, in the order of the rules. */
   readonly changes: readonly PromptChange[];
 };
@@ -20,30 +39,48 @@ export type RuledChat = {
 /**
  * Apply the rules, in order:
  *
- * 1. Empty text is dropped, and with it a system or assistant turn that held nothing else.
- * 2. Where there is a picture anywhere, system text goes in front of the first user text: the
+ * 1. An assistant's turn of several calls becomes a turn a call, each followed by its result.
+ * 2. Text beside a call is dropped: the template has no place for it.
+ * 3. Functions are written in front of the first user text where the template cannot: the released one with
+ *    a picture anywhere, others that do not know of functions.
+ * 4. Empty text is dropped, and with it a system or assistant turn that held nothing else.
+ * 5. Where there is a picture anywhere, system text goes in front of the first user text: the
  *    released template refuses both together.
- * 3. Adjacent turns of one role become one, their texts two line breaks apart.
- * 4. The pictures of a turn go in front of its text, unless `imageOrder` is `keep`.
+ * 6. Adjacent turns of one role become one, their texts two line breaks apart; calls and results stay
+ *    by themselves.
+ * 7. The pictures of a turn go in front of its text, unless `imageOrder` is `keep`.
+ *
+ * @throws PlatformError `invalid_request` when a tool's result answers no call
  */
 export function applyChatRules(
   messages: readonly ChatMessage[],
-  imageOrder: ImageOrder = "hoist",
+  { imageOrder = "hoist", functions = [], templateTakesTools = "never" }: ChatRules = {},
 ): RuledChat {
+  const isTemplates =
+    templateTakesTools === "always" ||
+    (templateTakesTools === "without-pictures" && !messages.some(hasPicture));
   const rules: readonly (readonly [PromptChange, (turns: Turns) => Turns])[] = [
+    ["tool-calls-split", splitToolCalls],
+    ["text-beside-call-dropped", dropTextBesideCalls],
+    [
+      "tools-in-text",
+      (turns) =>
+        isTemplates || functions.length === 0 ? turns : writeToolsIntoText(turns, functions),
+    ],
     ["empty-text-dropped", dropEmptyText],
     ["system-text-moved", foldSystemIntoUser],
     ["turns-merged", mergeAdjacentTurns],
     ["pictures-hoisted", imageOrder === "hoist" ? hoistPictures : (turns) => turns],
   ];
   const changes: PromptChange[] = [];
-  let ruled = messages;
+  const linked = linkToolTurns(messages);
+  let ruled = functions.length === 0 ? linked : beginWithUser(linked);
   for (const [change, rule] of rules) {
     const next = rule(ruled);
     if (next !== ruled) changes.push(change);
     ruled = next;
   }
-  return { messages: ruled, changes };
+  return { messages: ruled, changes, ...(isTemplates && functions.length > 0 && { functions }) };
 }
 
 /** Each rule returns its argument itself when it has nothing to change. */
@@ -55,8 +92,11 @@ function dropEmptyText(turns: Turns): Turns {
     ...turn,
     content: turn.content.filter((part) => !isEmptyText(part)),
   }));
-  // An empty user turn is still a turn; the others are placeholders.
-  const kept = dropped.filter(({ role, content }) => role === "user" || content.length > 0);
+  // An empty user turn is still a turn, and an empty result a result; the others are placeholders.
+  const kept = dropped.filter(
+    ({ role, content, toolCalls }) =>
+      role === "user" || role === "tool" || toolCalls !== undefined || content.length > 0,
+  );
   const isUnchanged =
     kept.length === turns.length &&
     kept.every(({ content }, index) => content.length === turns[index]?.content.length);
@@ -96,7 +136,7 @@ function mergeAdjacentTurns(turns: Turns): Turns {
   const merged: ChatMessage[] = [];
   for (const turn of turns) {
     const last = merged.at(-1);
-    if (last?.role !== turn.role) {
+    if (last?.role !== turn.role || [last, turn].some(isOfTools)) {
       merged.push(turn);
       continue;
     }
@@ -131,6 +171,11 @@ function hoistPictures(turns: Turns): Turns {
 function picturesComeFirst(content: readonly ContentPart[]): boolean {
   const firstText = content.findIndex(isText);
   return firstText < 0 || !content.slice(firstText).some(isPicture);
+}
+
+/** A call or a result. */
+function isOfTools({ role, toolCalls }: ChatMessage): boolean {
+  return role === "tool" || toolCalls !== undefined;
 }
 
 function hasPicture({ content }: ChatMessage): boolean {

@@ -13,6 +13,7 @@ import { generateText } from "./generate-text.ts";
 import { encodePrompt, type PreparedRequest, prepareRequest } from "./prepare.ts";
 import { noStoredFiles, type ReadStored } from "./read-stored.ts";
 import { scoreOptions } from "./score-options.ts";
+import { withToolCalls } from "./tool-calls.ts";
 
 export type PipelineOptions = {
   /** What chat templates take the date from. */
@@ -92,6 +93,7 @@ export class Pipeline implements AsyncDisposable {
   ): AsyncGenerator<GenerateEvent, void> {
     const { request, prepared, signal } = question;
     const { prompt, report, sampling } = prepared;
+    const tools = request.prompt.type === "chat" ? request.prompt.tools : undefined;
     const { numChoices = 1, bestOf = numChoices } = request;
     const isRanked = bestOf > numChoices;
     const keepsLogprobs = sampling.logprobs !== undefined;
@@ -99,7 +101,7 @@ export class Pipeline implements AsyncDisposable {
       const seed = sampling.seed === undefined ? undefined : (sampling.seed + choice) >>> 0;
       const logprobs = sampling.logprobs ?? (isRanked ? 0 : undefined);
       const own = { ...sampling, seed, logprobs };
-      return generateText(engine.generate(prompt, { sampling: own, signal }), {
+      const text = generateText(engine.generate(prompt, { sampling: own, signal }), {
         promptTokenIds: prompt.tokenIds,
         promptReport: report,
         vocabulary: this.tokenizer.vocabulary,
@@ -107,6 +109,7 @@ export class Pipeline implements AsyncDisposable {
         stop: request.sampling.stop,
         stopTokenIds: sampling.stopTokenIds,
       });
+      return tools === undefined ? text : withToolCalls(text, tools);
     };
     if (bestOf === 1) yield* start(0);
     else if (isRanked)

@@ -13,7 +13,9 @@ import type {
   SamplingParams,
   TextPiece,
 } from "../generation/request.ts";
+import type { ToolFunction } from "../generation/tools.ts";
 import { answerGrammar } from "../grammar/answer-grammar.ts";
+import { toolGrammar } from "../grammar/tool-grammar.ts";
 import { contentHash } from "../image/content-hash.ts";
 import { decodeImage } from "../image/decode.ts";
 import { maxPixels } from "../image/decode-protocol.ts";
@@ -22,6 +24,7 @@ import type { FetchMedia } from "../media/media-fetcher.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { applyChatRules } from "./chat-rules.ts";
 import { checkSamplingParams } from "./check-sampling.ts";
+import { checkTools } from "./check-tools.ts";
 import { picturesInView } from "./pictures-in-view.ts";
 import { PixelBudget } from "./pixel-budget.ts";
 import { completeRawPrompt, markerMismatch } from "./raw-prompt.ts";
@@ -71,10 +74,11 @@ export async function prepareRequest(
   request: GenerateRequest,
   context: PrepareContext,
 ): Promise<PreparedRequest> {
-  const { prompt, sampling, form } = request;
+  const { prompt, sampling } = request;
   checkSamplingParams(sampling);
   checkTokenIdsOf(sampling, context.model);
-  const grammar = form === undefined ? undefined : answerGrammar(form);
+  if (prompt.type === "chat") checkTools(prompt);
+  const grammar = grammarOf(request);
   // The text first: it is cheaper, and most of what can be wrong shows there.
   const { tokenIds, images, report } = await encodePrompt(prompt, context);
   const engineSampling: EngineSampling = {
@@ -107,6 +111,28 @@ export async function prepareRequest(
 }
 
 /**
+ * An answer that may be calls is held to them where it must be one, where arguments must fit, and where it
+ * must have a form otherwise; with a picture too, since the model was not trained for both.
+ */
+function grammarOf({ prompt, form, options }: GenerateRequest): string | undefined {
+  const tools = prompt.type === "chat" ? prompt.tools : undefined;
+  if (tools === undefined) return form === undefined ? undefined : answerGrammar(form);
+  if (options !== undefined) {
+    throw new PlatformError(
+      "invalid_request",
+      `"${options.field}" lists what the answer can be, which leaves no room for "tools". Leave one out.`,
+      { details: { param: options.field } },
+    );
+  }
+  const isHeld =
+    tools.choice.type !== "auto" ||
+    form !== undefined ||
+    tools.functions.some(({ isStrict }) => isStrict) ||
+    imagesOf(prompt).length > 0;
+  return isHeld ? toolGrammar(tools, form) : undefined;
+}
+
+/**
  * Apply the rules of the chat, render and encode; no picture is fetched or decoded.
  *
  * @throws PlatformError `invalid_request`, `cancelled`, `queue_full`, `corrupt_model_file` when
@@ -117,9 +143,8 @@ export async function encodePrompt(
   context: EncodeContext,
 ): Promise<EncodedPrompt> {
   checkTexts(sent);
-  const { prompt, changes } =
-    sent.type === "chat" ? ruledChat(sent) : { prompt: sent, changes: [] };
-  const images = imagesOf(prompt);
+  const ruled = sent.type === "chat" ? ruledChat(sent, context) : undefined;
+  const images = imagesOf(ruled?.prompt ?? sent);
   if (images.length > maxImages) {
     throw new PlatformError(
       "invalid_request",
@@ -127,24 +152,32 @@ export async function encodePrompt(
     );
   }
   const tokenIds =
-    prompt.type === "chat"
-      ? await encodeChat(prompt, images.length, context)
-      : await encodeRaw(prompt, context);
+    sent.type === "raw"
+      ? await encodeRaw(sent, context)
+      : await encodeChat(ruled ?? { prompt: sent, changes: [] }, images.length, context);
   checkTokenIds(tokenIds, context.model);
   const seenByLastTurn = picturesInView(tokenIds, context.model.imageTokenId);
-  return { tokenIds, images, report: { changes, seenByLastTurn } };
+  return { tokenIds, images, report: { changes: ruled?.changes ?? [], seenByLastTurn } };
 }
 
-function ruledChat(prompt: ChatPrompt): {
-  prompt: ChatPrompt;
-  changes: PromptReport["changes"];
-} {
-  const { messages, changes } = applyChatRules(prompt.messages, prompt.imageOrder);
-  return { prompt: { ...prompt, messages }, changes };
+function ruledChat(prompt: ChatPrompt, { tokenizer }: EncodeContext): RuledPrompt {
+  const { messages, changes, functions } = applyChatRules(prompt.messages, {
+    imageOrder: prompt.imageOrder,
+    functions: prompt.tools?.functions ?? [],
+    templateTakesTools: tokenizer.templateTakesTools,
+  });
+  return { prompt: { ...prompt, messages }, changes, functions };
 }
+
+type RuledPrompt = {
+  readonly prompt: ChatPrompt;
+  readonly changes: PromptReport["changes"];
+  /** For the template to write. */
+  readonly functions?: readonly ToolFunction[] | undefined;
+};
 
 async function encodeChat(
-  { messages }: ChatPrompt,
+  { prompt: { messages }, functions }: RuledPrompt,
   numImages: number,
   { tokenizer, model, dateString, signal }: EncodeContext,
 ): Promise<readonly TokenId[]> {
@@ -153,6 +186,7 @@ async function encodeChat(
     dateString,
     beginId: model.bosTokenId,
     signal,
+    ...(functions !== undefined && { functions }),
   });
   const numMarkers = tokenIds.filter((id) => id === model.imageTokenId).length;
   if (numMarkers !== numImages) {

@@ -12,6 +12,7 @@ import type {
   Usage,
 } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
+import type { ToolCall } from "../generation/tools.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { ModelFacts, Router } from "../supervisor/router.ts";
@@ -51,6 +52,8 @@ export type AnswerChoice = {
   readonly finishReason: WholeFinishReason;
   readonly stopString: string | undefined;
   readonly options?: readonly OptionProbability[];
+  /** At least one; then the text is empty. */
+  readonly toolCalls?: readonly ToolCall[];
 };
 
 /** The first of its choices, and all of them. */
@@ -186,6 +189,7 @@ export async function collectAnswer({ events, receipt }: StartedAnswer): Promise
           finishReason: wholeFinishReason(event.reason),
           stopString: event.stopString,
           ...(event.options !== undefined && { options: event.options }),
+          ...(event.toolCalls !== undefined && { toolCalls: event.toolCalls }),
         });
         usage = addUsage(usage, event.usage);
         break;

@@ -29,10 +29,6 @@ const unsupportedSampling: UnsupportedFields = {
 
 export const unsupportedByChat: UnsupportedFields = {
   ...unsupportedSampling,
-  tools: isEmpty,
-  tool_choice: is("none", "auto"),
-  functions: isEmpty,
-  function_call: is("none", "auto"),
   best_of: is(1),
   echo: is(false),
   modalities: isTextOnly,

@@ -14,7 +14,10 @@ describe("toTemplateMessages", () => {
     expect(
       toTemplateMessages(
         [message("user", text("a"), text("b")), message("user", text("c "), image, text(""))],
-        { form: "string", shield: [] },
+        {
+          form: { content: "string", besideTools: undefined, takesToolsWithPictures: false },
+          shield: [],
+        },
       ),
     ).toEqual([
       { role: "user", content: "ab" },
@@ -28,7 +31,7 @@ describe("toTemplateMessages", () => {
   test("a template that wants lists gets lists, but for system text", () => {
     expect(
       toTemplateMessages([message("system", text("s")), message("user", text("a"), text("b"))], {
-        form: "list",
+        form: { content: "list", besideTools: undefined, takesToolsWithPictures: false },
         shield: [],
       }),
     ).toEqual([
@@ -46,7 +49,10 @@ describe("toTemplateMessages", () => {
   test("every text is shielded", () => {
     const shielded = toTemplateMessages(
       [message("system", text("<1")), message("user", image, text("<2"))],
-      { form: "list", shield: [["<", "\ue000"]] },
+      {
+        form: { content: "list", besideTools: undefined, takesToolsWithPictures: false },
+        shield: [["<", "\ue000"]],
+      },
     );
     expect(JSON.stringify(shielded)).not.toContain("<");
   });

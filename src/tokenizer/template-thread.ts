@@ -4,10 +4,11 @@
  * A template is a program from a file we were given: it may loop for ever or build endless text, so it
  * runs where it can be stopped, sees nothing but its variables, and its output has a limit.
  */
-import { Environment, Interpreter, Template } from "@huggingface/jinja";
+import { Environment, Template } from "@huggingface/jinja";
 import { PlatformError } from "../base/errors.ts";
 import { serveThread } from "../base/serve-thread.ts";
-import type { ContentForm, TemplateMessage } from "./template-messages.ts";
+import { type StringLoops, TemplateInterpreter } from "./template-interpreter.ts";
+import type { TemplateForm, TemplateMessage } from "./template-messages.ts";
 
 export type TemplateData = {
   /** Jinja. */
@@ -18,6 +19,8 @@ export type TemplateData = {
 
 export type RenderQuestion = {
   readonly messages: readonly TemplateMessage[];
+  /** Functions as the template knows them; it is told of none when absent. */
+  readonly tools?: readonly unknown[];
   readonly addGenerationPrompt: boolean;
   /** Such as "23 Nov 2026"; the template is given no clock. */
   readonly dateString: string;
@@ -32,12 +35,14 @@ const maxRange = 100_000;
 /** What the template itself says is wrong with the conversation. */
 class Refusal extends Error {}
 
-serveThread<TemplateData, RenderQuestion, string, ContentForm>(({ source, namedTokens }) => {
+serveThread<TemplateData, RenderQuestion, string, TemplateForm>(({ source, namedTokens }) => {
   const { parsed } = parseTemplate(source);
-  const render = (question: RenderQuestion): string =>
-    checkedOutput(new Interpreter(newEnvironment(question, namedTokens)).run(parsed).value);
+  const render = (question: RenderQuestion, loops: StringLoops = "skip"): string =>
+    checkedOutput(
+      new TemplateInterpreter(newEnvironment(question, namedTokens), loops).run(parsed).value,
+    );
   return {
-    ready: contentForm(render),
+    ready: templateForm(source, render),
     answer: (question) => {
       try {
         return render(question);
@@ -48,17 +53,36 @@ serveThread<TemplateData, RenderQuestion, string, ContentForm>(({ source, namedT
   };
 });
 
-/** Tried out once, with a conversation that every template knows. */
-function contentForm(render: (question: RenderQuestion) => string): ContentForm {
+/** Tried out once, with conversations that every template knows. */
+function templateForm(
+  source: string,
+  render: (question: RenderQuestion, loops: StringLoops) => string,
+): TemplateForm {
+  const text = "Hello";
+  const asList = [{ type: "text", text }] as const;
+  const asked = (content: TemplateMessage["content"]): RenderQuestion => ({
+    messages: [{ role: "user", content }],
+    addGenerationPrompt: true,
+    dateString: "26 Jul 2024",
+  });
+  const tools = [{ type: "function", function: { name: "find_form", parameters: {} } }];
+  const namesTools = /\btools\b/.test(source.replaceAll(/\{#[\s\S]*?#\}/g, ""));
+  const takesTools = (content: TemplateMessage["content"]): boolean => {
+    try {
+      return namesTools && render({ ...asked(content), tools }, "skip").includes(text);
+    } catch {
+      return false;
+    }
+  };
+  const toolForm = {
+    besideTools: takesTools(text) ? "string" : takesTools(asList) ? "list" : undefined,
+    takesToolsWithPictures: takesTools([{ type: "image" }, ...asList]),
+  } as const;
   try {
-    render({
-      messages: [{ role: "user", content: "Hello" }],
-      addGenerationPrompt: true,
-      dateString: "26 Jul 2024",
-    });
-    return "string";
+    render(asked(text), "fail");
+    return { content: "string", ...toolForm };
   } catch (error) {
-    return error instanceof Refusal ? "string" : "list";
+    return { content: error instanceof Refusal ? "string" : "list", ...toolForm };
   }
 }
 
@@ -94,6 +118,8 @@ function newEnvironment(
     messages: question.messages,
     add_generation_prompt: question.addGenerationPrompt,
     date_string: question.dateString,
+    // Left out, a template finds it undefined, as Transformers' own with `None`.
+    ...(question.tools !== undefined && { tools: question.tools }),
   };
   for (const [name, value] of Object.entries(variables)) environment.set(name, value);
   return environment;

@@ -10,9 +10,10 @@ import { type TokenId, tokenId } from "../base/ids.ts";
 import { workerEntry } from "../base/worker-entry.ts";
 import { ThreadFailure, type ThreadFailureReason, WorkerThread } from "../base/worker-thread.ts";
 import type { ChatMessage, TextPiece } from "../generation/request.ts";
+import { describeTool, type ToolFunction } from "../generation/tools.ts";
 import { readChatTemplate } from "./chat-template.ts";
 import { chooseShield, lowerShield, raiseShield } from "./special-text.ts";
-import { type ContentForm, toTemplateMessages } from "./template-messages.ts";
+import { type TemplateForm, toTemplateMessages, toTemplateTools } from "./template-messages.ts";
 import type { RenderQuestion, TemplateData } from "./template-thread.ts";
 import type { EncodeQuestion, TokenizerData } from "./tokenizer-thread.ts";
 import { readVocabulary, type Vocabulary, type VocabularyTable } from "./vocabulary.ts";
@@ -21,6 +22,8 @@ export interface Tokenizer extends AsyncDisposable {
   readonly vocabulary: Vocabulary;
   /** Without one the checkpoint is a base model, which continues text and does not chat. */
   readonly hasChatTemplate: boolean;
+  /** Where functions are the template's business: what of them it writes, it decides. */
+  readonly templateTakesTools: "always" | "without-pictures" | "never";
   /**
    * Encode text as it is; nothing is added.
    *
@@ -55,6 +58,8 @@ export interface Tokenizer extends AsyncDisposable {
       readonly addGenerationPrompt: boolean;
       /** Such as "23 Nov 2026". */
       readonly dateString: string;
+      /** Functions for the template, where they are its business. */
+      readonly functions?: readonly ToolFunction[];
       /** The model's own, where tokenizer_config.json names none. */
       readonly beginId?: TokenId | undefined;
       readonly signal?: AbortSignal | undefined;
@@ -102,7 +107,7 @@ const failedStart: Record<ThreadFailureReason, string> = {
 };
 
 type EncodeThread = WorkerThread<EncodeQuestion, Uint32Array, VocabularyTable>;
-type RenderThread = WorkerThread<RenderQuestion, string, ContentForm>;
+type RenderThread = WorkerThread<RenderQuestion, string, TemplateForm>;
 
 /**
  * Open the tokenizer and the chat template of a checkpoint directory.
@@ -167,7 +172,7 @@ type Parts = {
   readonly specials: readonly string[];
   readonly encoder: EncodeThread;
   readonly template:
-    | { readonly source: string; readonly form: ContentForm; readonly renderer: RenderThread }
+    | { readonly source: string; readonly form: TemplateForm; readonly renderer: RenderThread }
     | undefined;
   readonly namedTokens: Readonly<Record<string, string>>;
   readonly limits: TokenizerLimits;
@@ -176,11 +181,19 @@ type Parts = {
 class ThreadedTokenizer implements Tokenizer {
   readonly vocabulary: Vocabulary;
   readonly hasChatTemplate: boolean;
+  readonly templateTakesTools: Tokenizer["templateTakesTools"];
   readonly #parts: Parts;
 
   constructor(parts: Parts) {
     this.vocabulary = parts.vocabulary;
     this.hasChatTemplate = parts.template !== undefined;
+    const form = parts.template?.form;
+    this.templateTakesTools =
+      form?.besideTools === undefined
+        ? "never"
+        : form.takesToolsWithPictures
+          ? "always"
+          : "without-pictures";
     this.#parts = parts;
   }
 
@@ -212,6 +225,7 @@ class ThreadedTokenizer implements Tokenizer {
     options: {
       readonly addGenerationPrompt: boolean;
       readonly dateString: string;
+      readonly functions?: readonly ToolFunction[];
       readonly beginId?: TokenId | undefined;
       readonly signal?: AbortSignal | undefined;
     },
@@ -223,14 +237,24 @@ class ThreadedTokenizer implements Tokenizer {
         "This checkpoint has no chat template: it is a base model, which continues text. Use completions with a plain prompt instead.",
       );
     }
-    const texts = messages.flatMap(({ content }) =>
-      content.flatMap((part) => (part.type === "text" ? [part.text] : [])),
-    );
+    const { functions = [] } = options;
+    const texts = [
+      ...messages.flatMap(({ content, toolCalls = [] }) => [
+        ...content.flatMap((part) => (part.type === "text" ? [part.text] : [])),
+        ...toolCalls.flatMap((call) => [call.name, call.arguments]),
+      ]),
+      ...functions.map((tool) => JSON.stringify(describeTool(tool))),
+    ];
     this.#checkLength(texts.reduce((sum, text) => sum + text.length, 0));
     const shield = chooseShield(specials, [...texts, template.source]);
     const rendered = await this.#render(template.renderer, {
       question: {
-        messages: toTemplateMessages(messages, { form: template.form, shield }),
+        messages: toTemplateMessages(messages, {
+          form: template.form,
+          shield,
+          hasTools: functions.length > 0,
+        }),
+        ...(functions.length > 0 && { tools: toTemplateTools(functions, shield) }),
         addGenerationPrompt: options.addGenerationPrompt,
         dateString: options.dateString,
       },

@@ -12,6 +12,8 @@ export const requestLimits = {
   maxChoices: 32,
   /** Texts that an answer is chosen from. */
   maxOptions: 256,
+  /** Functions that an answer may call, and calls in one message. */
+  maxTools: 128,
   maxBiases: 1_024,
   maxStopTokens: 64,
   maxModelUidLength: 100,

@@ -46,6 +46,9 @@ export type AnswerReceipt = {
   readonly profile: "ref" | "hf";
   /** What the rules of the chat changed before the template was rendered. */
   readonly prompt_changes: readonly (
+    | "tool-calls-split"
+    | "text-beside-call-dropped"
+    | "tools-in-text"
     | "empty-text-dropped"
     | "system-text-moved"
     | "turns-merged"

@@ -62,6 +62,9 @@ export const replySchemas = {
         "items": {
           "type": "string",
           "enum": [
+            "tool-calls-split",
+            "text-beside-call-dropped",
+            "tools-in-text",
             "empty-text-dropped",
             "system-text-moved",
             "turns-merged",
@@ -787,10 +790,23 @@ export const replySchemas = {
                   "const": "assistant"
                 },
                 "content": {
-                  "type": "string"
+                  "type": [
+                    "string",
+                    "null"
+                  ],
+                  "description": "`null` beside calls."
                 },
                 "refusal": {
                   "type": "null"
+                },
+                "tool_calls": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/ChatToolCallReply"
+                  }
+                },
+                "function_call": {
+                  "$ref": "#/components/schemas/ChatFunctionCall"
                 }
               },
               "required": [
@@ -811,7 +827,7 @@ export const replySchemas = {
               ]
             },
             "finish_reason": {
-              "$ref": "#/components/schemas/WireFinishReason"
+              "$ref": "#/components/schemas/ChatFinishReason"
             },
             "options": {
               "type": "array",
@@ -882,6 +898,38 @@ export const replySchemas = {
                 },
                 "content": {
                   "type": "string"
+                },
+                "tool_calls": {
+                  "type": "array",
+                  "items": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": {
+                      "index": {
+                        "type": "number"
+                      },
+                      "id": {
+                        "type": "string"
+                      },
+                      "type": {
+                        "type": "string",
+                        "const": "function"
+                      },
+                      "function": {
+                        "$ref": "#/components/schemas/ChatFunctionCall"
+                      }
+                    },
+                    "required": [
+                      "function",
+                      "id",
+                      "index",
+                      "type"
+                    ]
+                  },
+                  "description": "All of them, each whole, in the chunk with the finish reason."
+                },
+                "function_call": {
+                  "$ref": "#/components/schemas/ChatFunctionCall"
                 }
               },
               "required": [
@@ -903,7 +951,7 @@ export const replySchemas = {
             "finish_reason": {
               "anyOf": [
                 {
-                  "$ref": "#/components/schemas/WireFinishReason"
+                  "$ref": "#/components/schemas/ChatFinishReason"
                 },
                 {
                   "type": "null"
@@ -948,6 +996,39 @@ export const replySchemas = {
       "created",
       "model",
       "choices"
+    ],
+    "additionalProperties": false
+  },
+  "ChatFinishReason": {
+    "anyOf": [
+      {
+        "$ref": "#/components/schemas/WireFinishReason"
+      },
+      {
+        "type": "string",
+        "const": "tool_calls"
+      },
+      {
+        "type": "string",
+        "const": "function_call"
+      }
+    ],
+    "description": "`function_call` where the request said `functions`."
+  },
+  "ChatFunctionCall": {
+    "type": "object",
+    "properties": {
+      "name": {
+        "type": "string"
+      },
+      "arguments": {
+        "type": "string",
+        "description": "The text of a JSON object."
+      }
+    },
+    "required": [
+      "name",
+      "arguments"
     ],
     "additionalProperties": false
   },
@@ -1019,6 +1100,27 @@ export const replySchemas = {
     "required": [
       "content",
       "refusal"
+    ],
+    "additionalProperties": false
+  },
+  "ChatToolCallReply": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "type": {
+        "type": "string",
+        "const": "function"
+      },
+      "function": {
+        "$ref": "#/components/schemas/ChatFunctionCall"
+      }
+    },
+    "required": [
+      "id",
+      "type",
+      "function"
     ],
     "additionalProperties": false
   },
@@ -4514,6 +4616,9 @@ export const replySchemas = {
             "items": {
               "type": "string",
               "enum": [
+                "tool-calls-split",
+                "text-beside-call-dropped",
+                "tools-in-text",
                 "empty-text-dropped",
                 "system-text-moved",
                 "turns-merged",

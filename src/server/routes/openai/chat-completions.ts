@@ -3,6 +3,7 @@ import type { GeneratingServices } from "../../answer.ts";
 import type { App } from "../../http.ts";
 import { unsupportedByChat } from "../../known-fields.ts";
 import { httpLimits } from "../../limits.ts";
+import { ignoredInTools } from "../../tool-offer.ts";
 import { answer, type Dialect } from "./generate.ts";
 import { toChatChunks, toChatCompletion } from "./to-chat.ts";
 import { fromChatRequest, ignoredInMessages } from "./to-generate-request.ts";
@@ -10,7 +11,7 @@ import { fromChatRequest, ignoredInMessages } from "./to-generate-request.ts";
 const dialect: Dialect<ChatCompletionRequest> = {
   schema: ChatCompletionRequest,
   unsupported: unsupportedByChat,
-  ignoredInside: ({ messages }) => ignoredInMessages(messages),
+  ignoredInside: (body) => [...ignoredInMessages(body.messages), ...ignoredInTools(body)],
   idPrefix: "chatcmpl-",
   toRequest: fromChatRequest,
   toReply: toChatCompletion,

@@ -31,8 +31,13 @@ type GeneratingBody = {
     | undefined;
 };
 
-export type ChunkOptions = {
+/** What an answer is shaped by. */
+export type Asked<Body> = {
   readonly request: GenerateRequest;
+  readonly body: Body;
+};
+
+export type ChunkOptions<Body> = Asked<Body> & {
   /** Complete once the events have ended. */
   readonly receipt: Receipt;
   readonly includeUsage: boolean;
@@ -46,11 +51,11 @@ export type Dialect<Body extends GeneratingBody> = {
   readonly ignoredInside: (body: Body) => readonly string[];
   readonly idPrefix: string;
   readonly toRequest: (body: Body, defaults: DefaultSampling) => GenerateRequest;
-  readonly toReply: (answer: Answer, head: AnswerHead, request: GenerateRequest) => object;
+  readonly toReply: (answer: Answer, head: AnswerHead, asked: Asked<Body>) => object;
   readonly toChunks: (
     events: AsyncIterable<GenerateEvent>,
     head: AnswerHead,
-    options: ChunkOptions,
+    options: ChunkOptions<Body>,
   ) => AsyncIterable<object>;
 };
 
@@ -80,10 +85,11 @@ export async function answer<Body extends GeneratingBody>(
   };
   const started = startAnswer({ model, request, ignoredFields, clientId }, reply, services);
   if (body.stream !== true) {
-    return dialect.toReply(await collectAnswer(started), head, request);
+    return dialect.toReply(await collectAnswer(started), head, { request, body });
   }
   const chunks = dialect.toChunks(await settled(started), head, {
     request,
+    body,
     receipt: started.receipt,
     includeUsage: body.stream_options?.include_usage === true,
   });

@@ -1,25 +1,38 @@
 /** Our events → chat completions, whole or in chunks. */
-import type { ChatCompletion, ChatCompletionChunk, ChatLogprobs } from "@atalaya/protocol";
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+  ChatFinishReason,
+  ChatFunctionCall,
+  ChatLogprobs,
+  ChatToolCallReply,
+} from "@atalaya/protocol";
 import type { GeneratedToken, GenerateEvent, Usage } from "../../../generation/event.ts";
-import type { GenerateRequest } from "../../../generation/request.ts";
-import { type Answer, addUsage, wholeFinishReason } from "../../answer.ts";
+import type { ToolCall } from "../../../generation/tools.ts";
+import { type Answer, addUsage, type WholeFinishReason, wholeFinishReason } from "../../answer.ts";
 import { tokenText, toLogprob } from "../../token-text.ts";
 import { type AnswerHead, toOptions, toUsage } from "./answer.ts";
-import type { ChunkOptions } from "./generate.ts";
+import type { Asked, ChunkOptions } from "./generate.ts";
 
 export function toChatCompletion(
   answer: Answer,
   head: AnswerHead,
-  { sampling }: GenerateRequest,
+  { request: { sampling }, body }: Asked<ChatCompletionRequest>,
 ): ChatCompletion {
   return {
     ...head,
     object: "chat.completion",
     choices: answer.choices.map((choice, index) => ({
       index,
-      message: { role: "assistant", content: choice.text, refusal: null },
+      message: {
+        role: "assistant",
+        content: choice.toolCalls === undefined ? choice.text : null,
+        refusal: null,
+        ...toCalls(choice, body),
+      },
       logprobs: sampling.logprobs === undefined ? null : toLogprobs(choice.tokens),
-      finish_reason: choice.finishReason,
+      finish_reason: toFinishReason(choice.finishReason, choice, body),
       ...toOptions(choice),
     })),
     usage: toUsage(answer.usage),
@@ -34,7 +47,7 @@ export function toChatCompletion(
 export async function* toChatChunks(
   events: AsyncIterable<GenerateEvent>,
   head: AnswerHead,
-  { request, receipt, includeUsage }: ChunkOptions,
+  { request, body, receipt, includeUsage }: ChunkOptions<ChatCompletionRequest>,
 ): AsyncGenerator<ChatCompletionChunk, void> {
   const wantsLogprobs = request.sampling.logprobs !== undefined;
   const base = {
@@ -78,8 +91,8 @@ export async function* toChatChunks(
           choices: [
             {
               ...openingOf(event.choice ?? 0),
-              delta: { content: "" },
-              finish_reason: wholeFinishReason(event.reason),
+              delta: { content: "", ...toCallDelta(event, body) },
+              finish_reason: toFinishReason(wholeFinishReason(event.reason), event, body),
               ...toOptions(event),
             },
           ],
@@ -93,6 +106,51 @@ export async function* toChatChunks(
     }
   }
   throw new Error("the events ended without a finish");
+}
+
+type WithCalls = { readonly toolCalls?: readonly ToolCall[] };
+
+/** Whoever asked in the older form is answered in it. */
+function isOlder({ functions }: ChatCompletionRequest): boolean {
+  return functions != null && functions.length > 0;
+}
+
+function toFinishReason(
+  reason: WholeFinishReason,
+  { toolCalls }: WithCalls,
+  body: ChatCompletionRequest,
+): ChatFinishReason {
+  if (toolCalls === undefined) return reason;
+  return isOlder(body) ? "function_call" : "tool_calls";
+}
+
+function toCalls(
+  { toolCalls }: WithCalls,
+  body: ChatCompletionRequest,
+): {
+  readonly tool_calls?: readonly ChatToolCallReply[];
+  readonly function_call?: ChatFunctionCall;
+} {
+  const [first] = toolCalls ?? [];
+  if (first === undefined) return {};
+  if (isOlder(body)) return { function_call: { name: first.name, arguments: first.arguments } };
+  return {
+    tool_calls: (toolCalls ?? []).map(({ id, name, arguments: args }) => ({
+      id,
+      type: "function",
+      function: { name, arguments: args },
+    })),
+  };
+}
+
+/** Whole, and in one chunk: some clients read calls from the finishing chunk alone. */
+function toCallDelta(
+  event: WithCalls,
+  body: ChatCompletionRequest,
+): Pick<ChatCompletionChunk["choices"][number]["delta"], "tool_calls" | "function_call"> {
+  const { tool_calls: calls, ...older } = toCalls(event, body);
+  if (calls === undefined) return older;
+  return { tool_calls: calls.map((call, index) => ({ index, ...call })) };
 }
 
 function toLogprobs(tokens: readonly GeneratedToken[]): ChatLogprobs {

@@ -1,16 +1,16 @@
 /** Our events → plain completions, whole or in chunks. */
-import type { Completion, CompletionLogprobs } from "@atalaya/protocol";
+import type { Completion, CompletionLogprobs, CompletionRequest } from "@atalaya/protocol";
 import type { GeneratedToken, GenerateEvent, Usage } from "../../../generation/event.ts";
 import type { GenerateRequest } from "../../../generation/request.ts";
 import { type Answer, addUsage, wholeFinishReason } from "../../answer.ts";
 import { tokenText, toLogprob } from "../../token-text.ts";
 import { type AnswerHead, toOptions, toUsage } from "./answer.ts";
-import type { ChunkOptions } from "./generate.ts";
+import type { Asked, ChunkOptions } from "./generate.ts";
 
 export function toCompletion(
   answer: Answer,
   head: AnswerHead,
-  request: GenerateRequest,
+  { request }: Asked<CompletionRequest>,
 ): Completion {
   const echoed = echoOf(request);
   const { sampling } = request;
@@ -39,7 +39,7 @@ export function toCompletion(
 export async function* toCompletionChunks(
   events: AsyncIterable<GenerateEvent>,
   head: AnswerHead,
-  { request, receipt, includeUsage }: ChunkOptions,
+  { request, receipt, includeUsage }: ChunkOptions<CompletionRequest>,
 ): AsyncGenerator<Completion, void> {
   const wantsLogprobs = request.sampling.logprobs !== undefined;
   const base = {

@@ -76,14 +76,28 @@ describe("a chat request", () => {
 
   test.each([
     {
-      why: "a tool's message",
+      why: "a tool's result without its call",
       message: { role: "tool", content: "x" },
-      param: "messages[0].role = tool",
+      param: "messages[0].tool_call_id",
     },
     {
-      why: "a tool call",
-      message: { role: "assistant", content: null, tool_calls: [{}] },
-      param: "messages[0].tool_calls",
+      why: "a picture in a tool's result",
+      message: {
+        role: "tool",
+        tool_call_id: "c",
+        content: [{ type: "image_url", image_url: "data:image/png;base64,cA==" }],
+      },
+      param: "messages[0].content[0]",
+    },
+    {
+      why: "calls of the user's",
+      message: { role: "user", content: "x", tool_calls: [{ id: "c", function: { name: "f" } }] },
+      param: "messages[0]",
+    },
+    {
+      why: "a call of another type",
+      message: { role: "assistant", tool_calls: [{ id: "c", type: "custom", custom: {} }] },
+      param: "messages[0].tool_calls[0].type = custom",
     },
     { why: "no content", message: { role: "user", content: null }, param: "messages[0].content" },
   ])("with $why is refused by the field's name", ({ message, param }) => {

@@ -15,8 +15,8 @@ import type {
 } from "../../../generation/request.ts";
 import type { DefaultSampling } from "../../../supervisor/default-sampling.ts";
 import { toAnswerForm, toAnswerOptions } from "../../answer-form.ts";
-import { unsupportedField } from "../../known-fields.ts";
 import { imageFromData, imageFromPart, isTextPart } from "../../picture-part.ts";
+import { toToolCalls, toToolOffer } from "../../tool-offer.ts";
 
 /** What plain completions generate when `max_tokens` is left out: OpenAI's documented 16. */
 const defaultCompletionTokens = 16;
@@ -38,6 +38,7 @@ export function fromChatRequest(
       type: "chat",
       messages: body.messages.map(toMessage),
       imageOrder: body.image_order ?? undefined,
+      tools: toToolOffer(body),
     },
     sampling: {
       ...toSampling(body, defaults),
@@ -155,12 +156,13 @@ function toLogitBias(
 function toMessage(message: WireMessage, index: number): ChatMessage {
   const field = `messages[${index}]`;
   const { role, content } = message;
-  if (role === "tool" || role === "function") throw unsupportedField(`${field}.role = ${role}`);
-  for (const key of ["tool_calls", "function_call"]) {
-    const value = message[key];
-    if (value != null && !(Array.isArray(value) && value.length === 0)) {
-      throw unsupportedField(`${field}.${key}`);
-    }
+  const toolCalls = toToolCalls(message, field);
+  if (toolCalls !== undefined && role !== "assistant") {
+    throw new PlatformError(
+      "invalid_request",
+      `"${field}" is the ${role}'s and has calls; only an assistant's message has.`,
+      { details: { param: field } },
+    );
   }
   if (content == null && role !== "assistant") {
     throw new PlatformError(
@@ -169,18 +171,46 @@ function toMessage(message: WireMessage, index: number): ChatMessage {
       { details: { param: `${field}.content` } },
     );
   }
+  const parts = toParts(content ?? "", `${field}.content`);
+  if (role === "tool" || role === "function") return toResult(message, parts, field);
   return {
     // OpenAI's newer models call the system role "developer".
     role: role === "developer" ? "system" : role,
-    content: toParts(content ?? "", `${field}.content`),
+    content: parts,
+    ...(toolCalls !== undefined && { toolCalls, field: `${field}.tool_calls` }),
   };
+}
+
+function toResult(
+  { role, tool_call_id: id, name }: WireMessage,
+  content: readonly ContentPart[],
+  field: string,
+): ChatMessage {
+  const picture = content.findIndex(({ type }) => type === "image");
+  if (picture >= 0) {
+    throw new PlatformError(
+      "invalid_request",
+      `"${field}.content[${picture}]" is a picture in a tool's result; the model looks at pictures of the user's messages alone. Send it in one of those, after the result.`,
+      { details: { param: `${field}.content[${picture}]` } },
+    );
+  }
+  // The older form tells its calls apart by the function's name.
+  const [key, callId] = role === "tool" ? ["tool_call_id", id] : ["name", name];
+  if (typeof callId !== "string") {
+    throw new PlatformError(
+      "invalid_request",
+      `"${field}.${key}" is missing; it must say which call this is the result of.`,
+      { details: { param: `${field}.${key}` } },
+    );
+  }
+  return { role: "tool", content, toolCallId: callId, field: `${field}.${key}` };
 }
 
 /** What messages carry that nothing reads, each name once: `messages[].name`. */
 export function ignoredInMessages(messages: readonly WireMessage[]): string[] {
   const ignored = messages.flatMap((message) =>
     Object.keys(message)
-      .filter((key) => !readInMessages.has(key))
+      .filter((key) => !readInMessages.has(key) && !(key === "name" && message.role === "function"))
       .map((key) => `messages[].${key}`),
   );
   return [...new Set(ignored)];
@@ -190,6 +220,7 @@ const readInMessages: ReadonlySet<string> = new Set([
   "role",
   "content",
   "tool_calls",
+  "tool_call_id",
   "function_call",
 ]);
 

@@ -1,4 +1,4 @@
-/** JSON as answers are made to write it: on one line, as Python's `json.dumps` would. */
+/** JSON as answers are made to write it and templates write it: on one line, as Python's `json.dumps` would. */
 export function literalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(literalJson).join(", ")}]`;
   if (typeof value === "object" && value !== null) {

@@ -1,0 +1,50 @@
+/** Functions that a model may ask its caller to run, and what it asks for. */
+
+/** What a conversation offers its model. */
+export type ToolOffer = {
+  /** At least one; no two of one name. */
+  readonly functions: readonly ToolFunction[];
+  readonly choice: ToolChoice;
+  /**
+   * Whether one answer may call more than one function; when absent, where the model does so by itself, and
+   * not where its answer is held to calls.
+   */
+  readonly allowsSeveral?: boolean | undefined;
+};
+
+export type ToolFunction = {
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** JSON schema of the object of arguments; any object when absent. */
+  readonly parameters?: unknown;
+  /** Arguments fit the schema, or the request is refused; else they fit where a grammar can see to it. */
+  readonly isStrict: boolean;
+  /** Where the caller described it, for the sentence that refuses it. */
+  readonly field: string;
+};
+
+/** `auto`: text or calls, as the model sees fit; `required`: a call; `named`: a call of this function. */
+export type ToolChoice =
+  | { readonly type: "auto" | "required" }
+  | { readonly type: "named"; readonly name: string };
+
+/** A function that the model asks for. Nothing here runs it. */
+export type ToolCall = {
+  /** `call_…`; what its result refers to. */
+  readonly id: string;
+  readonly name: string;
+  /** The text of a JSON object, as the model wrote it. */
+  readonly arguments: string;
+};
+
+/** A function as chat templates know it, which is as OpenAI's clients describe it. */
+export function describeTool({ name, description, parameters }: ToolFunction): object {
+  return {
+    type: "function",
+    function: {
+      name,
+      ...(description !== undefined && { description }),
+      ...(parameters !== undefined && { parameters }),
+    },
+  };
+}
