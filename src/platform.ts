@@ -13,6 +13,10 @@ import { enginesOfFormat, findEngine } from "./engines/catalog.ts";
 import { directoryOfGguf } from "./engines/gguf-directory.ts";
 import { countGpus } from "./engines/gpus.ts";
 import { type ModelShape, shapeOfRemote } from "./engines/model-shape.ts";
+import type {
+  CheckpointToMake,
+  MadeCheckpoint,
+} from "./engines/random-checkpoint/make-checkpoint.ts";
 import { FileStore } from "./files/file-store.ts";
 import { findOllamaModel } from "./hub/caches/ollama-store.ts";
 import { Hub, type RepoOnHubs } from "./hub/hub.ts";
@@ -425,4 +429,15 @@ function listenError(
     );
   }
   return error;
+}
+
+/**
+ * Write a checkpoint of the real shapes with random weights.
+ *
+ * @throws PlatformError `invalid_request`, `disk_full`, `cache_unusable`
+ */
+export async function makeCheckpoint(wish: CheckpointToMake): Promise<MadeCheckpoint> {
+  // Rarely asked for.
+  const { makeCheckpoint: make } = await import("./engines/random-checkpoint/make-checkpoint.ts");
+  return await make(wish);
 }

@@ -7,6 +7,7 @@ import { calModelMem } from "./commands/cal-model-mem.ts";
 import { chat } from "./commands/chat.ts";
 import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
+import { dev } from "./commands/dev.ts";
 import { engine } from "./commands/engine.ts";
 import { generate } from "./commands/generate.ts";
 import { key } from "./commands/key.ts";
@@ -70,6 +71,7 @@ Examples:
     unregister,
     registrations,
     bench,
+    dev,
     vllmModels,
     stopCluster,
     worker,
