@@ -40,8 +40,10 @@ def make_processor() -> None:
 
 def make_template() -> None:
     from template_goldens import write_templates
+    from tool_goldens import write_tools
 
     write_templates(GOLDEN / "template", GOLDEN / "mllama" / "tiny-a")
+    write_tools(GOLDEN / "template", GOLDEN / "mllama" / "tiny-a")
 
 
 def make_tokenizer() -> None:

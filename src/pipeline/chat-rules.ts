@@ -87,15 +87,17 @@ export function applyChatRules(
 type Turns = readonly ChatMessage[];
 
 function dropEmptyText(turns: Turns): Turns {
-  if (!turns.some(({ content }) => content.some(isEmptyText) || content.length === 0)) return turns;
-  const dropped = turns.map((turn) => ({
-    ...turn,
-    content: turn.content.filter((part) => !isEmptyText(part)),
-  }));
-  // An empty user turn is still a turn, and an empty result a result; the others are placeholders.
+  const holdsEmptyText = (turn: ChatMessage): boolean =>
+    !isOfTools(turn) && (turn.content.some(isEmptyText) || turn.content.length === 0);
+  if (!turns.some(holdsEmptyText)) return turns;
+  const dropped = turns.map((turn) =>
+    holdsEmptyText(turn)
+      ? { ...turn, content: turn.content.filter((part) => !isEmptyText(part)) }
+      : turn,
+  );
+  // An empty user turn is still a turn; the others are placeholders.
   const kept = dropped.filter(
-    ({ role, content, toolCalls }) =>
-      role === "user" || role === "tool" || toolCalls !== undefined || content.length > 0,
+    (turn) => turn.role === "user" || isOfTools(turn) || turn.content.length > 0,
   );
   const isUnchanged =
     kept.length === turns.length &&

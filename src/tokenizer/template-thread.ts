@@ -118,8 +118,8 @@ function newEnvironment(
     messages: question.messages,
     add_generation_prompt: question.addGenerationPrompt,
     date_string: question.dateString,
-    // Left out, a template finds it undefined, as Transformers' own with `None`.
-    ...(question.tools !== undefined && { tools: question.tools }),
+    // As Transformers says that there are none.
+    tools: question.tools ?? null,
   };
   for (const [name, value] of Object.entries(variables)) environment.set(name, value);
   return environment;
