@@ -3,6 +3,7 @@ import type { RepoOnHubs } from "../hub/hub.ts";
 import type { PullEvent } from "../hub/pull.ts";
 import { type HubName, hubNames } from "../hub/settings.ts";
 import type { ModelSource } from "../registry/model-family.ts";
+import type { FileDownloads } from "./file-downloads.ts";
 import type { LaunchEvent } from "./launch-log.ts";
 import type { ResolvedModel } from "./resolve-model.ts";
 
@@ -27,21 +28,23 @@ export async function bringFiles(
   { sources }: Pick<ResolvedModel, "sources">,
   {
     fetchFiles,
+    downloads,
     signal,
     onEvent,
   }: {
     readonly fetchFiles: FetchFiles;
+    /** Told how far the files are. */
+    readonly downloads: FileDownloads;
     readonly signal: AbortSignal;
     readonly onEvent: (event: LaunchEvent) => void;
   },
 ): Promise<string> {
-  const sum = new DownloadSum();
   return await fetchFiles(toWanted(sources), {
     signal,
     onEvent: (event) => {
       onEvent({ type: "download", event });
-      const fraction = sum.add(event);
-      if (fraction !== undefined) onEvent({ type: "stage", ...fraction });
+      if (downloads.add(event))
+        onEvent({ type: "stage", stage: "downloading", ...downloads.sum() });
     },
   });
 }
@@ -62,40 +65,4 @@ export function toRepoOnHubs(sources: readonly ModelSource[]): RepoOnHubs {
       { repo: modelId, aliases, revision },
     ]),
   );
-}
-
-/** How far a download is, all files together. */
-class DownloadSum {
-  readonly #sizes = new Map<string, number>();
-  readonly #done = new Map<string, number>();
-  #doneBytes = 0;
-  #totalBytes = 0;
-
-  /** @returns `undefined` when it says nothing of that */
-  add(
-    event: PullEvent,
-  ):
-    | { readonly stage: "downloading"; readonly fraction: number; readonly totalBytes: number }
-    | undefined {
-    if (event.type === "plan") {
-      for (const { path, sizeBytes, hereBytes } of event.files) {
-        this.#sizes.set(path, sizeBytes);
-        this.#totalBytes += sizeBytes;
-        this.#set(path, hereBytes);
-      }
-    } else if (event.type === "file-progress") this.#set(event.path, event.doneBytes);
-    else if (event.type === "file-ready") this.#set(event.path, this.#sizes.get(event.path) ?? 0);
-    else return undefined;
-    const totalBytes = this.#totalBytes;
-    return {
-      stage: "downloading",
-      fraction: totalBytes === 0 ? 1 : this.#doneBytes / totalBytes,
-      totalBytes,
-    };
-  }
-
-  #set(path: string, doneBytes: number): void {
-    this.#doneBytes += doneBytes - (this.#done.get(path) ?? 0);
-    this.#done.set(path, doneBytes);
-  }
 }

@@ -11,6 +11,7 @@ import type { EngineEntry } from "../engines/catalog.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { bringFiles, type FetchFiles } from "./bring-files.ts";
 import { withPlannedCards } from "./card-options.ts";
+import { type FileDownload, FileDownloads } from "./file-downloads.ts";
 import type { ModelInstance, ReadyInstance } from "./instance.ts";
 import {
   checkPlan,
@@ -66,6 +67,8 @@ type Slot = {
   readonly loading: AbortController;
   /** How the launch goes, for whoever watches. */
   readonly events: LaunchLog;
+  /** Of its files, while they come and after. */
+  readonly downloads: FileDownloads;
   /** Settles when loading has ended, well or not; never rejects. */
   settled: Promise<void>;
   /** Present once the model is on its way out. */
@@ -161,6 +164,7 @@ export class Supervisor implements AsyncDisposable {
       leases: new Leases(),
       loading: new AbortController(),
       events: new LaunchLog(),
+      downloads: new FileDownloads(),
       settled: Promise.resolve(),
     };
     this.#slots.set(uid, slot);
@@ -177,6 +181,11 @@ export class Supervisor implements AsyncDisposable {
    */
   followLaunch(uid: string, signal: AbortSignal): AsyncIterable<LaunchEvent> {
     return this.#slotOf(uid).events.follow(signal);
+  }
+
+  /** How far each file is that a launch had to fetch; none when all were here, or there was no such launch. */
+  downloadsOf(uid: string): readonly FileDownload[] {
+    return this.#slots.get(modelUid(uid))?.downloads.list() ?? [];
   }
 
   /** Wait until a launched model is ready or has failed. */
@@ -409,7 +418,12 @@ export class Supervisor implements AsyncDisposable {
     const onEvent = (event: LaunchEvent): void => showProgress(slot, event);
     onEvent({ type: "stage", stage: "finding the files", fraction: undefined });
     checkPlan(await this.#askHub(plan, slot.options, signal), {});
-    const directory = await bringFiles(plan.model, { fetchFiles, signal, onEvent });
+    const directory = await bringFiles(plan.model, {
+      fetchFiles,
+      downloads: slot.downloads,
+      signal,
+      onEvent,
+    });
     signal.throwIfAborted();
     await planWithFiles(plan, slot.options, { ...this.#parts, directory });
     slot.instance = { ...slot.instance, directory };

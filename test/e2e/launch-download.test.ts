@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AtalayaClient } from "@atalaya/client";
+import type { ProgressReply } from "@atalaya/protocol";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { demoPictures, packageRoot } from "../../src/config/package.ts";
 import { TestClient } from "../support/hub/pull-from.ts";
@@ -131,6 +132,46 @@ describe.skipIf(lacksPython !== undefined)(
     });
   },
 );
+
+test("whoever polls a launch sees each file come, with its speed, and all of them complete at the end", async () => {
+  hub.addRepo(repo, await checkpointFiles());
+  hub.fault(drip);
+  const url = await serve();
+  const body = {
+    model_name: "llama-3.2-vision-instruct",
+    model_uid: "polled",
+    model_engine: "native",
+  };
+  const launched = await fetch(`${url}/v1/models?wait_ready=false`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ ...body, model_size_in_billions: 11 }),
+  });
+  expect(await launched.json()).toEqual({ model_uid: "polled" });
+  const seen: ProgressReply[] = [];
+  while (seen.at(-1)?.progress !== 1) {
+    seen.push((await (await fetch(`${url}/v1/models/polled/progress`)).json()) as ProgressReply);
+    await sleep(50);
+  }
+  const weights = seen.flatMap(({ stage, download_files: files }) =>
+    stage === "downloading" ? files.filter(({ name }) => name === "model.safetensors") : [],
+  );
+  const moving = weights.filter(({ progress }) => progress > 0 && progress < 1);
+  expect(moving.length).toBeGreaterThan(3);
+  expect(moving.at(-1)).toMatchObject({
+    status: "downloading",
+    replica_id: 0,
+    replica_model_uid: "polled-rep0",
+    total_bytes: expect.any(Number),
+  });
+  expect(moving.at(-1)?.speed_bytes_per_second).toBeGreaterThan(10_000);
+  expect(moving.at(-1)?.eta_seconds).toBeGreaterThan(0);
+  const all = seen.map(({ progress }) => progress);
+  expect(all).toEqual(all.toSorted((a, b) => a - b));
+  const last = seen.at(-1);
+  expect(new Set(last?.download_files.map(({ status }) => status))).toEqual(new Set(["completed"]));
+  expect(last?.replicas[0]?.download_files).toEqual(last?.download_files);
+});
 
 describe("a launch that comes to nothing ends with 1, one sentence, and its name free", () => {
   test.each([

@@ -65,7 +65,17 @@ export type DownloadFileRecord = {
   readonly name: string;
   readonly downloaded_bytes: number;
   readonly total_bytes: number;
+  /** 0 to 1. */
   readonly progress: number;
+  /** Of what came since this download began; 0 while it cannot be told. */
+  readonly speed_bytes_per_second: number;
+  readonly elapsed_seconds: number;
+  /** `null` while it cannot be told. */
+  readonly eta_seconds: number | null;
+  readonly status: "waiting" | "downloading" | "verifying" | "completed";
+  /** The replica whose download it is; all replicas read what the first one fetches. */
+  readonly replica_id: number;
+  readonly replica_model_uid: string;
 };
 
 const ReplicaConfig = LaunchRequest.shape.replica_config.unwrap().unwrap().element;

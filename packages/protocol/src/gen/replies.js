@@ -1471,14 +1471,51 @@ export const replySchemas = {
         "type": "number"
       },
       "progress": {
+        "type": "number",
+        "description": "0 to 1."
+      },
+      "speed_bytes_per_second": {
+        "type": "number",
+        "description": "Of what came since this download began; 0 while it cannot be told."
+      },
+      "elapsed_seconds": {
         "type": "number"
+      },
+      "eta_seconds": {
+        "type": [
+          "number",
+          "null"
+        ],
+        "description": "`null` while it cannot be told."
+      },
+      "status": {
+        "type": "string",
+        "enum": [
+          "waiting",
+          "downloading",
+          "verifying",
+          "completed"
+        ]
+      },
+      "replica_id": {
+        "type": "number",
+        "description": "The replica whose download it is; all replicas read what the first one fetches."
+      },
+      "replica_model_uid": {
+        "type": "string"
       }
     },
     "required": [
       "name",
       "downloaded_bytes",
       "total_bytes",
-      "progress"
+      "progress",
+      "speed_bytes_per_second",
+      "elapsed_seconds",
+      "eta_seconds",
+      "status",
+      "replica_id",
+      "replica_model_uid"
     ],
     "additionalProperties": false
   },

@@ -89,7 +89,7 @@ export function instances(
     "/v1/models/:uid/progress",
     async ({ params: { uid } }): Promise<ProgressReply> => {
       const instance = supervisor.list().find((one) => one.uid === uid);
-      return toProgress(instance, uid);
+      return toProgress(instance, uid, supervisor.downloadsOf(uid));
     },
   );
 

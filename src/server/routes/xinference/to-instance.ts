@@ -1,5 +1,11 @@
 /** A model's launch and its replicas → Xinference's records. Pure. */
-import type { ModelInstanceRecord, ProgressReply, ReplicaStatusRecord } from "@atalaya/protocol";
+import type {
+  DownloadFileRecord,
+  ModelInstanceRecord,
+  ProgressReply,
+  ReplicaStatusRecord,
+} from "@atalaya/protocol";
+import type { FileDownload } from "../../../supervisor/file-downloads.ts";
 import type { ModelInstance } from "../../../supervisor/instance.ts";
 import { modelVersion } from "../../../supervisor/model-version.ts";
 import type { ReplicaRecord } from "../../../supervisor/replicas.ts";
@@ -64,15 +70,24 @@ export function toReplica(
   };
 }
 
-/** @param instance `undefined` when no model of that name was launched, or it is gone */
-export function toProgress(instance: ModelInstance | undefined, uid: string): ProgressReply {
+/**
+ * @param instance `undefined` when no model of that name was launched, or it is gone
+ * @param files those that its launch had to fetch
+ */
+export function toProgress(
+  instance: ModelInstance | undefined,
+  uid: string,
+  files: readonly FileDownload[],
+): ProgressReply {
   const replicas = instance?.replicas.list() ?? [];
+  const [first] = replicas;
+  const downloads = first === undefined ? [] : files.map((file) => toDownload(file, first.id, uid));
   const { stage, progress } = overall(instance);
   const now = Date.now() / 1_000;
   return {
     progress,
     stage,
-    download_files: [],
+    download_files: downloads,
     replicas: replicas.map((replica) => ({
       replica_id: replica.id,
       replica_model_uid: `${uid}-rep${replica.id}`,
@@ -85,8 +100,24 @@ export function toProgress(instance: ModelInstance | undefined, uid: string): Pr
       stage,
       info: replica.error === undefined ? "" : withoutDirectories(replica.error.message),
       updated_at: now,
-      download_files: [],
+      download_files: replica === first ? downloads : [],
     })),
+  };
+}
+
+function toDownload(file: FileDownload, replica: number, uid: string): DownloadFileRecord {
+  const { path, sizeBytes, doneBytes, state, elapsedMs, bytesPerSecond } = file;
+  return {
+    name: path,
+    downloaded_bytes: doneBytes,
+    total_bytes: sizeBytes,
+    progress: sizeBytes === 0 ? 1 : doneBytes / sizeBytes,
+    speed_bytes_per_second: Math.round(bytesPerSecond),
+    elapsed_seconds: elapsedMs / 1_000,
+    eta_seconds: bytesPerSecond === 0 ? null : (sizeBytes - doneBytes) / bytesPerSecond,
+    status: state === "ready" ? "completed" : state,
+    replica_id: replica,
+    replica_model_uid: `${uid}-rep${replica}`,
   };
 }
 
