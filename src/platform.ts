@@ -37,8 +37,10 @@ import type { XinferenceServices } from "./server/routes/xinference/services.ts"
 import { EventLog } from "./state/event-log.ts";
 import { StateDatabase } from "./state/state-database.ts";
 import { openServerState, openSharedState, type ServerState } from "./state/state-home.ts";
-import { KeptModels } from "./supervisor/kept-models.ts";
+import { AutostartEntries, whatStarts } from "./supervisor/autostart-entries.ts";
+import { type KeptModel, KeptModels } from "./supervisor/kept-models.ts";
 import { checkPlan, type LaunchPlan } from "./supervisor/launch.ts";
+import { LaunchHistory } from "./supervisor/launch-history.ts";
 import { locateIn } from "./supervisor/locate-files.ts";
 import { ModelCache } from "./supervisor/model-cache.ts";
 import { loadOfModel } from "./supervisor/model-load.ts";
@@ -202,6 +204,8 @@ export class Platform implements AsyncDisposable {
       cache: new ModelCache({ openHub: () => openHub(env), registry, supervisor }),
       register: (text, how) => registerFile(registry, text, how),
       countGpus: () => countGpus(env),
+      autostart: new AutostartEntries(state),
+      history: new LaunchHistory(state),
       era: settings?.compat ?? "3",
       stop,
     };
@@ -224,6 +228,11 @@ export class Platform implements AsyncDisposable {
     });
     metrics.countUnfinishedBatches(() => runner.numUnfinished);
     return { store, runner };
+  }
+
+  /** The models that a server is to start, in this order. */
+  async whatStarts(): Promise<readonly KeptModel[]> {
+    return whatStarts(await this.kept.list(), await this.xinference.autostart.list());
   }
 
   /** @throws PlatformError `model_not_found` */

@@ -7,11 +7,11 @@ import { note, type Terminal } from "./terminal.ts";
  *   those of the last command line do not come back
  */
 export async function modelsToBringBack(
-  { kept }: Platform,
+  platform: Platform,
   named: readonly string[],
 ): Promise<readonly KeptModel[]> {
-  if (named.length > 0) await kept.forgetCommandLine();
-  const models = await kept.list();
+  if (named.length > 0) await platform.kept.forgetCommandLine();
+  const models = await platform.whatStarts();
   return models.filter(({ options }) => !named.includes(options.model));
 }
 
@@ -25,7 +25,9 @@ export async function bringBack(
   if (running.length > 0) {
     note(
       terminal,
-      `Starting again what was running: ${running.join(", ")}. (atalaya terminate UID ends one for good.)`,
+      models.some(({ retry }) => retry !== undefined)
+        ? `Starting what was running, or is to start with the server: ${running.join(", ")}.`
+        : `Starting again what was running: ${running.join(", ")}. (atalaya terminate UID ends one for good.)`,
     );
   }
   await kept

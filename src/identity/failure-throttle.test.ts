@@ -25,6 +25,27 @@ describe("who guesses", () => {
     expect(() => throttle.refuseBlocked("10.0.0.1")).toThrow(/Wait 30 s/);
   });
 
+  test("is listed while it waits, and may be forgiven", () => {
+    const { clock, throttle } = clocked();
+    fail(throttle, "10.0.0.1", 10);
+    for (let n = 0; n < 10; n++) throttle.failed(`2001:db8:1:2::${n}`);
+    fail(throttle, "10.0.0.2", 3);
+    expect(throttle.blocked()).toEqual([
+      { peer: "10.0.0.1", waitMs: 15_000 },
+      { peer: "2001:db8:1:2", waitMs: 15_000 },
+    ]);
+    throttle.forgive("2001:db8:1:2::77");
+    throttle.forgive("10.0.0.1");
+    throttle.refuseBlocked("10.0.0.1");
+    expect(throttle.blocked()).toEqual([]);
+    fail(throttle, "10.0.0.1", 10);
+    throttle.forgive();
+    throttle.refuseBlocked("10.0.0.1");
+    fail(throttle, "10.0.0.1", 10);
+    clock.ms += 15_000;
+    expect(throttle.blocked()).toEqual([]);
+  });
+
   test("is forgiven when the failures lie five minutes back", () => {
     const { clock, throttle } = clocked();
     fail(throttle, "10.0.0.1", 9);

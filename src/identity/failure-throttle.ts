@@ -4,10 +4,14 @@
  */
 import { PlatformError } from "../base/errors.ts";
 
-const windowMs = 5 * 60_000;
-const maxFailures = 10;
-const firstWaitMs = 15_000;
-const longestWaitMs = 15 * 60_000;
+/** What slows whom down; all times in milliseconds. */
+export const throttleRule = {
+  windowMs: 5 * 60_000,
+  maxFailures: 10,
+  firstWaitMs: 15_000,
+  longestWaitMs: 15 * 60_000,
+} as const;
+const { windowMs, maxFailures, firstWaitMs, longestWaitMs } = throttleRule;
 /** Addresses that are remembered; the oldest are forgotten first. */
 const maxPeers = 10_000;
 
@@ -33,6 +37,21 @@ export class FailureThrottle {
       `Too many wrong keys or passwords came from your address. Wait ${retryAfter} s.`,
       { details: { retryAfter } },
     );
+  }
+
+  /** Who waits now, and for how long; of IPv6 the network. */
+  blocked(): readonly { readonly peer: string; readonly waitMs: number }[] {
+    const now = this.#nowMs();
+    return [...this.#peers]
+      .map(([peer, { blockedUntil }]) => ({ peer, waitMs: blockedUntil - now }))
+      .filter(({ waitMs }) => waitMs > 0);
+  }
+
+  /** Let it try again at once, as if it had not failed; everybody when absent. */
+  forgive(peer?: string): void {
+    if (peer === undefined) this.#peers.clear();
+    // It may be shown to whoever asks here as its network.
+    else for (const key of [peer, keyOf(peer)]) this.#peers.delete(key);
   }
 
   failed(peer: string): void {

@@ -5,6 +5,7 @@ import { eventsMigrations } from "./tables/events.ts";
 import { filesMigrations } from "./tables/files.ts";
 import { identityMigrations } from "./tables/identity.ts";
 import { keptModelsMigrations } from "./tables/kept-models.ts";
+import { launchesMigrations } from "./tables/launches.ts";
 import { responsesMigrations } from "./tables/responses.ts";
 
 export const allMigrations: readonly Migration[] = [
@@ -14,4 +15,5 @@ export const allMigrations: readonly Migration[] = [
   ...batchesMigrations,
   ...responsesMigrations,
   ...identityMigrations,
+  ...launchesMigrations,
 ];

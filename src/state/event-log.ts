@@ -66,20 +66,49 @@ export class EventLog {
    * The latest first.
    *
    * @param options.before the id of an event: only older ones
+   * @param options.types beginnings of types; all when absent
    */
   async list({
     subject,
+    actor,
+    types,
+    from,
+    until,
     before,
     limit = 100,
   }: {
     readonly subject?: string | undefined;
+    readonly actor?: string | undefined;
+    readonly types?: readonly string[] | undefined;
+    readonly from?: Date | undefined;
+    readonly until?: Date | undefined;
     readonly before?: number | undefined;
     readonly limit?: number;
   } = {}): Promise<StoredEvent[]> {
     let query = this.#tables.selectFrom("events").selectAll().orderBy("id", "desc").limit(limit);
     if (subject !== undefined) query = query.where("subject", "=", subject);
+    if (actor !== undefined) query = query.where("actor", "=", actor);
+    if (types !== undefined) {
+      query = query.where((eb) => eb.or(types.map((type) => eb("type", "like", `${type}%`))));
+    }
+    if (from !== undefined) query = query.where("at", ">=", from.toISOString());
+    if (until !== undefined) query = query.where("at", "<=", until.toISOString());
     if (before !== undefined) query = query.where("id", "<", before);
     return (await query.execute()).map(toEvent);
+  }
+
+  /** Whose requests there are events of, and what they are about. */
+  async names(): Promise<{
+    readonly actors: readonly string[];
+    readonly subjects: readonly string[];
+  }> {
+    const [actors, subjects] = await Promise.all(
+      (["actor", "subject"] as const).map(async (column) => {
+        const query = this.#tables.selectFrom("events").select(column).distinct().orderBy(column);
+        return (await query.execute()).flatMap((row) => row[column as keyof typeof row] ?? []);
+      }),
+    );
+    return { actors: actors ?? [], subjects: subjects ?? [] };
   }
 
   get #tables() {

@@ -23,6 +23,17 @@ export type KeptModel = {
   readonly modelName: string;
   readonly directory: string;
   readonly options: LaunchOptions;
+  /** How often and when it is tried again; a few times, with growing pauses, when absent. */
+  readonly retry?: RetryPlan;
+};
+
+export type RetryPlan = { readonly count: number; readonly pauseMs: number };
+
+/** How bringing one model back went so far. */
+export type Comeback = {
+  readonly attempts: number;
+  /** Of the last one. */
+  readonly error: PlatformError | undefined;
 };
 
 /** How it goes with one model that is brought back. */
@@ -51,6 +62,9 @@ export class KeptModels {
   readonly #pausesMs: readonly number[];
   /** Those being brought back: what fails of them stays kept. */
   readonly #returning = new Set<string>();
+  /** Nobody wants these any more, whatever is on its way. */
+  readonly #forgotten = new Set<string>();
+  readonly #comebacks = new Map<string, Comeback>();
 
   constructor(
     parts: Parts,
@@ -71,8 +85,14 @@ export class KeptModels {
     return rows.map(toKeptModel);
   }
 
+  /** `undefined` when it was not brought back by this server. */
+  comebackOf(uid: string): Comeback | undefined {
+    return this.#comebacks.get(uid);
+  }
+
   /** @returns whether it was kept */
   async forget(uid: string): Promise<boolean> {
+    this.#forgotten.add(uid);
     const { numDeletedRows } = await this.#tables
       .deleteFrom("kept_models")
       .where("uid", "=", uid)
@@ -119,22 +139,29 @@ export class KeptModels {
       signal,
     }: { readonly onEvent: (event: ComebackEvent) => void; readonly signal: AbortSignal },
   ): Promise<void> {
-    for (const [index, pauseMs] of this.#pausesMs.entries()) {
+    for (const [index, pauseMs] of this.#pausesOf(model).entries()) {
       const isWaited = await sleep(pauseMs, true, { signal }).catch(() => false);
-      if (!isWaited || !(await this.#isKept(model.uid))) return;
+      if (!isWaited || this.#forgotten.has(model.uid)) return;
+      // One that is to start by its owner's wish alone was never kept until it is launched.
+      if (model.retry === undefined && !(await this.#isKept(model.uid))) return;
       if (await this.#start(model, index + 1, onEvent)) return;
     }
   }
 
   /** @returns whether it runs, or somebody else has its name by now */
   async #start(
-    { uid, options }: KeptModel,
+    model: KeptModel,
     numTries: number,
     onEvent: (event: ComebackEvent) => void,
   ): Promise<boolean> {
     const { supervisor, log } = this.#parts;
+    const { uid, options } = model;
     const startedAt = performance.now();
+    const note = (error?: PlatformError): void => {
+      this.#comebacks.set(uid, { attempts: numTries + 1, error });
+    };
     this.#returning.add(uid);
+    note();
     try {
       await supervisor.launch({ ...options, uid });
       const instance = await supervisor.whenSettled(uid);
@@ -144,7 +171,8 @@ export class KeptModels {
     } catch (thrown) {
       if (isCode(thrown, "model_already_launched")) return true;
       const error = asPlatformError(thrown);
-      const retryInMs = this.#pausesMs[numTries];
+      const retryInMs = this.#pausesOf(model)[numTries];
+      note(error);
       log.warn(
         { modelUid: uid, code: error.code, err: error, retryInMs },
         "model-not-brought-back",
@@ -154,6 +182,11 @@ export class KeptModels {
     } finally {
       this.#returning.delete(uid);
     }
+  }
+
+  #pausesOf({ retry }: KeptModel): readonly number[] {
+    if (retry === undefined) return this.#pausesMs;
+    return Array.from({ length: retry.count }, () => retry.pauseMs);
   }
 
   async #isKept(uid: string): Promise<boolean> {
@@ -170,6 +203,7 @@ export class KeptModels {
     try {
       switch (change.type) {
         case "model-launched":
+          this.#forgotten.delete(uid);
           await this.#keep(change);
           break;
         case "model-failed":

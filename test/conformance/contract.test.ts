@@ -486,6 +486,37 @@ describe("an answer has the form that its page gives", () => {
     check(forget, await call(forget, { path: "/v1/autostart/models/nobody" }));
   });
 
+  test("of launches that are remembered", async () => {
+    const remember = "POST /v1/launch_history";
+    for (const model_uid of ["a", "b", null]) {
+      check(remember, await call(remember, json({ model_name: "m", model_uid, data: { x: 1 } })));
+    }
+    check("GET /v1/launch_history", await call("GET /v1/launch_history"));
+    const one = "DELETE /v1/launch_history/{name}/{uid}";
+    check(one, await call(one, { path: "/v1/launch_history/m/a" }));
+    check(one, await call(one, { path: "/v1/launch_history/m/a" }));
+    const all = "DELETE /v1/launch_history/{name}";
+    check(all, await call(all, { path: "/v1/launch_history/m" }));
+    check(all, await call(all, { path: "/v1/launch_history/m" }));
+  });
+
+  test("of what happened, and of who is kept from guessing", async () => {
+    const search = "GET /v1/audit/search";
+    check(search, await call(search, { query: "?category=model&model=fake&limit=2" }));
+    check(search, await call(search, { query: "?client_ip=10.0.0.1" }));
+    check("GET /v1/audit/filter-options", await call("GET /v1/audit/filter-options"));
+    for (const what of ["rate-limit", "banned-ips", "banned-keys"]) {
+      const route = `GET /v1/admin/security/${what}`;
+      check(route, await call(route));
+    }
+    const unban = "POST /v1/admin/security/unban-ip";
+    check(unban, await call(unban, json({ ip: "10.0.0.1" })));
+    for (const what of ["unban-all-ips", "unban-key", "unban-all-keys"]) {
+      const route = `POST /v1/admin/security/${what}`;
+      check(route, await call(route, json({})));
+    }
+  });
+
   test("of replicas, of requests under way, and of a launch that is given up", async () => {
     const add = "POST /v1/models/{uid}/replicas";
     const added = await call(add, { path: "/v1/models/fake/replicas", ...json({}) });
@@ -720,7 +751,14 @@ describe("a refusal has the form that its page gives", () => {
     "POST /v1/models/{uid}/reload",
     "GET /v1/models/{uid}/reload",
     "GET /v1/cluster/logs",
+    "GET /v1/cluster/logs/context",
+    "GET /v1/cluster/logs/nodes",
     "GET /v1/cluster/monitor_config",
+    "PUT /v1/cluster/monitor_config",
+    "POST /v1/cluster/monitor_config/check-grafana",
+    "POST /v1/cluster/monitor_config/reset",
+    "POST /v1/models/llm/auto-register",
+    "PUT /v1/admin/security/rate-limit",
     "POST /v1/ui/{uid}",
   ])("%s, of what is not there or not done", async (route) => {
     const reply = await call(route);

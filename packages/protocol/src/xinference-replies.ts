@@ -6,6 +6,7 @@ import type {
   DetailedRegistration,
   ModelEventRecord,
   ModelInstanceRecord,
+  PastLaunchRecord,
   RegistrationRecord,
   ReplicaStatusRecord,
   VersionRecord,
@@ -54,3 +55,22 @@ export type StatusReply = {
 export type FamiliesReply = Readonly<Record<string, readonly string[]>>;
 export type PromptsReply = Readonly<Record<string, object>>;
 export type RequestProgressReply = { readonly progress: number };
+export type PastLaunchesReply = readonly PastLaunchRecord[];
+/** What records of the audit can be searched by. */
+export type AuditOptionsReply = {
+  readonly categories: readonly string[];
+  readonly users: readonly string[];
+  readonly models: readonly string[];
+};
+/** `null`: single keys do not wait, addresses do. */
+export type ThrottleRuleReply = {
+  readonly ip_max_failures: number;
+  readonly ip_window_seconds: number;
+  /** The first time; each further one is twice as long. */
+  readonly ip_ban_seconds: number;
+  readonly ip_longest_ban_seconds: number;
+  readonly key_max_failures: null;
+  readonly key_window_seconds: null;
+  readonly key_ban_seconds: null;
+};
+export type BannedKeysReply = { readonly banned_keys: readonly [] };

@@ -192,6 +192,88 @@ const autostartLaunch = {
 /** What is launched stands in `launch`, or flat beside the rest. */
 export const AutostartRequest = z.looseObject({
   enabled: z.boolean().nullish(),
+  /** Smaller starts sooner; 100 when absent. */
+  priority: z.int().min(-1_000_000).max(1_000_000).nullish(),
+  max_retries: z.int().min(0).max(100).nullish(),
+  retry_interval_seconds: z.number().min(0).max(86_400).nullish(),
   launch: z.looseObject(autostartLaunch).nullish(),
   ...autostartLaunch,
 });
+
+export type AutostartRecord = {
+  readonly enabled: boolean;
+  readonly model_uid: string;
+  readonly priority: number;
+  /** `null`: a few times, with growing pauses. */
+  readonly max_retries: number | null;
+  readonly retry_interval_seconds: number | null;
+  /** As it was sent, without what is secret in it. */
+  readonly launch: Readonly<Record<string, unknown>>;
+  readonly state: {
+    /** Since this server started; 0 when it did not start the model. */
+    readonly attempts: number;
+    readonly instance_status: ModelStatus | "TERMINATED";
+    readonly last_error: string | null;
+  };
+};
+
+export type AutostartReply = { readonly models: readonly AutostartRecord[] };
+export type AutostartSummary = {
+  readonly models: readonly { readonly enabled: boolean; readonly model_uid: string }[];
+};
+
+export const PastLaunchRequest = z.looseObject({
+  model_name: z.string().min(1).max(300),
+  model_uid: z.string().max(300).nullish(),
+  /** Its client's own. */
+  data: z.unknown(),
+});
+
+export type PastLaunchRecord = {
+  readonly model_name: string;
+  readonly model_uid: string | null;
+  readonly data: unknown;
+  /** ISO 8601. */
+  readonly updated_at: string;
+};
+
+export const UnbanRequest = z.looseObject({ ip: z.string().min(1).max(100) });
+
+export type BannedAddressesReply = {
+  readonly banned_ips: readonly {
+    /** Of IPv6 the network. */
+    readonly ip: string;
+    readonly remaining_seconds: number;
+  }[];
+};
+
+export const AuditQuery = z.object({
+  user: name,
+  model: name,
+  category: z.enum(["model", "key", "account", "login"]).optional(),
+  start_time: z.iso.datetime({ offset: true }).optional(),
+  end_time: z.iso.datetime({ offset: true }).optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  /** The id of a record: only older ones. */
+  before: z.coerce.number().int().min(1).optional(),
+});
+
+export type AuditRecord = {
+  readonly id: number;
+  /** ISO 8601. */
+  readonly timestamp: string;
+  readonly category: "model" | "key" | "account" | "login";
+  /** Such as `model-loaded`. */
+  readonly event: string;
+  /** A model's uid, a key's id, an account's name. */
+  readonly subject: string | null;
+  /** Whose request it was. */
+  readonly user: string | null;
+  readonly details: Readonly<Record<string, unknown>>;
+};
+
+export type AuditReply = {
+  readonly records: readonly AuditRecord[];
+  /** For `before`, to get more; `null` when these were the last. */
+  readonly next_before: number | null;
+};

@@ -434,6 +434,272 @@ export const replySchemas = {
     ],
     "additionalProperties": false
   },
+  "AuditOptionsReply": {
+    "type": "object",
+    "properties": {
+      "categories": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "users": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "models": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      }
+    },
+    "required": [
+      "categories",
+      "users",
+      "models"
+    ],
+    "additionalProperties": false,
+    "description": "What records of the audit can be searched by."
+  },
+  "AuditRecord": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "number"
+      },
+      "timestamp": {
+        "type": "string",
+        "description": "ISO 8601."
+      },
+      "category": {
+        "type": "string",
+        "enum": [
+          "model",
+          "key",
+          "account",
+          "login"
+        ]
+      },
+      "event": {
+        "type": "string",
+        "description": "Such as `model-loaded`."
+      },
+      "subject": {
+        "type": [
+          "string",
+          "null"
+        ],
+        "description": "A model's uid, a key's id, an account's name."
+      },
+      "user": {
+        "type": [
+          "string",
+          "null"
+        ],
+        "description": "Whose request it was."
+      },
+      "details": {
+        "type": "object",
+        "additionalProperties": {}
+      }
+    },
+    "required": [
+      "id",
+      "timestamp",
+      "category",
+      "event",
+      "subject",
+      "user",
+      "details"
+    ],
+    "additionalProperties": false
+  },
+  "AuditReply": {
+    "type": "object",
+    "properties": {
+      "records": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/AuditRecord"
+        }
+      },
+      "next_before": {
+        "type": [
+          "number",
+          "null"
+        ],
+        "description": "For `before`, to get more; `null` when these were the last."
+      }
+    },
+    "required": [
+      "records",
+      "next_before"
+    ],
+    "additionalProperties": false
+  },
+  "AutostartRecord": {
+    "type": "object",
+    "properties": {
+      "enabled": {
+        "type": "boolean"
+      },
+      "model_uid": {
+        "type": "string"
+      },
+      "priority": {
+        "type": "number"
+      },
+      "max_retries": {
+        "type": [
+          "number",
+          "null"
+        ],
+        "description": "`null`: a few times, with growing pauses."
+      },
+      "retry_interval_seconds": {
+        "type": [
+          "number",
+          "null"
+        ]
+      },
+      "launch": {
+        "type": "object",
+        "additionalProperties": {},
+        "description": "As it was sent, without what is secret in it."
+      },
+      "state": {
+        "type": "object",
+        "properties": {
+          "attempts": {
+            "type": "number",
+            "description": "Since this server started; 0 when it did not start the model."
+          },
+          "instance_status": {
+            "anyOf": [
+              {
+                "$ref": "#/components/schemas/ModelStatus"
+              },
+              {
+                "type": "string",
+                "const": "TERMINATED"
+              }
+            ]
+          },
+          "last_error": {
+            "type": [
+              "string",
+              "null"
+            ]
+          }
+        },
+        "required": [
+          "attempts",
+          "instance_status",
+          "last_error"
+        ],
+        "additionalProperties": false
+      }
+    },
+    "required": [
+      "enabled",
+      "model_uid",
+      "priority",
+      "max_retries",
+      "retry_interval_seconds",
+      "launch",
+      "state"
+    ],
+    "additionalProperties": false
+  },
+  "AutostartReply": {
+    "type": "object",
+    "properties": {
+      "models": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/AutostartRecord"
+        }
+      }
+    },
+    "required": [
+      "models"
+    ],
+    "additionalProperties": false
+  },
+  "AutostartSummary": {
+    "type": "object",
+    "properties": {
+      "models": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "enabled": {
+              "type": "boolean"
+            },
+            "model_uid": {
+              "type": "string"
+            }
+          },
+          "required": [
+            "enabled",
+            "model_uid"
+          ],
+          "additionalProperties": false
+        }
+      }
+    },
+    "required": [
+      "models"
+    ],
+    "additionalProperties": false
+  },
+  "BannedAddressesReply": {
+    "type": "object",
+    "properties": {
+      "banned_ips": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "ip": {
+              "type": "string",
+              "description": "Of IPv6 the network."
+            },
+            "remaining_seconds": {
+              "type": "number"
+            }
+          },
+          "required": [
+            "ip",
+            "remaining_seconds"
+          ],
+          "additionalProperties": false
+        }
+      }
+    },
+    "required": [
+      "banned_ips"
+    ],
+    "additionalProperties": false
+  },
+  "BannedKeysReply": {
+    "type": "object",
+    "properties": {
+      "banned_keys": {
+        "type": "array",
+        "minItems": 0,
+        "maxItems": 0
+      }
+    },
+    "required": [
+      "banned_keys"
+    ],
+    "additionalProperties": false
+  },
   "BatchList": {
     "type": "object",
     "properties": {
@@ -3841,6 +4107,38 @@ export const replySchemas = {
     "additionalProperties": false,
     "description": "What one of the listed answers is worth."
   },
+  "PastLaunchRecord": {
+    "type": "object",
+    "properties": {
+      "model_name": {
+        "type": "string"
+      },
+      "model_uid": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "data": {},
+      "updated_at": {
+        "type": "string",
+        "description": "ISO 8601."
+      }
+    },
+    "required": [
+      "model_name",
+      "model_uid",
+      "data",
+      "updated_at"
+    ],
+    "additionalProperties": false
+  },
+  "PastLaunchesReply": {
+    "type": "array",
+    "items": {
+      "$ref": "#/components/schemas/PastLaunchRecord"
+    }
+  },
   "ProgressReply": {
     "type": "object",
     "properties": {
@@ -5001,6 +5299,44 @@ export const replySchemas = {
       "supervisor_ip"
     ],
     "additionalProperties": false
+  },
+  "ThrottleRuleReply": {
+    "type": "object",
+    "properties": {
+      "ip_max_failures": {
+        "type": "number"
+      },
+      "ip_window_seconds": {
+        "type": "number"
+      },
+      "ip_ban_seconds": {
+        "type": "number",
+        "description": "The first time; each further one is twice as long."
+      },
+      "ip_longest_ban_seconds": {
+        "type": "number"
+      },
+      "key_max_failures": {
+        "type": "null"
+      },
+      "key_window_seconds": {
+        "type": "null"
+      },
+      "key_ban_seconds": {
+        "type": "null"
+      }
+    },
+    "required": [
+      "ip_max_failures",
+      "ip_window_seconds",
+      "ip_ban_seconds",
+      "ip_longest_ban_seconds",
+      "key_max_failures",
+      "key_window_seconds",
+      "key_ban_seconds"
+    ],
+    "additionalProperties": false,
+    "description": "`null`: single keys do not wait, addresses do."
   },
   "UiConfigReply": {
     "type": "object",

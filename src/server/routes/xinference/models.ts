@@ -9,12 +9,13 @@ import type { FastifyReply } from "fastify";
 import { PlatformError } from "../../../base/errors.ts";
 import { endModel } from "../../../supervisor/end-model.ts";
 import { parseModelVersion } from "../../../supervisor/model-version.ts";
+import type { LaunchOptions } from "../../../supervisor/supervisor.ts";
 import type { App } from "../../http.ts";
 import { checkFields, ignoredFieldsHeader, unsupportedByLaunch } from "../../known-fields.ts";
 import { addressOf } from "../../own-address.ts";
 import { parse } from "../../parse.ts";
 import { inXinferencesWords, shownName } from "./errors.ts";
-import { checkLaunchFields } from "./launch-fields.ts";
+import { checkLaunchFields, type Machine } from "./launch-fields.ts";
 import type { XinferenceParts } from "./services.ts";
 import { toLaunchOptions } from "./translate.ts";
 
@@ -34,14 +35,9 @@ export function launchAndTerminate(app: App, parts: XinferenceParts): void {
     reply: FastifyReply,
   ): Promise<LaunchReply> => {
     const machine = { numGpus: await countGpus(), address: addressOf(app) };
-    checkLaunchFields(fields, machine);
-    const body = parse(LaunchRequest, fields);
+    const { body, options, ignored } = readLaunch(fields, machine);
     const { wait_ready: waitReady } = parse(LaunchQuery, query);
-    const known = [...Object.keys(LaunchRequest.shape), ...ofVirtualEnvironments];
-    const unknown = checkFields(body, { known, unsupported: unsupportedByLaunch });
-    const ignored = ofVirtualEnvironments.filter((field) => asksForSomething(body[field]));
     if (ignored.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(ignored));
-    const options = toLaunchOptions(body, unknown, machine);
     const { uid } = await supervisor.launch(options).catch((error: unknown) => {
       throw launchError(error, body);
     });
@@ -90,6 +86,28 @@ export function launchAndTerminate(app: App, parts: XinferenceParts): void {
   });
 }
 
+/**
+ * A launch as Xinference's clients write it. Pure.
+ *
+ * @throws PlatformError `invalid_request`, `unsupported_parameter`
+ */
+export function readLaunch(
+  fields: unknown,
+  machine: Machine,
+): {
+  readonly body: LaunchRequest;
+  readonly options: LaunchOptions;
+  /** Fields that ask for what no engine here takes from a launch. */
+  readonly ignored: readonly string[];
+} {
+  checkLaunchFields(fields, machine);
+  const body = parse(LaunchRequest, fields);
+  const known = [...Object.keys(LaunchRequest.shape), ...ofVirtualEnvironments];
+  const unknown = checkFields(body, { known, unsupported: unsupportedByLaunch });
+  const ignored = ofVirtualEnvironments.filter((field) => asksForSomething(body[field]));
+  return { body, options: toLaunchOptions(body, unknown, machine), ignored };
+}
+
 /** What a Python `None` is on the wire. */
 export async function sendNull(reply: FastifyReply): Promise<FastifyReply> {
   return await reply.type("application/json; charset=utf-8").send("null");
@@ -102,7 +120,7 @@ export function notInTheList(error: unknown, uid: string): unknown {
     : error;
 }
 
-function launchError(error: unknown, body: LaunchRequest): unknown {
+export function launchError(error: unknown, body: LaunchRequest): unknown {
   if (!(error instanceof PlatformError)) return error;
   const { model_name: name, model_uid: uid, model_format: format, quantization } = body;
   const { param } = error.details;

@@ -6,7 +6,7 @@ import { PlatformError } from "../../../base/errors.ts";
 import type { App } from "../../http.ts";
 
 const elsewhere: readonly {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   readonly url: string;
   readonly instead: string;
 }[] = [
@@ -37,10 +37,29 @@ const elsewhere: readonly {
     url: "/v1/cluster/logs",
     instead: "Logs are not kept in a search engine here; they go to the server's standard error.",
   },
+  ...(["context", "nodes"] as const).map((part) => ({
+    method: "GET" as const,
+    url: `/v1/cluster/logs/${part}`,
+    instead: "Logs are not kept in a search engine here; they go to the server's standard error.",
+  })),
+  ...(
+    [
+      ["GET", ""],
+      ["PUT", ""],
+      ["POST", "/check-grafana"],
+      ["POST", "/reset"],
+    ] as const
+  ).map(([method, part]) => ({
+    method,
+    url: `/v1/cluster/monitor_config${part}`,
+    instead:
+      "No dashboards are kept here. Point your own at GET /metrics; one for Grafana comes with the documentation.",
+  })),
   {
-    method: "GET",
-    url: "/v1/cluster/monitor_config",
-    instead: "No dashboards are kept here. Point your own at GET /metrics.",
+    method: "POST",
+    url: "/v1/models/llm/auto-register",
+    instead:
+      "A directory is registered with atalaya register DIRECTORY where it lies, or launched by its path as it is: model_path.",
   },
   {
     method: "POST",

@@ -1,9 +1,12 @@
 /** What Xinference's routes need. */
 import type { Logger } from "../../../base/logger.ts";
 import type { XinferenceEra } from "../../../config/settings.ts";
+import type { Identity } from "../../../identity/identity.ts";
 import type { Registry } from "../../../registry/registry.ts";
 import type { EventLog } from "../../../state/event-log.ts";
+import type { AutostartEntries } from "../../../supervisor/autostart-entries.ts";
 import type { KeptModels } from "../../../supervisor/kept-models.ts";
+import type { LaunchHistory } from "../../../supervisor/launch-history.ts";
 import type { ModelCache } from "../../../supervisor/model-cache.ts";
 import type { Registered } from "../../../supervisor/registration.ts";
 import type { RestingModels } from "../../../supervisor/resting-models.ts";
@@ -18,6 +21,8 @@ export type XinferenceServices = {
   readonly register: (text: string, options: { readonly persist: boolean }) => Promise<Registered>;
   /** Graphics cards of this machine. */
   readonly countGpus: () => Promise<number>;
+  readonly autostart: AutostartEntries;
+  readonly history: LaunchHistory;
   readonly era: XinferenceEra;
   /** Ends the whole program, as Ctrl-C does; `undefined` where the server is a part of another. */
   readonly stop: (() => void) | undefined;
@@ -28,6 +33,7 @@ export type XinferenceParts = {
   readonly resting: RestingModels;
   readonly kept: KeptModels;
   readonly events: EventLog;
+  readonly identity: Identity;
   readonly requests: RunningRequests;
   readonly xinference: XinferenceServices;
   readonly log: Logger;

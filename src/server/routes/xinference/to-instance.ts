@@ -12,7 +12,7 @@ import type { ReplicaRecord } from "../../../supervisor/replicas.ts";
 import { withoutDirectories } from "../../error-reply.ts";
 import { toModelRecord } from "../../model-record.ts";
 
-const statuses = {
+export const statuses = {
   starting: "CREATING",
   ready: "READY",
   failed: "ERROR",

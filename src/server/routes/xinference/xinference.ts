@@ -1,16 +1,19 @@
 /** Xinference's management API: everything its clients call beside the asking itself, which is OpenAI's. */
 import type { IncomingMessage } from "node:http";
 import type { App } from "../../http.ts";
+import { audit } from "./audit.ts";
 import { autostart } from "./autostart.ts";
 import { cache } from "./cache.ts";
 import { cluster } from "./cluster.ts";
 import { engines } from "./engines.ts";
 import { sendXinferenceError } from "./errors.ts";
+import { history } from "./history.ts";
 import { instances } from "./instances.ts";
 import { launchAndTerminate } from "./models.ts";
 import { refused } from "./refused.ts";
 import { registrations } from "./registrations.ts";
 import { requests } from "./requests.ts";
+import { security } from "./security.ts";
 import type { XinferenceParts } from "./services.ts";
 
 /** A scope of its own, since its errors have other statuses. */
@@ -26,6 +29,9 @@ export function xinference(app: App, parts: XinferenceParts): void {
     cluster(scope, parts);
     requests(scope, parts);
     autostart(scope, parts);
+    history(scope, parts);
+    audit(scope, parts);
+    security(scope, parts);
     refused(scope);
   });
 }
