@@ -1,5 +1,10 @@
 /** What OpenAI's dialects say about functions that an answer may call → ours. Pure. */
-import type { ChatCompletionRequest, ChatMessage, DescribedFunction } from "@atalaya/protocol";
+import type {
+  ChatCompletionRequest,
+  ChatMessage,
+  DescribedFunction,
+  ResponsesRequest,
+} from "@atalaya/protocol";
 import { PlatformError } from "../base/errors.ts";
 import type { ToolCall, ToolChoice, ToolFunction, ToolOffer } from "../generation/tools.ts";
 import { unsupportedField } from "./known-fields.ts";
@@ -9,7 +14,11 @@ type ToolBody = Pick<
   "tools" | "tool_choice" | "parallel_tool_calls" | "functions" | "function_call"
 >;
 
+type ResponseToolBody = Pick<ResponsesRequest, "tools" | "tool_choice" | "parallel_tool_calls">;
+
 /**
+ * Of `POST /v1/chat/completions`.
+ *
  * @returns `undefined` when no answer may call anything
  * @throws PlatformError `invalid_request`, `unsupported_parameter`
  */
@@ -26,7 +35,34 @@ export function toToolOffer(body: ToolBody): ToolOffer | undefined {
     }
     return toFunction(tool.function, `${field}.function`);
   });
-  const { tool_choice: choice } = body;
+  return offerOf({ ...body, functions, choice: body.tool_choice, toChoice });
+}
+
+/**
+ * Of `POST /v1/responses`, whose functions and choices have no object inside them.
+ *
+ * @returns `undefined` when no answer may call anything
+ * @throws PlatformError `invalid_request`, `unsupported_parameter`
+ */
+export function toResponseToolOffer(body: ResponseToolBody): ToolOffer | undefined {
+  const functions = (body.tools ?? []).map((tool, index) => {
+    const field = `tools[${index}]`;
+    const { type, name } = tool;
+    if (type !== "function") throw unsupportedField(`${field}.type = ${type}`);
+    if (name == null)
+      throw invalid(`"${field}.name" is missing; it must be text.`, `${field}.name`);
+    return toFunction({ ...tool, name }, field);
+  });
+  return offerOf({ ...body, functions, choice: body.tool_choice, toChoice: toResponseChoice });
+}
+
+function offerOf<Choice extends object>(parts: {
+  readonly functions: readonly ToolFunction[];
+  readonly choice: "auto" | "none" | "required" | Choice | null | undefined;
+  readonly toChoice: (choice: Choice) => ToolChoice;
+  readonly parallel_tool_calls?: boolean | null | undefined;
+}): ToolOffer | undefined {
+  const { functions, choice, toChoice: named } = parts;
   if (functions.length === 0) {
     if (choice == null || choice === "auto" || choice === "none") return undefined;
     throw invalid(
@@ -37,14 +73,13 @@ export function toToolOffer(body: ToolBody): ToolOffer | undefined {
   if (choice === "none") return undefined;
   return {
     functions,
-    choice: toChoice(choice),
-    allowsSeveral: body.parallel_tool_calls ?? undefined,
+    choice:
+      typeof choice === "object" && choice !== null ? named(choice) : { type: choice ?? "auto" },
+    allowsSeveral: parts.parallel_tool_calls ?? undefined,
   };
 }
 
-function toChoice(choice: ToolBody["tool_choice"]): ToolChoice {
-  if (choice == null || choice === "auto" || choice === "none") return { type: "auto" };
-  if (choice === "required") return { type: "required" };
+function toChoice(choice: Exclude<ToolBody["tool_choice"], string | null | undefined>): ToolChoice {
   if (choice.type !== "function") throw unsupportedField(`tool_choice.type = ${choice.type}`);
   if (choice.function == null) {
     throw invalid(
@@ -53,6 +88,19 @@ function toChoice(choice: ToolBody["tool_choice"]): ToolChoice {
     );
   }
   return { type: "named", name: choice.function.name };
+}
+
+function toResponseChoice(
+  choice: Exclude<ResponseToolBody["tool_choice"], string | null | undefined>,
+): ToolChoice {
+  if (choice.type !== "function") throw unsupportedField(`tool_choice.type = ${choice.type}`);
+  if (choice.name == null) {
+    throw invalid(
+      '"tool_choice.name" is missing; it must be the name of a function.',
+      "tool_choice.name",
+    );
+  }
+  return { type: "named", name: choice.name };
 }
 
 /** OpenAI's fields of 2023: one call an answer. */
@@ -118,6 +166,14 @@ export function ignoredInTools({ tools, functions }: ToolBody): string[] {
     ]),
     ...(functions ?? []).flatMap((tool) => unread(tool, readInFunctions, "functions[]")),
   ];
+  return [...new Set(ignored)];
+}
+
+/** As `ignoredInTools`, of responses. */
+export function ignoredInResponseTools({ tools }: ResponseToolBody): string[] {
+  const ignored = (tools ?? []).flatMap((tool) =>
+    unread(tool, ["type", ...readInFunctions], "tools[]"),
+  );
   return [...new Set(ignored)];
 }
 

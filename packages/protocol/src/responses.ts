@@ -25,6 +25,22 @@ const MessageItem = z.looseObject({
   content: z.union([z.string(), z.array(ResponseInputPart).max(requestLimits.maxPartsPerMessage)]),
 });
 
+/** What an answer asked for, as clients send it back; `arguments` is the text of a JSON object. */
+const FunctionCallItem = z.looseObject({
+  type: z.literal("function_call"),
+  call_id: z.string().min(1).max(200),
+  name: z.string(),
+  arguments: z.string(),
+});
+export type ResponseFunctionCallItem = z.infer<typeof FunctionCallItem>;
+
+const FunctionCallOutputItem = z.looseObject({
+  type: z.literal("function_call_output"),
+  call_id: z.string().min(1).max(200),
+  output: z.union([z.string(), z.array(ResponseInputPart).max(requestLimits.maxPartsPerMessage)]),
+});
+export type ResponseFunctionCallOutputItem = z.infer<typeof FunctionCallOutputItem>;
+
 /** Stands for an item that an earlier response said or was told. */
 const ItemReference = z.looseObject({
   type: z.literal("item_reference"),
@@ -35,8 +51,6 @@ const ItemReference = z.looseObject({
 const ForeignItem = z.looseObject({
   type: z.enum([
     "reasoning",
-    "function_call",
-    "function_call_output",
     "custom_tool_call",
     "custom_tool_call_output",
     "file_search_call",
@@ -59,7 +73,13 @@ const ForeignItem = z.looseObject({
   ]),
 });
 
-export const ResponseInputItem = z.union([MessageItem, ItemReference, ForeignItem]);
+export const ResponseInputItem = z.union([
+  MessageItem,
+  FunctionCallItem,
+  FunctionCallOutputItem,
+  ItemReference,
+  ForeignItem,
+]);
 export type ResponseInputItem = z.infer<typeof ResponseInputItem>;
 export type ResponseMessageItem = z.infer<typeof MessageItem>;
 
@@ -126,6 +146,27 @@ export const ResponsesRequest = z.looseObject({
       verbosity: z.enum(["low", "medium", "high"]).nullish(),
     })
     .nullish(),
+  /** Functions alone; other types are refused by name. */
+  tools: z
+    .array(
+      z.looseObject({
+        type: z.string(),
+        name: z.string().nullish(),
+        description: z.string().nullish(),
+        /** A JSON schema. */
+        parameters: z.record(z.string(), z.unknown()).nullish(),
+        strict: z.boolean().nullish(),
+      }),
+    )
+    .max(requestLimits.maxTools)
+    .nullish(),
+  tool_choice: z
+    .union([
+      z.enum(["auto", "none", "required"]),
+      z.looseObject({ type: z.string(), name: z.string().nullish() }),
+    ])
+    .nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
   /** `auto` drops the oldest turns that do not fit. */
   truncation: z.enum(["auto", "disabled"]).nullish(),
   /** Ours: OpenAI's responses have no such fields. */
@@ -173,7 +214,26 @@ export type ResponseOutputMessage = {
   readonly content: readonly ResponseTextPart[];
 };
 
-export type ResponseOutputItem = ResponseOutputMessage;
+export type ResponseFunctionCall = {
+  readonly type: "function_call";
+  readonly id: string;
+  /** What its `function_call_output` refers to. */
+  readonly call_id: string;
+  readonly name: string;
+  /** The text of a JSON object; empty until the call is complete. */
+  readonly arguments: string;
+  readonly status: "in_progress" | "completed";
+};
+
+export type ResponseOutputItem = ResponseOutputMessage | ResponseFunctionCall;
+
+export type ResponseFunctionTool = {
+  readonly type: "function";
+  readonly name: string;
+  readonly description: string | null;
+  readonly parameters: Readonly<Record<string, unknown>> | null;
+  readonly strict: boolean | null;
+};
 
 export type ResponseUsage = {
   readonly input_tokens: number;
@@ -221,8 +281,12 @@ export type ResponseObject = {
   readonly store: boolean;
   readonly temperature: number;
   readonly text: { readonly format: ResponseTextFormat };
-  readonly tool_choice: "auto";
-  readonly tools: readonly [];
+  readonly tool_choice:
+    | "auto"
+    | "none"
+    | "required"
+    | { readonly type: "function"; readonly name: string };
+  readonly tools: readonly ResponseFunctionTool[];
   readonly top_logprobs: number;
   readonly top_p: number;
   readonly truncation: "auto" | "disabled";
@@ -259,6 +323,19 @@ type WithoutNumber =
       readonly delta: string;
       readonly logprobs: readonly ResponseLogprob[];
     })
+  | {
+      readonly type: "response.function_call_arguments.delta";
+      readonly item_id: string;
+      readonly output_index: number;
+      readonly delta: string;
+    }
+  | {
+      readonly type: "response.function_call_arguments.done";
+      readonly item_id: string;
+      readonly output_index: number;
+      readonly name: string;
+      readonly arguments: string;
+    }
   | (PartPlace & {
       readonly type: "response.output_text.done";
       readonly text: string;

@@ -4562,6 +4562,68 @@ export const replySchemas = {
           },
           "type": {
             "type": "string",
+            "const": "response.function_call_arguments.delta"
+          },
+          "item_id": {
+            "type": "string"
+          },
+          "output_index": {
+            "type": "number"
+          },
+          "delta": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "delta",
+          "item_id",
+          "output_index",
+          "sequence_number",
+          "type"
+        ]
+      },
+      {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "sequence_number": {
+            "type": "number"
+          },
+          "type": {
+            "type": "string",
+            "const": "response.function_call_arguments.done"
+          },
+          "item_id": {
+            "type": "string"
+          },
+          "output_index": {
+            "type": "number"
+          },
+          "name": {
+            "type": "string"
+          },
+          "arguments": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "arguments",
+          "item_id",
+          "name",
+          "output_index",
+          "sequence_number",
+          "type"
+        ]
+      },
+      {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "sequence_number": {
+            "type": "number"
+          },
+          "type": {
+            "type": "string",
             "const": "response.output_text.done"
           },
           "text": {
@@ -4656,6 +4718,88 @@ export const replySchemas = {
       }
     ],
     "description": "Numbered from 0, in the order they were sent."
+  },
+  "ResponseFunctionCall": {
+    "type": "object",
+    "properties": {
+      "type": {
+        "type": "string",
+        "const": "function_call"
+      },
+      "id": {
+        "type": "string"
+      },
+      "call_id": {
+        "type": "string",
+        "description": "What its `function_call_output` refers to."
+      },
+      "name": {
+        "type": "string"
+      },
+      "arguments": {
+        "type": "string",
+        "description": "The text of a JSON object; empty until the call is complete."
+      },
+      "status": {
+        "type": "string",
+        "enum": [
+          "in_progress",
+          "completed"
+        ]
+      }
+    },
+    "required": [
+      "type",
+      "id",
+      "call_id",
+      "name",
+      "arguments",
+      "status"
+    ],
+    "additionalProperties": false
+  },
+  "ResponseFunctionTool": {
+    "type": "object",
+    "properties": {
+      "type": {
+        "type": "string",
+        "const": "function"
+      },
+      "name": {
+        "type": "string"
+      },
+      "description": {
+        "type": [
+          "string",
+          "null"
+        ]
+      },
+      "parameters": {
+        "anyOf": [
+          {
+            "type": "object",
+            "additionalProperties": {}
+          },
+          {
+            "type": "null"
+          }
+        ]
+      },
+      "strict": {
+        "type": [
+          "boolean",
+          "null"
+        ]
+      }
+    },
+    "required": [
+      "type",
+      "name",
+      "description",
+      "parameters",
+      "strict"
+    ],
+    "additionalProperties": false
   },
   "ResponseItemList": {
     "type": "object",
@@ -4890,13 +5034,43 @@ export const replySchemas = {
         "additionalProperties": false
       },
       "tool_choice": {
-        "type": "string",
-        "const": "auto"
+        "anyOf": [
+          {
+            "type": "string",
+            "const": "auto"
+          },
+          {
+            "type": "string",
+            "const": "none"
+          },
+          {
+            "type": "string",
+            "const": "required"
+          },
+          {
+            "type": "object",
+            "properties": {
+              "type": {
+                "type": "string",
+                "const": "function"
+              },
+              "name": {
+                "type": "string"
+              }
+            },
+            "required": [
+              "type",
+              "name"
+            ],
+            "additionalProperties": false
+          }
+        ]
       },
       "tools": {
         "type": "array",
-        "minItems": 0,
-        "maxItems": 0
+        "items": {
+          "$ref": "#/components/schemas/ResponseFunctionTool"
+        }
       },
       "top_logprobs": {
         "type": "number"
@@ -5011,7 +5185,14 @@ export const replySchemas = {
     "additionalProperties": false
   },
   "ResponseOutputItem": {
-    "$ref": "#/components/schemas/ResponseOutputMessage"
+    "anyOf": [
+      {
+        "$ref": "#/components/schemas/ResponseOutputMessage"
+      },
+      {
+        "$ref": "#/components/schemas/ResponseFunctionCall"
+      }
+    ]
   },
   "ResponseOutputMessage": {
     "type": "object",

@@ -13,10 +13,7 @@ const isNoReasoning = (value: unknown): boolean =>
   );
 
 export const unsupportedByResponses: UnsupportedFields = {
-  tools: isEmpty,
-  tool_choice: (value) => value === "auto" || value === "none",
-  // Without tools there is nothing to call, at once or one by one.
-  parallel_tool_calls: (value) => typeof value === "boolean",
+  // Counts those of the server's own tools, of which there are none.
   max_tool_calls: () => false,
   reasoning: isNoReasoning,
   conversation: () => false,

@@ -33,3 +33,22 @@ test("the fewest of the oldest turns are left out; system text and the last turn
     }),
   );
 });
+
+test("a tool's result goes with its call", async () => {
+  const call = { ...turn("assistant", 1), toolCalls: [{ id: "a", name: "f", arguments: "{}" }] };
+  const result = { ...turn("tool", 9), toolCallId: "a" };
+  const all = [
+    turn("system", 1),
+    turn("user", 5),
+    call,
+    result,
+    turn("assistant", 2),
+    turn("user", 3),
+  ];
+  const kept = async (room: number) => await fitTurns(all, async (some) => sizeOf(some) <= room);
+  expect(await kept(16)).toEqual([all[0], ...all.slice(2)]);
+  expect(await kept(15)).toEqual([all[0], ...all.slice(4)]);
+  // The last turn is the call with its result where that is what was sent last.
+  const ending = all.slice(0, 4);
+  expect(await fitTurns(ending, async () => false)).toEqual([all[0], call, result]);
+});

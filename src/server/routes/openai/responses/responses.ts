@@ -22,6 +22,7 @@ import { parse } from "../../../parse.ts";
 import { Receipt, withReceipt } from "../../../receipt.ts";
 import { settle } from "../../../settle.ts";
 import { sendNamedEvents } from "../../../sse.ts";
+import { ignoredInResponseTools } from "../../../tool-offer.ts";
 import { unsupportedByResponses } from "./fields.ts";
 import { fitTurns } from "./fit-turns.ts";
 import { type Following, lastResponse, withFailure } from "./follow.ts";
@@ -124,6 +125,7 @@ async function respond(
       unsupported: unsupportedByResponses,
     }),
     ...ignoredInItems(body.input),
+    ...ignoredInResponseTools(body),
   ];
   refuseContradictions(body);
   const { model } = body;

@@ -1,6 +1,8 @@
 /** A response's items → our request. Pure; the other direction is `to-response.ts`. */
 import { randomUUID } from "node:crypto";
 import {
+  type ResponseFunctionCallItem,
+  type ResponseFunctionCallOutputItem,
   type ResponseInputItem,
   ResponseInputItem as ResponseInputItemSchema,
   type ResponseInputPart,
@@ -15,6 +17,7 @@ import type { DefaultSampling } from "../../../../supervisor/default-sampling.ts
 import { formOfText } from "../../../answer-form.ts";
 import { unsupportedField } from "../../../known-fields.ts";
 import { imageFromPart } from "../../../picture-part.ts";
+import { toResponseToolOffer } from "../../../tool-offer.ts";
 
 /** All that the model is told, oldest first. */
 export type Conversation = {
@@ -37,8 +40,8 @@ export function fromResponsesRequest(
       "top_logprobs",
     );
   }
-  const messages = items.map((item, index) =>
-    toMessage(item, index < numEarlier ? "previous_response_id" : `input[${index - numEarlier}]`),
+  const messages = toMessages(items, (index) =>
+    index < numEarlier ? "previous_response_id" : `input[${index - numEarlier}]`,
   );
   refuseTooManyImages(messages);
   return {
@@ -46,6 +49,7 @@ export function fromResponsesRequest(
       type: "chat",
       messages: body.instructions == null ? messages : [system(body.instructions), ...messages],
       imageOrder: body.image_order ?? undefined,
+      tools: toResponseToolOffer(body),
     },
     sampling: {
       maxTokens: body.max_output_tokens ?? undefined,
@@ -77,7 +81,9 @@ export function toStoredItems(input: ResponsesRequest["input"]): ResponseStoredI
       ...item,
       ...(isMessage ? { type: "message", content: toParts(item as ResponseMessageItem) } : {}),
       id:
-        typeof id === "string" && id !== "" ? id : `${isMessage ? "msg" : "item"}_${randomUUID()}`,
+        typeof id === "string" && id !== ""
+          ? id
+          : `${isMessage ? "msg" : item.type === "function_call" ? "fc" : "item"}_${randomUUID()}`,
     };
   });
 }
@@ -90,24 +96,47 @@ function toParts({ role, content }: ResponseMessageItem): readonly ResponseInput
 /** What items carry that nothing reads, each name once: `input[].name`. */
 export function ignoredInItems(input: ResponsesRequest["input"]): string[] {
   if (typeof input === "string") return [];
-  const ignored = input.flatMap((item) =>
-    Object.keys(item)
-      .filter((key) => !readInItems.has(key))
-      .map((key) => `input[].${key}`),
-  );
+  const ignored = input.flatMap((item) => {
+    const read = [...readInItems, ...(readInCalls[item.type ?? "message"] ?? [])];
+    return Object.keys(item)
+      .filter((key) => !read.includes(key))
+      .map((key) => `input[].${key}`);
+  });
   return [...new Set(ignored)];
 }
 
 /** `status` is what clients send back of an answer of ours. */
-const readInItems: ReadonlySet<string> = new Set(["type", "role", "content", "id", "status"]);
+const readInItems = ["type", "role", "content", "id", "status"];
 
-function toMessage(stored: ResponseStoredItem, field: string): ChatMessage {
-  // It was checked when it came in; an item of an answer of ours has the same form.
-  const item = ResponseInputItemSchema.parse(stored);
-  if (item.type !== undefined && item.type !== "message") {
-    throw unsupportedField(`${field}.type = ${item.type}`);
+const readInCalls: Readonly<Record<string, readonly string[]>> = {
+  function_call: ["call_id", "name", "arguments"],
+  function_call_output: ["call_id", "output"],
+};
+
+/** @param fieldOf where the item of that number was said */
+function toMessages(
+  items: readonly ResponseStoredItem[],
+  fieldOf: (index: number) => string,
+): ChatMessage[] {
+  const messages: ChatMessage[] = [];
+  for (const [index, stored] of items.entries()) {
+    const field = fieldOf(index);
+    // It was checked when it came in; an item of an answer of ours has the same form.
+    const item = ResponseInputItemSchema.parse(stored);
+    if (item.type === undefined || item.type === "message") {
+      messages.push(toMessage(item as ResponseMessageItem, field));
+    } else if (item.type === "function_call") {
+      addCall(messages, item as ResponseFunctionCallItem, field);
+    } else if (item.type === "function_call_output") {
+      messages.push(toResult(item as ResponseFunctionCallOutputItem, field));
+    } else {
+      throw unsupportedField(`${field}.type = ${item.type}`);
+    }
   }
-  const { role, content } = item as ResponseMessageItem;
+  return messages;
+}
+
+function toMessage({ role, content }: ResponseMessageItem, field: string): ChatMessage {
   return {
     role: role === "developer" ? "system" : role,
     content:
@@ -115,6 +144,44 @@ function toMessage(stored: ResponseStoredItem, field: string): ChatMessage {
         ? [{ type: "text", text: content }]
         : content.map((part, index) => toPart(part, `${field}.content[${index}]`)),
   };
+}
+
+/** Items of one answer, one behind the other, are one turn. */
+function addCall(
+  messages: ChatMessage[],
+  { call_id: id, name, arguments: args }: ResponseFunctionCallItem,
+  field: string,
+): void {
+  const call = { id, name, arguments: args.trim() === "" ? "{}" : args };
+  const last = messages.at(-1);
+  const place = `${field}.arguments`;
+  if (last?.role === "assistant") {
+    messages[messages.length - 1] = {
+      ...last,
+      toolCalls: [...(last.toolCalls ?? []), call],
+      field: last.field ?? place,
+    };
+  } else {
+    messages.push({ role: "assistant", content: [], toolCalls: [call], field: place });
+  }
+}
+
+function toResult(
+  { call_id: toolCallId, output }: ResponseFunctionCallOutputItem,
+  field: string,
+): ChatMessage {
+  const content: ContentPart[] =
+    typeof output === "string"
+      ? [{ type: "text", text: output }]
+      : output.map((part, index) => toPart(part, `${field}.output[${index}]`));
+  const picture = content.findIndex(({ type }) => type === "image");
+  if (picture >= 0) {
+    throw invalid(
+      `"${field}.output[${picture}]" is a picture in a function's output; the model looks at pictures of the user's messages alone. Send it in one of those, after the output.`,
+      `${field}.output[${picture}]`,
+    );
+  }
+  return { role: "tool", content, toolCallId, field: `${field}.call_id` };
 }
 
 function toPart(part: ResponseInputPart, field: string): ContentPart {

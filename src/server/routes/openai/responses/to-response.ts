@@ -1,7 +1,9 @@
 /** Our events → a response's events, and the response that each of them carries. */
+import { randomUUID } from "node:crypto";
 import type {
   AnswerReceipt,
   ResponseEvent,
+  ResponseFunctionCall,
   ResponseLogprob,
   ResponseObject,
   ResponseOutputMessage,
@@ -12,6 +14,7 @@ import type {
 } from "@atalaya/protocol";
 import type { GeneratedToken, GenerateEvent, Usage } from "../../../../generation/event.ts";
 import type { GenerateRequest } from "../../../../generation/request.ts";
+import type { ToolCall } from "../../../../generation/tools.ts";
 import { wholeFinishReason } from "../../../answer.ts";
 import type { HttpError } from "../../../error-reply.ts";
 import type { Receipt } from "../../../receipt.ts";
@@ -53,15 +56,21 @@ export function openResponse(
     metadata: body.metadata ?? {},
     model: body.model,
     output: [],
-    parallel_tool_calls: true,
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
     previous_response_id: body.previous_response_id ?? null,
     reasoning: { effort: null, summary: null },
     service_tier: "default",
     store: body.store !== false,
     temperature: sampling.temperature,
     text: { format: toFormat(body) },
-    tool_choice: "auto",
-    tools: [],
+    tool_choice: toChoice(body),
+    tools: (body.tools ?? []).map(({ name, description, parameters, strict }) => ({
+      type: "function",
+      name: name ?? "",
+      description: description ?? null,
+      parameters: parameters ?? null,
+      strict: strict ?? null,
+    })),
     top_logprobs: body.top_logprobs ?? 0,
     top_p: sampling.topP,
     truncation: body.truncation ?? "disabled",
@@ -82,6 +91,11 @@ function toFormat({ text }: ResponsesRequest): ResponseTextFormat {
   };
 }
 
+function toChoice({ tool_choice: choice }: ResponsesRequest): ResponseObject["tool_choice"] {
+  if (choice == null || typeof choice === "string") return choice ?? "auto";
+  return { type: "function", name: choice.name ?? "" };
+}
+
 export type ResponseContext = {
   readonly head: ResponseHead;
   readonly opening: ResponseObject;
@@ -91,7 +105,8 @@ export type ResponseContext = {
 
 /**
  * In OpenAI's order: created, in progress, the message and its part added, deltas, text done, part done,
- * message done, completed or incomplete.
+ * message done, completed or incomplete. An answer that is calls has no message: each is added, its arguments
+ * come whole in one delta, and it is done.
  *
  * @throws PlatformError what `events` throw; `cancelled` for an answer that was cut
  */
@@ -111,6 +126,7 @@ async function* unnumbered(
 ): AsyncGenerator<Event, void> {
   const running: ResponseObject = { ...opening, status: "in_progress" };
   const message = new MessageInProgress(head.messageId);
+  const pending: ResponseLogprob[] = [];
   yield { type: "response.created", response: opening };
   yield { type: "response.in_progress", response: running };
   for await (const event of events) {
@@ -119,19 +135,26 @@ async function* unnumbered(
       case "image":
         break;
       case "text-delta":
-        if (event.text === "" && !(wantsLogprobs && event.tokens.length > 0)) break;
-        yield* message.push(event.text, wantsLogprobs ? event.tokens.map(toResponseLogprob) : []);
+        // Tokens without text may be those of a call, which has no place for them.
+        if (wantsLogprobs) pending.push(...event.tokens.map(toResponseLogprob));
+        if (event.text !== "") yield* message.push(event.text, pending.splice(0));
         break;
       case "finish": {
         const reason = wholeFinishReason(event.reason);
-        const status = reason === "length" ? "incomplete" : "completed";
-        yield* message.end(status);
+        const isCut = reason === "length" && event.toolCalls === undefined;
+        const status = isCut ? "incomplete" : "completed";
+        const calls = (event.toolCalls ?? []).map(toFunctionCall);
+        if (calls.length > 0) yield* callEvents(calls);
+        else {
+          if (pending.length > 0) yield* message.push("", pending);
+          yield* message.end(status);
+        }
         const response: ResponseObject = {
           ...running,
           status,
           completed_at: Math.floor(Date.now() / 1_000),
           incomplete_details: status === "incomplete" ? { reason: "max_output_tokens" } : null,
-          output: [message.toWire(status)],
+          output: calls.length > 0 ? calls : [message.toWire(status)],
           usage: toUsage(event.usage),
           atalaya: receiptOf(receipt.toWire(), head),
         };
@@ -143,6 +166,32 @@ async function* unnumbered(
     }
   }
   throw new Error("the events ended without a finish");
+}
+
+function toFunctionCall({ id, name, arguments: args }: ToolCall): ResponseFunctionCall {
+  return {
+    type: "function_call",
+    id: `fc_${randomUUID()}`,
+    call_id: id,
+    name,
+    arguments: args,
+    status: "completed",
+  };
+}
+
+function* callEvents(calls: readonly ResponseFunctionCall[]): Generator<Event, void> {
+  for (const [index, call] of calls.entries()) {
+    const place = { item_id: call.id, output_index: index };
+    const { name, arguments: args } = call;
+    yield {
+      type: "response.output_item.added",
+      output_index: index,
+      item: { ...call, arguments: "", status: "in_progress" },
+    };
+    yield { type: "response.function_call_arguments.delta", ...place, delta: args };
+    yield { type: "response.function_call_arguments.done", ...place, name, arguments: args };
+    yield { type: "response.output_item.done", output_index: index, item: call };
+  }
 }
 
 /** One message of one part, as it grows. */
