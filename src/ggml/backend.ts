@@ -1,97 +1,122 @@
-/** A device that computes graphs. One per worker; its graphs run one after another. */
+/** What computes graphs: the processor, and the cards that were opened with it. */
 import { availableParallelism } from "node:os";
 import koffi from "koffi";
 import { PlatformError } from "../base/errors.ts";
-import { Graph, type GraphArena } from "./graph.ts";
+import { CPU, type FoundDevice, findDevices } from "./device.ts";
+import { type ComputePlan, Graph, type GraphArena, type GraphPlaces } from "./graph.ts";
 import { type GgmlLibrary, loadGgml } from "./library.ts";
 import { type Pointer, procTypes } from "./symbols.ts";
 import { type MappedTensorSpec, TensorSet, type TensorSpec } from "./tensor-set.ts";
 
-export type Device = {
-  readonly name: string;
-  readonly description: string;
-  readonly type: "cpu" | "gpu" | "other";
+type NativeFunction = GgmlLibrary["base"][keyof GgmlLibrary["base"]];
+
+/** An opened device. */
+type OpenDevice = {
+  readonly id: string;
+  readonly handle: Pointer;
+  readonly backend: Pointer;
+  readonly bufferType: Pointer;
+  readonly isSoftware: boolean;
 };
 
-const deviceTypes = { 0: "cpu", 1: "gpu", 2: "gpu" } as const;
+/** Memory for graphs of one kind, as they come to need it; see `Backend.#planOf`. */
+class Arena implements GraphArena {
+  readonly metadata: Buffer;
+  readonly maxNodes: number;
+  /** By device, for graphs that run on one alone. */
+  readonly allocators = new Map<string, Pointer>();
+  /** For graphs that run on several. */
+  scheduler: Pointer | undefined;
+  /** Of this arena alone, by device; see `Backend.#contextOf`. */
+  readonly contexts = new Map<string, Pointer>();
 
-/** Devices that the loaded ggml can use. @throws PlatformError `engine_unavailable` */
-function listDevices(): Device[] {
-  const { base, registry } = loadGgml();
-  return Array.from({ length: Number(registry.ggml_backend_dev_count()) }, (_, index) => {
-    const device = registry.ggml_backend_dev_get(index);
-    const type = Number(base.ggml_backend_dev_type(device));
-    return {
-      name: String(base.ggml_backend_dev_name(device)),
-      description: String(base.ggml_backend_dev_description(device)),
-      type: type in deviceTypes ? deviceTypes[type as keyof typeof deviceTypes] : "other",
-    };
-  });
+  constructor(metadata: Buffer, maxNodes: number) {
+    this.metadata = metadata;
+    this.maxNodes = maxNodes;
+  }
 }
 
+export type BackendOptions = {
+  readonly numThreads?: number | undefined;
+  /** `Device.id`s of cards, of back ends that are loaded; the processor is always there. */
+  readonly devices?: readonly string[];
+};
+
+/** The processor and any number of cards; one `Backend` a worker, whose graphs run one after another. */
 export class Backend implements Disposable {
   readonly library: GgmlLibrary;
-  readonly device: Device;
   readonly numThreads: number;
-  readonly #backend: Pointer;
-  readonly #defaultBufferType: Pointer;
+  /** The processor last, as ggml's scheduler wants it. */
+  readonly #devices: readonly OpenDevice[];
   readonly #repackBufferType: Pointer | undefined;
   /** Arenas by kind of graph: a kind's buffers grow to its largest graph and stay. */
-  readonly #idleArenas = new Map<string, GraphArena[]>();
+  readonly #idleArenas = new Map<string, Arena[]>();
   #numGraphs = 0;
   /** Ends when the computations that were asked for so far have ended. */
   #lastRun: Promise<unknown> = Promise.resolve();
   #isDisposed = false;
 
-  private constructor(library: GgmlLibrary, deviceIndex: number, numThreads: number) {
-    const { base, registry } = library;
-    const device = listDevices()[deviceIndex];
-    if (device === undefined) throw new Error(`there is no device ${deviceIndex}`);
-    const handle = registry.ggml_backend_dev_get(deviceIndex);
+  private constructor(library: GgmlLibrary, found: readonly FoundDevice[], numThreads: number) {
+    const { base } = library;
     this.library = library;
-    this.device = device;
     this.numThreads = numThreads;
-    this.#backend = base.ggml_backend_dev_init(handle, null);
-    if (this.#backend === null) {
-      throw new PlatformError(
-        "engine_unavailable",
-        `The device ${device.name} could not be opened.`,
-      );
+    const opened: OpenDevice[] = [];
+    try {
+      for (const each of found) opened.push(openDevice(library, each));
+    } catch (error) {
+      for (const { backend } of opened) base.ggml_backend_free(backend);
+      throw error;
     }
-    this.#defaultBufferType = base.ggml_backend_get_default_buffer_type(this.#backend);
-    const registration = base.ggml_backend_dev_backend_reg(handle);
+    this.#devices = opened;
+    const cpu = this.#device(CPU);
+    const registration = base.ggml_backend_dev_backend_reg(cpu.handle);
     const setThreads = base.ggml_backend_reg_get_proc_address(
       registration,
       "ggml_backend_set_n_threads",
     );
     if (setThreads !== null) {
-      koffi.call(setThreads, procTypes.ggml_backend_set_n_threads, this.#backend, numThreads);
+      koffi.call(setThreads, procTypes.ggml_backend_set_n_threads, cpu.backend, numThreads);
     }
-    this.#repackBufferType = findRepackBufferType(library, registration, handle);
+    this.#repackBufferType = findRepackBufferType(library, registration, cpu.handle);
+  }
+
+  /** Open the processor alone. @throws PlatformError `engine_unavailable` */
+  static openCpu(options: Pick<BackendOptions, "numThreads"> = {}): Backend {
+    return Backend.open(options);
   }
 
   /**
-   * Open the CPU.
+   * Open the processor and the cards that are named.
    *
-   * @param options.numThreads threads of a computation; all cores when absent, and never more than
-   *   there are, because ggml's threads wait for each other by spinning
+   * @param options.numThreads threads of a computation on the processor; all cores when absent, and
+   *   never more than there are, because ggml's threads wait for each other by spinning
    * @throws PlatformError `engine_unavailable`
    */
-  static openCpu(options: { readonly numThreads?: number | undefined } = {}): Backend {
+  static open(options: BackendOptions): Backend {
     const numCores = availableParallelism();
-    const { numThreads = numCores } = options;
+    const { numThreads = numCores, devices: wanted = [] } = options;
     if (!Number.isInteger(numThreads) || numThreads < 1) {
       throw new Error(`${numThreads} is no number of threads: it is a positive integer`);
     }
     const library = loadGgml();
-    const index = listDevices().findIndex(({ type }) => type === "cpu");
-    if (index < 0) {
+    const there = findDevices(library);
+    const cpu = there.find(({ device }) => device.kind === "cpu");
+    if (cpu === undefined) {
       throw new PlatformError(
         "engine_unavailable",
         "ggml found no CPU back end that this processor can run.",
       );
     }
-    return new Backend(library, index, Math.min(numThreads, numCores));
+    const cards = wanted.map((id) => {
+      const found = there.find(({ device }) => device.id === id);
+      if (found !== undefined) return found;
+      const ids = there.map(({ device }) => device.id).join(", ");
+      throw new PlatformError(
+        "engine_unavailable",
+        `There is no device ${id}; there are ${ids}. \`atalaya devices\` lists them.`,
+      );
+    });
+    return new Backend(library, [...cards, cpu], Math.min(numThreads, numCores));
   }
 
   /**
@@ -119,36 +144,159 @@ export class Backend implements Disposable {
       arena,
       maxNodes,
       isPausable,
-      run: (graph) => this.#run(graph),
+      plan: (graph, places) => this.#planOf(arena, graph, places),
       release: (canReuse) => {
         this.#numGraphs--;
-        if (canReuse) idle.push(arena);
-        else this.library.base.ggml_gallocr_free(arena.allocator);
+        if (canReuse && arena.contexts.size === 0) idle.push(arena);
+        else this.#freeArena(arena);
       },
     });
   }
 
+  /**
+   * How a graph is computed: on one device if all it reads lies there and that device has all its
+   * operators, else by ggml's scheduler, which runs an operator where its weights are, and on the
+   * processor what a card does not have.
+   */
+  #planOf(arena: Arena, graph: Pointer, { used, pinned }: GraphPlaces): ComputePlan {
+    const only = this.#onlyDevice(graph, used);
+    const { base } = this.library;
+    if (only !== undefined) {
+      return {
+        allocate: () => base.ggml_gallocr_alloc_graph(this.#allocatorOf(arena, only), graph),
+        run: (part) =>
+          this.#run(base.ggml_backend_graph_compute, this.#contextOf(arena, only), part),
+        canBeParted: true,
+      };
+    }
+    const scheduler = this.#schedulerOf(arena);
+    return {
+      allocate: () => {
+        base.ggml_backend_sched_reset(scheduler);
+        for (const [node, device] of pinned) {
+          const context = this.#contextOf(arena, this.#device(device));
+          base.ggml_backend_sched_set_tensor_backend(scheduler, node, context);
+        }
+        return base.ggml_backend_sched_alloc_graph(scheduler, graph);
+      },
+      run: (whole) => this.#run(base.ggml_backend_sched_graph_compute, scheduler, whole),
+      canBeParted: false,
+    };
+  }
+
+  #onlyDevice(graph: Pointer, used: ReadonlySet<string>): OpenDevice | undefined {
+    if (used.size > 1) return undefined;
+    const [id = CPU] = used;
+    const device = this.#device(id);
+    if (id === CPU) return device;
+    const { base } = this.library;
+    const numNodes = Number(base.ggml_graph_n_nodes(graph));
+    for (let index = 0; index < numNodes; index++) {
+      const node = base.ggml_graph_node(graph, index);
+      if (!base.ggml_backend_dev_supports_op(device.handle, node)) return undefined;
+    }
+    return device;
+  }
+
+  #device(id: string): OpenDevice {
+    const device = this.#devices.find((each) => each.id === id);
+    if (device === undefined) throw new Error(`the device ${id} is not open`);
+    return device;
+  }
+
+  /**
+   * A device computes in one context, but for a driver that is software: it has one for each graph. ggml's
+   * descriptor sets keep the buffers of earlier graphs in bindings that nothing reads any more, and Mesa's
+   * lavapipe (22.3) takes hold of them all the same, also when they are gone.
+   */
+  #contextOf(arena: Arena, { id, handle, backend, isSoftware }: OpenDevice): Pointer {
+    if (!isSoftware) return backend;
+    const found = arena.contexts.get(id);
+    if (found !== undefined) return found;
+    const context: Pointer = this.library.base.ggml_backend_dev_init(handle, null);
+    if (context === null) throw new Error(`the device ${id} could not be opened again`);
+    arena.contexts.set(id, context);
+    return context;
+  }
+
+  #allocatorOf(arena: Arena, { id, bufferType }: OpenDevice): Pointer {
+    const found = arena.allocators.get(id);
+    if (found !== undefined) return found;
+    const allocator = this.library.base.ggml_gallocr_new(bufferType);
+    arena.allocators.set(id, allocator);
+    return allocator;
+  }
+
+  #schedulerOf(arena: Arena): Pointer {
+    if (arena.scheduler !== undefined) return arena.scheduler;
+    const scheduler: Pointer = this.library.base.ggml_backend_sched_new(
+      this.#devices.map((device) => this.#contextOf(arena, device)),
+      null,
+      this.#devices.length,
+      // It counts leaves too, of which a graph has as many as nodes.
+      2 * arena.maxNodes,
+      false,
+      false,
+    );
+    arena.scheduler = scheduler;
+    return scheduler;
+  }
+
   /** Compute after all that was asked for before: ggml's back end has one work buffer for all its graphs. */
-  #run(graph: Pointer): Promise<{ readonly status: number; readonly computeMs: number }> {
-    const compute = async () => {
+  #run(
+    compute: NativeFunction,
+    target: Pointer,
+    graph: Pointer,
+  ): Promise<{ readonly status: number; readonly computeMs: number }> {
+    const timed = async () => {
       const start = performance.now();
       const status = await new Promise<number>((resolve, reject) => {
-        this.library.base.ggml_backend_graph_compute.async(
-          this.#backend,
-          graph,
-          (error: unknown, result: number) => (error ? reject(error) : resolve(result)),
+        compute.async(target, graph, (error: unknown, result: number) =>
+          error ? reject(error) : resolve(result),
         );
       });
       return { status, computeMs: performance.now() - start };
     };
-    const result = this.#lastRun.then(compute, compute);
+    const result = this.#lastRun.then(timed, timed);
     this.#lastRun = result;
     return result;
   }
 
-  /** Memory for tensors that outlive a graph, zeroed. @throws PlatformError `out_of_memory` */
-  allocate(specs: ReadonlyMap<string, TensorSpec>): TensorSet {
-    return TensorSet.allocate(this.library, this.#defaultBufferType, specs);
+  /**
+   * Memory for tensors that outlive a graph, zeroed.
+   *
+   * @param place.device `Device.id` of one that is open; the processor when absent
+   * @throws PlatformError `out_of_memory`
+   */
+  allocate(
+    specs: ReadonlyMap<string, TensorSpec>,
+    {
+      device = CPU,
+      isForWeights = false,
+    }: { readonly device?: string; readonly isForWeights?: boolean } = {},
+  ): TensorSet {
+    const { bufferType } = this.#device(device);
+    return TensorSet.allocate(this.library, { bufferType, device, isForWeights }, specs);
+  }
+
+  /**
+   * Tensors of files in a device's own memory; no more of the host's is taken than the pages of the files.
+   *
+   * @throws PlatformError `out_of_memory`
+   */
+  async upload(
+    specs: ReadonlyMap<string, MappedTensorSpec>,
+    device: string,
+    onBytes: (numBytes: number) => void = () => {},
+  ): Promise<TensorSet> {
+    const set = this.allocate(specs, { device, isForWeights: true });
+    try {
+      await set.fill(specs, onBytes);
+      return set;
+    } catch (error) {
+      set[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /**
@@ -162,7 +310,8 @@ export class Backend implements Disposable {
       throw new Error(`${name}, ${dtype}[${shape.join(", ")}], cannot be repacked`);
     }
     if (this.#repackBufferType === undefined) return this.allocate(specs);
-    return TensorSet.allocate(this.library, this.#repackBufferType, specs, "repacked");
+    const place = { bufferType: this.#repackBufferType, device: CPU, isForWeights: true };
+    return TensorSet.allocate(this.library, place, specs, "repacked");
   }
 
   /** Tensors where they lie in files, without a copy. */
@@ -170,16 +319,24 @@ export class Backend implements Disposable {
     return TensorSet.map(this.library, specs);
   }
 
-  /** Buffers that graphs have left behind for the next of their kind, by kind. */
+  /** Buffers that graphs have left behind for the next of their kind, by kind; those of all devices. */
   graphBytes(): ReadonlyMap<string, number> {
     const { base } = this.library;
+    const bytesOf = ({ allocators, scheduler }: Arena): number => {
+      let bytes = 0;
+      for (const allocator of allocators.values()) {
+        bytes += Number(base.ggml_gallocr_get_buffer_size(allocator, 0));
+      }
+      if (scheduler === undefined) return bytes;
+      for (const { backend } of this.#devices) {
+        bytes += Number(base.ggml_backend_sched_get_buffer_size(scheduler, backend));
+      }
+      return bytes;
+    };
     return new Map(
       [...this.#idleArenas].map(([kind, arenas]) => [
         kind,
-        arenas.reduce(
-          (sum, { allocator }) => sum + Number(base.ggml_gallocr_get_buffer_size(allocator, 0)),
-          0,
-        ),
+        arenas.reduce((sum, arena) => sum + bytesOf(arena), 0),
       ]),
     );
   }
@@ -189,25 +346,40 @@ export class Backend implements Disposable {
     if (this.#numGraphs > 0) throw new Error(`${this.#numGraphs} graphs are still in use`);
     this.#isDisposed = true;
     for (const arenas of this.#idleArenas.values()) {
-      for (const { allocator } of arenas) this.library.base.ggml_gallocr_free(allocator);
+      for (const arena of arenas) this.#freeArena(arena);
     }
-    this.library.base.ggml_backend_free(this.#backend);
+    for (const { backend } of this.#devices) this.library.base.ggml_backend_free(backend);
   }
 
-  #takeArena(idle: GraphArena[], maxNodes: number): GraphArena {
+  #takeArena(idle: Arena[], maxNodes: number): Arena {
     const { base } = this.library;
     const index = idle.findIndex((arena) => arena.maxNodes >= maxNodes);
     const [found] = index < 0 ? [] : idle.splice(index, 1);
     if (found !== undefined) return found;
-    for (const { allocator } of idle.splice(0)) base.ggml_gallocr_free(allocator);
+    for (const arena of idle.splice(0)) this.#freeArena(arena);
     const headerBytes = Number(base.ggml_tensor_overhead()) * (maxNodes + 16);
     const graphBytes = Number(base.ggml_graph_overhead_custom(maxNodes, false));
-    return {
-      metadata: Buffer.alloc(headerBytes + graphBytes),
-      allocator: base.ggml_gallocr_new(this.#defaultBufferType),
-      maxNodes,
-    };
+    return new Arena(Buffer.alloc(headerBytes + graphBytes), maxNodes);
   }
+
+  #freeArena({ allocators, scheduler, contexts }: Arena): void {
+    const { base } = this.library;
+    for (const allocator of allocators.values()) base.ggml_gallocr_free(allocator);
+    if (scheduler !== undefined) base.ggml_backend_sched_free(scheduler);
+    for (const context of contexts.values()) base.ggml_backend_free(context);
+  }
+}
+
+function openDevice({ base }: GgmlLibrary, { device, handle }: FoundDevice): OpenDevice {
+  const backend = base.ggml_backend_dev_init(handle, null);
+  if (backend === null) {
+    throw new PlatformError(
+      "engine_unavailable",
+      `The device ${device.id}, ${device.name}, could not be opened.`,
+    );
+  }
+  const bufferType = base.ggml_backend_get_default_buffer_type(backend);
+  return { id: device.id, handle, backend, bufferType, isSoftware: device.isSoftware };
 }
 
 function findRepackBufferType(

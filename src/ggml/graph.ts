@@ -4,6 +4,8 @@
  * Every operator checks dtypes, shapes and memory before ggml sees them (`operand-checks.ts`), because
  * ggml answers a mistake by ending the process. Shapes are outermost axis first; `[rows, width]` is `rows` vectors of `width`.
  */
+import { PlatformError } from "../base/errors.ts";
+import { CPU } from "./device.ts";
 import { type Dtype, dtypeTraits } from "./dtype.ts";
 import { GraphInputs, type InputData } from "./graph-inputs.ts";
 import { computeInSlices } from "./graph-slices.ts";
@@ -29,11 +31,26 @@ import type { Pointer } from "./symbols.ts";
 import { type Four, Tensor, type TensorOwner, toExtents } from "./tensor.ts";
 import { newTensor, TensorSet } from "./tensor-set.ts";
 
-/** Reusable memory of one graph: headers of tensors, and the allocator for their elements. */
-export type GraphArena = {
-  readonly metadata: Buffer;
-  readonly allocator: Pointer;
-  readonly maxNodes: number;
+/** Reusable memory of one graph's headers; that of its elements is the back end's. */
+export type GraphArena = { readonly metadata: Buffer; readonly maxNodes: number };
+
+/** By `Device.id`. */
+export type GraphPlaces = {
+  /** Those whose memory the graph reads or writes. */
+  readonly used: ReadonlySet<string>;
+  /** Operators that run on a certain one. */
+  readonly pinned: ReadonlyMap<Pointer, string>;
+};
+
+/** How a back end computes a graph that has been described. */
+export type ComputePlan = {
+  /** Memory for all its tensors; false when there is none. */
+  readonly allocate: () => boolean;
+  /** Compute the graph, or a part of its nodes, when its turn comes. */
+  readonly run: (
+    graph: Pointer,
+  ) => Promise<{ readonly status: number; readonly computeMs: number }>;
+  readonly canBeParted: boolean;
 };
 
 /** What a graph needs of its back end. */
@@ -43,10 +60,7 @@ type GraphParts = {
   readonly maxNodes: number;
   /** Whether it will be computed in parts: what its nodes cost is kept then. */
   readonly isPausable: boolean;
-  /** Compute a graph when its turn comes. */
-  readonly run: (
-    graph: Pointer,
-  ) => Promise<{ readonly status: number; readonly computeMs: number }>;
+  readonly plan: (graph: Pointer, places: GraphPlaces) => ComputePlan;
   readonly release: (canReuseArena: boolean) => void;
 };
 
@@ -55,9 +69,8 @@ const GGML_PREC_F32 = 10;
 export class Graph implements Disposable, TensorOwner {
   readonly name = "graph";
   readonly #library: GgmlLibrary;
-  readonly #arena: GraphArena;
   readonly #maxNodes: number;
-  readonly #run: GraphParts["run"];
+  readonly #plan: GraphParts["plan"];
   readonly #release: GraphParts["release"];
   readonly #context: Pointer;
   readonly #graph: Pointer;
@@ -67,19 +80,19 @@ export class Graph implements Disposable, TensorOwner {
   readonly #sets = new Set<TensorSet>();
   /** Of a graph that is computed in parts. */
   readonly #costs: Map<Pointer, number> | undefined;
+  readonly #pinned = new Map<Pointer, string>();
   #numTensors = 0;
   #computeMs = 0;
   #canReuseArena = true;
   #state: "building" | "computing" | "computed" | "disposed" = "building";
 
   /** Made by `Backend.newGraph`. */
-  constructor({ library, arena, maxNodes, isPausable, run, release }: GraphParts) {
+  constructor({ library, arena, maxNodes, isPausable, plan, release }: GraphParts) {
     const { base } = library;
     this.#library = library;
-    this.#arena = arena;
     this.#maxNodes = maxNodes;
     this.#costs = isPausable ? new Map() : undefined;
-    this.#run = run;
+    this.#plan = plan;
     this.#release = release;
     this.#context = base.ggml_init({
       mem_size: arena.metadata.length,
@@ -267,6 +280,21 @@ export class Graph implements Disposable, TensorOwner {
     return this.#make("ggml_cast", dtype, a.shape, a, dtypeTraits[dtype].ggmlType);
   }
 
+  /**
+   * A copy of `a`, contiguous, on a device: what is written into it by `setRows` is written there. Where all
+   * of a graph runs on one device it is a copy.
+   */
+  moveTo(a: Tensor, device: string): Tensor {
+    requireNoBlocks("moveTo", a);
+    return this.pin(this.#make("ggml_cont", a.dtype, a.shape, a), device);
+  }
+
+  /** Have the operator that gives `a` run on a device, when a graph runs on several. */
+  pin(a: Tensor, device: string): Tensor {
+    this.#pinned.set(this.#use(a), device);
+    return a;
+  }
+
   /** `a` itself when it is contiguous, else a packed copy. */
   contiguous(a: Tensor): Tensor {
     return a.isContiguous ? a : this.#make("ggml_cont", a.dtype, a.shape, a);
@@ -402,17 +430,26 @@ export class Graph implements Disposable, TensorOwner {
     for (const output of packed) this.require(output);
     this.#state = "computing";
     try {
-      if (!base.ggml_gallocr_alloc_graph(this.#arena.allocator, this.#graph)) {
+      const devices = new Set([...this.#sets].map(({ device }) => device));
+      const { allocate, run, canBeParted } = this.#plan(this.#graph, {
+        used: devices,
+        pinned: this.#pinned,
+      });
+      if (!allocate()) {
         this.#canReuseArena = false;
-        throw new Error("ggml could not allocate the graph's buffers");
+        throw noBuffers(devices);
       }
       this.#inputs.write(base);
+      if (!canBeParted) await pause?.();
       const { status, computeMs } =
-        this.#costs === undefined || pause === undefined
-          ? await this.#run(this.#graph)
-          : await computeInSlices(this.#graph, { base, costs: this.#costs, run: this.#run, pause });
+        this.#costs === undefined || pause === undefined || !canBeParted
+          ? await run(this.#graph)
+          : await computeInSlices(this.#graph, { base, costs: this.#costs, run, pause });
       this.#computeMs = computeMs;
-      if (status !== 0) throw new Error(`ggml ended the computation with status ${status}`);
+      if (status !== 0) {
+        this.#canReuseArena = false;
+        throw failedWith(status, devices);
+      }
     } finally {
       this.#state = "computed";
     }
@@ -526,3 +563,27 @@ export class Graph implements Disposable, TensorOwner {
     if (this.#state !== "building") throw new Error(`the graph is ${this.#state} already`);
   }
 }
+
+const STATUS_ALLOCATION_FAILED = -2;
+
+function noBuffers(devices: ReadonlySet<string>): PlatformError {
+  return new PlatformError(
+    "out_of_memory",
+    `There is no memory for the computation's buffers${on(devices)}. Free some, or launch with a smaller \`--max-model-len\`${hasCard(devices) ? " or fewer `--gpu-layers`" : ""}.`,
+  );
+}
+
+/** @param status `enum ggml_status` */
+function failedWith(status: number, devices: ReadonlySet<string>): PlatformError {
+  if (status === STATUS_ALLOCATION_FAILED) return noBuffers(devices);
+  return new PlatformError(
+    "worker_failed",
+    `ggml ended the computation${on(devices)} with status ${status}. Try again; if it comes again, launch with \`--device cpu\`.`,
+  );
+}
+
+const hasCard = (devices: ReadonlySet<string>): boolean =>
+  [...devices].some((device) => device !== CPU);
+
+const on = (devices: ReadonlySet<string>): string =>
+  hasCard(devices) ? ` on ${[...devices].join(" and ")}` : "";

@@ -74,20 +74,25 @@ function candidatePackages(): string[] {
 
 /** @throws PlatformError `engine_unavailable` when no ggml for this machine is installed */
 export function findLibraryDirectory(): string {
-  const { resolve } = createRequire(import.meta.url);
   const candidates = candidatePackages();
   for (const name of candidates) {
-    // The packages do not export a path to their libraries, so look where npm may have put them.
-    for (const modules of resolve.paths(name) ?? []) {
-      const directory = join(modules, name, "bins", name.slice("@node-llama-cpp/".length));
-      if (existsSync(directory)) return directory;
-    }
+    const directory = findPackage(name);
+    if (directory !== undefined) return directory;
   }
   const wanted = candidates.join(" or ") || `no package for ${process.platform}-${process.arch}`;
   throw new PlatformError(
     "engine_unavailable",
     `The native engine needs ggml, and its package (${wanted}) is not installed. Run \`npm install --include=optional\`.`,
   );
+}
+
+/** The directory of a package's libraries; `undefined` when it is not installed. */
+export function findPackage(name: string): string | undefined {
+  const { resolve } = createRequire(import.meta.url);
+  // The packages do not export a path to their libraries, so look where npm may have put them.
+  return (resolve.paths(name) ?? [])
+    .map((modules) => join(modules, name, "bins", name.slice("@node-llama-cpp/".length)))
+    .find((directory) => existsSync(directory));
 }
 
 /** The two libraries' file names; libggml carries variant and version in its own. */

@@ -74,6 +74,7 @@ export const baseSymbols = {
   // ggml-backend.h
   ggml_backend_buft_name: "const char* ggml_backend_buft_name(void* buft)",
   ggml_backend_buffer_free: "void ggml_backend_buffer_free(void* buffer)",
+  ggml_backend_buffer_set_usage: "void ggml_backend_buffer_set_usage(void* buffer, int usage)",
   ggml_backend_buffer_clear: "void ggml_backend_buffer_clear(void* buffer, uint8_t value)",
   ggml_backend_buffer_get_size: "size_t ggml_backend_buffer_get_size(void* buffer)",
   ggml_backend_free: "void ggml_backend_free(void* backend)",
@@ -88,17 +89,33 @@ export const baseSymbols = {
   ggml_backend_dev_name: "const char* ggml_backend_dev_name(void* device)",
   ggml_backend_dev_description: "const char* ggml_backend_dev_description(void* device)",
   ggml_backend_dev_type: "int ggml_backend_dev_type(void* device)",
+  ggml_backend_dev_memory:
+    "void ggml_backend_dev_memory(void* device, _Out_ size_t* free, _Out_ size_t* total)",
+  ggml_backend_dev_supports_op: "bool ggml_backend_dev_supports_op(void* device, void* op)",
   ggml_backend_dev_init: "void* ggml_backend_dev_init(void* device, const char* params)",
   ggml_backend_dev_backend_reg: "void* ggml_backend_dev_backend_reg(void* device)",
+  ggml_backend_reg_name: "const char* ggml_backend_reg_name(void* reg)",
   ggml_backend_reg_get_proc_address:
     "void* ggml_backend_reg_get_proc_address(void* reg, const char* name)",
   ggml_backend_cpu_buffer_from_ptr:
     "void* ggml_backend_cpu_buffer_from_ptr(void* ptr, size_t size)",
+  ggml_backend_sched_new:
+    "void* ggml_backend_sched_new(void** backends, void** bufts, int n_backends, size_t graph_size, bool parallel, bool op_offload)",
+  ggml_backend_sched_free: "void ggml_backend_sched_free(void* sched)",
+  ggml_backend_sched_reset: "void ggml_backend_sched_reset(void* sched)",
+  ggml_backend_sched_set_tensor_backend:
+    "void ggml_backend_sched_set_tensor_backend(void* sched, void* node, void* backend)",
+  ggml_backend_sched_get_buffer_size:
+    "size_t ggml_backend_sched_get_buffer_size(void* sched, void* backend)",
+  ggml_backend_sched_alloc_graph: "bool ggml_backend_sched_alloc_graph(void* sched, void* graph)",
+  ggml_backend_sched_graph_compute:
+    "int ggml_backend_sched_graph_compute(void* sched, void* graph)",
 } as const;
 
 /** In libggml: the registry of back ends. */
 export const registrySymbols = {
   ggml_backend_load_all_from_path: "void ggml_backend_load_all_from_path(const char* dir_path)",
+  ggml_backend_load: "void* ggml_backend_load(const char* path)",
   ggml_backend_dev_count: "size_t ggml_backend_dev_count()",
   ggml_backend_dev_get: "void* ggml_backend_dev_get(size_t index)",
 } as const;

@@ -1,5 +1,6 @@
 /** Tensors that outlive a graph: weights, KV caches, pictures' keys and values. */
 import { PlatformError } from "../base/errors.ts";
+import { CPU } from "./device.ts";
 import { type Dtype, dtypeTraits } from "./dtype.ts";
 import type { GgmlLibrary } from "./library.ts";
 import { FileMapping } from "./mapping.ts";
@@ -11,11 +12,27 @@ export type TensorSpec = { readonly dtype: Dtype; readonly shape: readonly numbe
 /** A tensor that lies in a file as it is: no conversion, no copy. */
 export type MappedTensorSpec = TensorSpec & { readonly path: string; readonly offset: number };
 
+/** Where a set lies: a buffer type, and the device that it belongs to. */
+export type TensorPlace = {
+  readonly bufferType: Pointer;
+  /** `Device.id` */
+  readonly device: string;
+  /** Weights are what graphs follow: an operator runs where its weights are. */
+  readonly isForWeights?: boolean;
+};
+
+/** `GGML_BACKEND_BUFFER_USAGE_WEIGHTS` */
+const USAGE_WEIGHTS = 1;
+/** What goes to a device at once. */
+const UPLOAD_BYTES = 16 * 1024 * 1024;
+
 type Data = Float32Array | Uint16Array | Uint8Array | Int32Array | BigInt64Array;
 
 export class TensorSet implements Disposable, TensorOwner {
   readonly name = "tensor set";
   readonly sizeBytes: number;
+  /** `Device.id` of the device whose memory this is. */
+  readonly device: string;
   readonly #library: GgmlLibrary;
   readonly #context: Pointer;
   readonly #metadata: Buffer;
@@ -27,6 +44,7 @@ export class TensorSet implements Disposable, TensorOwner {
 
   private constructor(parts: {
     library: GgmlLibrary;
+    device: string;
     memory: TensorMemory;
     context: Pointer;
     metadata: Buffer;
@@ -39,6 +57,7 @@ export class TensorSet implements Disposable, TensorOwner {
   }) {
     const { base } = parts.library;
     this.#library = parts.library;
+    this.device = parts.device;
     this.#context = parts.context;
     this.#metadata = parts.metadata;
     const pointers = new Map<string, Pointer>();
@@ -64,7 +83,7 @@ export class TensorSet implements Disposable, TensorOwner {
   /** Fresh memory of one buffer type, zeroed. @throws PlatformError `out_of_memory` */
   static allocate(
     library: GgmlLibrary,
-    bufferType: Pointer,
+    { bufferType, device, isForWeights = false }: TensorPlace,
     specs: ReadonlyMap<string, TensorSpec>,
     memory: TensorMemory = "plain",
   ): TensorSet {
@@ -76,6 +95,7 @@ export class TensorSet implements Disposable, TensorOwner {
     );
     return new TensorSet({
       library,
+      device,
       memory,
       context,
       metadata,
@@ -85,9 +105,10 @@ export class TensorSet implements Disposable, TensorOwner {
         if (buffer === null) {
           throw new PlatformError(
             "out_of_memory",
-            `${Math.ceil(wantedBytes / 1e6)} MB could not be allocated. Free memory, or launch with a smaller \`--max-model-len\`.`,
+            `${Math.ceil(wantedBytes / 1e6)} MB could not be allocated${device === CPU ? "" : ` on ${device}`}. ${remedyFor(device)}`,
           );
         }
+        if (isForWeights) base.ggml_backend_buffer_set_usage(buffer, USAGE_WEIGHTS);
         base.ggml_backend_buffer_clear(buffer, 0);
         const sizeBytes = Number(base.ggml_backend_buffer_get_size(buffer));
         return { buffers: [buffer], mappings: [], sizeBytes };
@@ -101,6 +122,7 @@ export class TensorSet implements Disposable, TensorOwner {
     const { context, metadata } = newContext(library, specs.size);
     return new TensorSet({
       library,
+      device: CPU,
       memory: "read only",
       context,
       metadata,
@@ -173,6 +195,55 @@ export class TensorSet implements Disposable, TensorOwner {
     base.ggml_backend_tensor_set(Tensor.pointerOf(tensor), data, offsetBytes, data.byteLength);
   }
 
+  /**
+   * Fill all tensors from files: the set was made for these specs, and holds each as the file does.
+   *
+   * @param onBytes called with the number of bytes that are there
+   */
+  async fill(
+    specs: ReadonlyMap<string, MappedTensorSpec>,
+    onBytes: (numBytes: number) => void = () => {},
+  ): Promise<void> {
+    let numDone = 0;
+    for (const path of new Set([...specs.values()].map((spec) => spec.path))) {
+      using mapping = FileMapping.open(this.#library, path);
+      for (const [name, { path: lies, offset, dtype, shape }] of specs) {
+        if (lies !== path) continue;
+        const tensor = this.get(name);
+        const numBytes = tensorBytes(dtype, shape);
+        if (tensorBytes(tensor.dtype, tensor.shape) !== numBytes || tensor.dtype !== dtype) {
+          throw new Error(`${tensor} is not what the file has of ${name}`);
+        }
+        if (offset < 0 || offset + numBytes > mapping.sizeBytes) {
+          throw new Error(`${name} lies outside of its file`);
+        }
+        for (let start = 0; start < numBytes; start += UPLOAD_BYTES) {
+          const length = Math.min(UPLOAD_BYTES, numBytes - start);
+          const from = mapping.address + BigInt(offset + start);
+          await this.#upload(Tensor.pointerOf(tensor), { from, start, length });
+          numDone += length;
+          onBytes(numDone);
+        }
+      }
+    }
+  }
+
+  /** Off the event loop: a device's driver may wait, and so may the disk. */
+  #upload(
+    tensor: Pointer,
+    { from, start, length }: { from: Pointer; start: number; length: number },
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#library.base.ggml_backend_tensor_set.async(
+        tensor,
+        from,
+        start,
+        length,
+        (error: unknown) => (error ? reject(error) : resolve()),
+      );
+    });
+  }
+
   /** Keep the memory until `letGo`, even when the set is disposed: a graph reads it. For `src/ggml` only. */
   hold(): void {
     this.#numHolders++;
@@ -196,6 +267,12 @@ export class TensorSet implements Disposable, TensorOwner {
     for (const mapping of this.#mappings) mapping[Symbol.dispose]();
     this.#metadata.fill(0);
   }
+}
+
+function remedyFor(device: string): string {
+  return device === CPU
+    ? "Free memory, or launch with a smaller `--max-model-len`."
+    : "Launch with a smaller `--max-model-len` or fewer `--gpu-layers`, or free its memory.";
 }
 
 function newContext(
@@ -228,5 +305,6 @@ function openFile(library: GgmlLibrary, path: string): { mapping: FileMapping; b
     mapping[Symbol.dispose]();
     throw new Error("ggml refused the mapped file");
   }
+  library.base.ggml_backend_buffer_set_usage(buffer, USAGE_WEIGHTS);
   return { mapping, buffer };
 }

@@ -2,6 +2,7 @@
 import type { Graph } from "../../src/ggml/graph.ts";
 import type { Tensor } from "../../src/ggml/tensor.ts";
 import type { PictureStates } from "../../src/models/mllama/picture-states.ts";
+import { stepPlacement } from "../../src/models/mllama/placement.ts";
 import { type TextPart, type TextStage, textForward } from "../../src/models/mllama/text-model.ts";
 import type { GoldenCase } from "./golden.ts";
 import type { OpenModel } from "./tiny-model.ts";
@@ -48,7 +49,7 @@ async function run(
   part: TextPart,
   wants: (stage: string) => boolean = () => false,
 ): Promise<Pass> {
-  const { backend, config, weights, switches, inverseFrequencies } = open.model;
+  const { backend, config, weights, switches, inverseFrequencies, placement } = open.model;
   using graph = backend.newGraph({ kind: "text-probe", maxNodes: 4096 });
   const kept: { name: string; copy: Tensor; rows: readonly number[] | undefined }[] = [];
   const keep: TextStage = (name, numbers, rows) => {
@@ -63,6 +64,7 @@ async function run(
       kvCache: open.kvCache,
       inverseFrequencies,
       maskedRows: switches.maskedRows,
+      placement: stepPlacement(placement),
     },
     keep,
   );

@@ -12,13 +12,16 @@ import { packageVersion } from "../../base/package-root.ts";
 import { hostMemory } from "../../devices/host-memory.ts";
 import type { Picture } from "../../generation/engine-prompt.ts";
 import { Backend } from "../../ggml/backend.ts";
-import type { TensorSet } from "../../ggml/tensor-set.ts";
+import { CPU } from "../../ggml/device.ts";
+import type { TensorSets } from "../../ggml/tensor-sets.ts";
 import { type Checkpoint, openCheckpoint } from "../../models/mllama/checkpoint.ts";
 import { encodeImage, restoreImage } from "../../models/mllama/encode-image.ts";
 import { planTiles, prepareTiles } from "../../models/mllama/image-tiles.ts";
+import { allocateLayers } from "../../models/mllama/layer-memory.ts";
 import { type LoadedWeights, loadWeights } from "../../models/mllama/load-weights.ts";
 import { type MllamaModel, profiles, textFrequencies } from "../../models/mllama/mllama-model.ts";
 import type { KvLayer, PictureStates } from "../../models/mllama/picture-states.ts";
+import { allOn, cardsOf, type Placement, stepPlacement } from "../../models/mllama/placement.ts";
 import {
   type ImageProcessorConfig,
   parseImageProcessorConfig,
@@ -54,19 +57,31 @@ export async function loadMllamaRunner(
   const processor = parseImageProcessorConfig(checkpoint.preprocessor);
   const numThreads =
     options.numThreads ?? (checkpoint.fileBytes < SINGLE_THREAD_BYTES ? 1 : undefined);
-  const backend = Backend.openCpu({ numThreads });
+  const placement = allOn(CPU, checkpoint.config.text.numLayers);
+  const backend = Backend.open({ numThreads, devices: cardsOf(placement) });
   let weights: LoadedWeights | undefined;
   try {
-    weights = await loadWeights(backend, checkpoint, (fraction) =>
-      onProgress({ stage: "loading weights", fraction }),
-    );
+    weights = await loadWeights(backend, checkpoint, {
+      placement,
+      onLoaded: (fraction, totalBytes) =>
+        onProgress({ stage: "loading weights", fraction, totalBytes }),
+    });
     const tower = await towerFingerprint(checkpoint, {
       version: packageVersion(),
       ggml: backend.library.version,
       profile: options.profile,
       attention: options.kvCacheDtype ?? defaultStateDtype(shapeOfCheckpoint(checkpoint)),
+      device: placement.tower,
     });
-    return new MllamaRunner({ backend, checkpoint, processor, weights, options, tower });
+    return new MllamaRunner({
+      backend,
+      checkpoint,
+      processor,
+      weights,
+      placement,
+      options,
+      tower,
+    });
   } catch (error) {
     weights?.[Symbol.dispose]();
     backend[Symbol.dispose]();
@@ -122,7 +137,7 @@ class MllamaRunner implements ModelRunner {
   readonly #processor: ImageProcessorConfig;
   readonly #tower: string;
   readonly #weights: LoadedWeights;
-  readonly #cacheSet: TensorSet;
+  readonly #cacheSet: TensorSets;
   readonly #kvCache: readonly (KvLayer | undefined)[];
 
   constructor(parts: {
@@ -130,11 +145,12 @@ class MllamaRunner implements ModelRunner {
     readonly checkpoint: Checkpoint;
     readonly processor: ImageProcessorConfig;
     readonly weights: LoadedWeights;
+    readonly placement: Placement;
     readonly options: EngineLoadOptions;
     /** What pictures' tokens follow from beside the pictures. */
     readonly tower: string;
   }) {
-    const { backend, checkpoint, processor, weights, options } = parts;
+    const { backend, checkpoint, processor, weights, placement, options } = parts;
     const { config } = checkpoint;
     const shape = shapeOfCheckpoint(checkpoint);
     const kvDtype = options.kvCacheDtype ?? defaultStateDtype(shape);
@@ -143,6 +159,7 @@ class MllamaRunner implements ModelRunner {
       backend,
       config,
       weights,
+      placement,
       switches: profiles[options.profile],
       inverseFrequencies: textFrequencies(checkpoint),
       stateDtype: kvDtype,
@@ -158,7 +175,11 @@ class MllamaRunner implements ModelRunner {
       otherBytes: bytesBesideCache(shape, kvDtype),
     });
     this.numBlocks = numBlocks;
-    this.#cacheSet = allocateCache(backend, checkpoint, kvDtype, this.numBlocks * KV_BLOCK_SIZE);
+    this.#cacheSet = allocateCache(backend, checkpoint, {
+      placement,
+      dtype: kvDtype,
+      numCells: this.numBlocks * KV_BLOCK_SIZE,
+    });
     this.maxPictureBytes = config.vision.maxTiles * crossBytesPerTile(shape, kvDtype);
     this.#kvCache = Array.from({ length: config.text.numLayers }, (_, index) =>
       config.text.crossLayers.includes(index)
@@ -200,13 +221,14 @@ class MllamaRunner implements ModelRunner {
   }
 
   async step(batch: readonly StepSequence[]): Promise<(Float32Array | undefined)[]> {
-    const { backend, config, weights, switches } = this.#mllama;
+    const { backend, config, weights, switches, placement } = this.#mllama;
     using graph = backend.newGraph({ kind: "step", maxNodes: maxStepNodes(config, batch) });
     const logits = textForward(graph, config, weights.text, {
       parts: batch.map(toTextPart),
       kvCache: this.#kvCache,
       inverseFrequencies: this.#mllama.inverseFrequencies,
       maskedRows: switches.maskedRows,
+      placement: stepPlacement(placement),
     });
     const [rows] = await graph.compute(logits === undefined ? [] : [logits]);
     const { vocabSize } = config.text;
@@ -297,22 +319,19 @@ function refuseLongContext({ config }: Checkpoint, { maxModelLen }: EngineLoadOp
 function allocateCache(
   backend: Backend,
   { config }: Checkpoint,
-  dtype: "f32" | "f16",
-  numCells: number,
-): TensorSet {
+  {
+    placement,
+    dtype,
+    numCells,
+  }: { readonly placement: Placement; readonly dtype: "f32" | "f16"; readonly numCells: number },
+): TensorSets {
   const { numLayers, crossLayers, numKvHeads, headSize } = config.text;
-  const spec = { dtype, shape: [numCells, numKvHeads * headSize] };
-  const selfLayers = Array.from({ length: numLayers }, (_, index) => index).filter(
-    (index) => !crossLayers.includes(index),
-  );
-  return backend.allocate(
-    new Map(
-      selfLayers.flatMap((index) => [
-        [`${index}.key`, spec],
-        [`${index}.value`, spec],
-      ]),
+  return allocateLayers(backend, placement, {
+    layers: Array.from({ length: numLayers }, (_, index) => index).filter(
+      (index) => !crossLayers.includes(index),
     ),
-  );
+    spec: { dtype, shape: [numCells, numKvHeads * headSize] },
+  });
 }
 
 /** Operators and inputs of a step, with room: some per layer, some per sequence and layer. */

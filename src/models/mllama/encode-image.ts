@@ -1,10 +1,12 @@
 /** Tiles → the keys and values of every cross-attention layer, on the device. */
+import { CPU } from "../../ggml/device.ts";
 import type { Graph } from "../../ggml/graph.ts";
 import type { Tensor } from "../../ggml/tensor.ts";
-import type { TensorSet, TensorSpec } from "../../ggml/tensor-set.ts";
+import type { TensorSets } from "../../ggml/tensor-sets.ts";
 import { byRows } from "../../nn/by-rows.ts";
 import { rmsNorm } from "../../nn/rms-norm.ts";
 import type { ImageTiles } from "./image-tiles.ts";
+import { allocateLayers } from "./layer-memory.ts";
 import type { MllamaModel } from "./mllama-model.ts";
 import { cutPatches } from "./patches.ts";
 import type { KvLayer, PictureStates } from "./picture-states.ts";
@@ -81,10 +83,12 @@ async function statesOf(
   const { backend, config } = model;
   const numStoredTokens = countStoredTokens(model, numTiles);
   const states = new StoredStates(
-    backend.allocate(stateSpecs(model, numStoredTokens)),
+    allocateStates(model, numStoredTokens),
     numTiles * config.vision.tokensPerTile,
     numStoredTokens,
   );
+  const devices = crossDevices(model);
+  const isOnOne = [...devices].every((device) => device === model.placement.tower);
   try {
     using graph = backend.newGraph({
       kind: "encode-image",
@@ -92,9 +96,25 @@ async function statesOf(
       isPausable: pause !== undefined,
     });
     const visionTokens = makeTokens(graph);
-    storeCrossStates(graph, model, visionTokens, states);
-    const [numbers] = await graph.compute(onTokens === undefined ? [] : [visionTokens], { pause });
+    if (isOnOne) {
+      storeCrossStates(graph, model, { visionTokens, states, device: model.placement.tower });
+    }
+    const isRead = onTokens !== undefined || !isOnOne;
+    const [numbers] = await graph.compute(isRead ? [visionTokens] : [], { pause });
     if (numbers !== undefined) onTokens?.(packTokens(numbers, tokenDtype(model)));
+    if (isOnOne) return states;
+    // One graph for each device: what one device computes alone can be computed in parts.
+    for (const device of devices) {
+      using part = backend.newGraph({
+        kind: "cross-states",
+        maxNodes: maxNodes(model),
+        isPausable: pause !== undefined,
+      });
+      const shape = [numStoredTokens, config.text.hiddenSize];
+      const rows = part.input("f32", shape, numbers ?? new Float32Array());
+      storeCrossStates(part, model, { visionTokens: rows, states, device });
+      await part.compute([], { pause });
+    }
     return states;
   } catch (error) {
     states[Symbol.dispose]();
@@ -149,17 +169,29 @@ function allSlots(
   return graph.concat(projected, graph.repeat(unused, [numMissing * tokensPerTile, width]), 0);
 }
 
-/** @see Transformers `MllamaTextCrossAttention`: the keys are normed per head, nothing is rotated */
+/** Devices that have cross-attention layers. */
+function crossDevices({ config, placement }: MllamaModel): ReadonlySet<string> {
+  return new Set(config.text.crossLayers.map((index) => placement.layers[index] ?? CPU));
+}
+
+/**
+ * Those of the layers of one device.
+ *
+ * @see Transformers `MllamaTextCrossAttention`: the keys are normed per head, nothing is rotated
+ */
 function storeCrossStates(
   graph: Graph,
-  { config, weights }: MllamaModel,
-  visionTokens: Tensor,
-  states: StoredStates,
+  { config, weights, placement }: MllamaModel,
+  {
+    visionTokens,
+    states,
+    device,
+  }: { readonly visionTokens: Tensor; readonly states: StoredStates; readonly device: string },
 ): void {
   const { numKvHeads, headSize, rmsNormEpsilon: epsilon } = config.text;
   const numTokens = visionTokens.shape[0] ?? 0;
   weights.text.layers.forEach((layer, index) => {
-    if (layer.type !== "cross") return;
+    if (layer.type !== "cross" || placement.layers[index] !== device) return;
     const stored = states.layer(index);
     const product = (weight: Tensor): Tensor =>
       byRows(graph, visionTokens, 2 * (weight.shape[0] ?? 0) * (weight.shape[1] ?? 0), (rows) =>
@@ -174,18 +206,14 @@ function storeCrossStates(
   });
 }
 
-function stateSpecs(
-  { config, stateDtype }: MllamaModel,
+/** Keys and values of a layer lie where the layer does. */
+function allocateStates(
+  { backend, config, stateDtype, placement }: MllamaModel,
   numTokens: number,
-): ReadonlyMap<string, TensorSpec> {
+): TensorSets {
   const { crossLayers, numKvHeads, headSize } = config.text;
   const spec = { dtype: stateDtype, shape: [numTokens, numKvHeads * headSize] };
-  return new Map(
-    crossLayers.flatMap((index) => [
-      [`${index}.key`, spec],
-      [`${index}.value`, spec],
-    ]),
-  );
+  return allocateLayers(backend, placement, { layers: crossLayers, spec });
 }
 
 /** Operators and inputs of the tower, its projector and the cross-attention layers, with room. */
@@ -197,9 +225,9 @@ function maxNodes({ config }: MllamaModel): number {
 class StoredStates implements PictureStates {
   readonly numVisibleTokens: number;
   readonly numStoredTokens: number;
-  readonly #set: TensorSet;
+  readonly #set: TensorSets;
 
-  constructor(set: TensorSet, numVisibleTokens: number, numStoredTokens: number) {
+  constructor(set: TensorSets, numVisibleTokens: number, numStoredTokens: number) {
     this.#set = set;
     this.numVisibleTokens = numVisibleTokens;
     this.numStoredTokens = numStoredTokens;

@@ -1,7 +1,8 @@
 /**
  * Weights of a checkpoint → tensors on the device.
  *
- * Matrices stay where they lie in the safetensors files: the CPU multiplies from the mapped file.
+ * Matrices stay where they lie in the safetensors files: the CPU multiplies from the mapped file. Those of
+ * a card are copied to it from the same mapping.
  * Vectors, gates and small tables are read and widened to float32, because ggml adds and multiplies
  * element by element in float32 only.
  */
@@ -9,9 +10,11 @@
 import { readTensorF32 } from "../../formats/convert.ts";
 import type { TensorEntry } from "../../formats/tensor-entry.ts";
 import type { Backend } from "../../ggml/backend.ts";
+import { CPU } from "../../ggml/device.ts";
 import type { Dtype } from "../../ggml/dtype.ts";
-import type { Tensor } from "../../ggml/tensor.ts";
-import type { MappedTensorSpec, TensorSet, TensorSpec } from "../../ggml/tensor-set.ts";
+import { type Tensor, tensorBytes } from "../../ggml/tensor.ts";
+import type { MappedTensorSpec, TensorSpec } from "../../ggml/tensor-set.ts";
+import { byDevice, TensorSets } from "../../ggml/tensor-sets.ts";
 import type { LayerNormWeights } from "../../nn/layer-norm.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type {
@@ -22,20 +25,27 @@ import type {
   VisionLayerWeights,
   VisionWeights,
 } from "./model-weights.ts";
+import { allOn, cardsOf, deviceOfTensor, type Placement } from "./placement.ts";
 import { isGate, isMatrix, isTileEmbedding } from "./weight-kinds.ts";
 
 /** Loaded weights and the memory behind them. */
 export type LoadedWeights = MllamaWeights & Disposable & { readonly sizeBytes: number };
 
+/** Called with the fraction done, and with the bytes it is of where cards are filled. */
+type OnLoaded = (fraction: number, totalBytes?: number) => void;
+
 /**
- * @param onTensor called after each tensor that is read, with the fraction done
+ * @param options.placement all on the processor when absent
  */
 export async function loadWeights(
   backend: Backend,
   checkpoint: Checkpoint,
-  onTensor: (fraction: number) => void = () => {},
+  {
+    placement = allOn(CPU, checkpoint.config.text.numLayers),
+    onLoaded = () => {},
+  }: { readonly placement?: Placement; readonly onLoaded?: OnLoaded } = {},
 ): Promise<LoadedWeights> {
-  const source = await WeightSource.load(backend, checkpoint, onTensor);
+  const source = await WeightSource.load(backend, checkpoint, { placement, onLoaded });
   try {
     return {
       vision: describeVision(checkpoint, source),
@@ -169,13 +179,13 @@ const ggmlDtypes: Readonly<Record<string, Dtype>> = {
 /** Tensors by legacy file name, as the model uses them. */
 class WeightSource implements Disposable {
   readonly hasZeroTileTables: boolean;
-  readonly #matrices: TensorSet;
-  readonly #vectors: TensorSet;
+  readonly #matrices: TensorSets;
+  readonly #vectors: TensorSets;
   readonly #gates: ReadonlyMap<string, number>;
 
   private constructor(parts: {
-    readonly matrices: TensorSet;
-    readonly vectors: TensorSet;
+    readonly matrices: TensorSets;
+    readonly vectors: TensorSets;
     readonly gates: ReadonlyMap<string, number>;
     readonly hasZeroTileTables: boolean;
   }) {
@@ -188,7 +198,7 @@ class WeightSource implements Disposable {
   static async load(
     backend: Backend,
     checkpoint: Checkpoint,
-    onTensor: (fraction: number) => void,
+    { placement, onLoaded }: { readonly placement: Placement; readonly onLoaded: OnLoaded },
   ): Promise<WeightSource> {
     const matrices = new Map<string, MappedTensorSpec>();
     const vectors = new Map<string, TensorSpec>();
@@ -203,19 +213,30 @@ class WeightSource implements Disposable {
         vectors.set(name, { dtype: "f32", shape: vectorShape(checkpoint, name, entry) });
       }
     }
+    const deviceOf = (name: string): string => deviceOfTensor(placement, name);
     const hasZeroTileTables = await areUnusedSlotsZero(checkpoint);
-    const source = new WeightSource({
-      matrices: backend.map(matrices),
-      vectors: backend.allocate(vectors),
-      gates,
-      hasZeroTileTables,
-    });
-    let numRead = 0;
-    for (const name of vectors.keys()) {
-      await source.#readVector(checkpoint, name);
-      onTensor(++numRead / vectors.size);
+    const loaded = { matrices: new TensorSets(), vectors: new TensorSets() };
+    try {
+      for (const [device, specs] of byDevice(vectors, deviceOf)) {
+        loaded.vectors.add(specs, backend.allocate(specs, { device, isForWeights: true }));
+      }
+      await loadMatrices(backend, byDevice(matrices, deviceOf), {
+        into: loaded.matrices,
+        onLoaded,
+      });
+      const source = new WeightSource({ ...loaded, gates, hasZeroTileTables });
+      let numRead = 0;
+      const areMapped = cardsOf(placement).length === 0;
+      for (const name of vectors.keys()) {
+        await source.#readVector(checkpoint, name);
+        if (areMapped) onLoaded(++numRead / vectors.size);
+      }
+      return source;
+    } catch (error) {
+      loaded.matrices[Symbol.dispose]();
+      loaded.vectors[Symbol.dispose]();
+      throw error;
     }
-    return source;
   }
 
   get sizeBytes(): number {
@@ -255,7 +276,32 @@ class WeightSource implements Disposable {
       ? this.gate(name.replace(/embedding\.weight$/, "gate"))
       : undefined;
     const scaled = gate === undefined ? data : data.map((value) => value * gate);
-    this.#vectors.write(this.#vectors.get(name), scaled);
+    this.#vectors.write(name, scaled);
+  }
+}
+
+/** The processor's are mapped, which takes no time; a card's are copied to it. */
+async function loadMatrices(
+  backend: Backend,
+  matrices: ReadonlyMap<string, ReadonlyMap<string, MappedTensorSpec>>,
+  { into, onLoaded }: { readonly into: TensorSets; readonly onLoaded: OnLoaded },
+): Promise<void> {
+  const ofCards = [...matrices].filter(([device]) => device !== CPU);
+  const totalBytes = ofCards
+    .flatMap(([, specs]) => [...specs.values()])
+    .reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0);
+  const onCpu = matrices.get(CPU);
+  if (onCpu !== undefined) into.add(onCpu, backend.map(onCpu));
+  let before = 0;
+  for (const [device, specs] of ofCards) {
+    const set = await backend.upload(specs, device, (numBytes) =>
+      onLoaded((before + numBytes) / totalBytes, totalBytes),
+    );
+    before += [...specs.values()].reduce(
+      (sum, spec) => sum + tensorBytes(spec.dtype, spec.shape),
+      0,
+    );
+    into.add(specs, set);
   }
 }
 

@@ -4,6 +4,7 @@ import { inverseFrequencies } from "../../nn/rope.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { MllamaConfig } from "./config.ts";
 import type { MllamaWeights } from "./model-weights.ts";
+import type { Placement } from "./placement.ts";
 
 /**
  * Where Meta's reference and Transformers differ.
@@ -26,6 +27,7 @@ export type MllamaModel = {
   readonly backend: Backend;
   readonly config: MllamaConfig;
   readonly weights: MllamaWeights;
+  readonly placement: Placement;
   readonly switches: ProfileSwitches;
   readonly inverseFrequencies: Float32Array;
   /** dtype of the keys and values kept for pictures and inside the tower. */

@@ -8,6 +8,7 @@
  *
  * Follows Transformers `MllamaTextModel.forward`.
  */
+import { CPU } from "../../ggml/device.ts";
 import type { Graph } from "../../ggml/graph.ts";
 import type { Tensor } from "../../ggml/tensor.ts";
 import { attention } from "../../nn/attention.ts";
@@ -18,6 +19,7 @@ import type { MllamaConfig } from "./config.ts";
 import { type CrossSegment, crossRows } from "./cross-rows.ts";
 import type { CrossAttentionLayer, SelfAttentionLayer, TextWeights } from "./model-weights.ts";
 import type { KvLayer, PictureStates } from "./picture-states.ts";
+import type { Placement } from "./placement.ts";
 
 /** One sequence's part of a pass. */
 export type TextPart = {
@@ -38,6 +40,8 @@ export type TextInput = {
   readonly inverseFrequencies: Float32Array;
   /** Rows before the first picture: without cross-attention, or (Transformers) seeing every picture. */
   readonly maskedRows: "zero" | "leak";
+  /** Where layers and head lie; `undefined`: all of them on one device. */
+  readonly placement?: Pick<Placement, "layers" | "head"> | undefined;
 };
 
 /**
@@ -67,7 +71,15 @@ export function textForward(
 
   let hidden = graph.getRows(weights.embedding, graph.input("i32", [tokenIds.length], tokenIds));
   onStage("embedding", hidden);
+  // What goes from layer to layer is written into, so it has to lie where the layer does.
+  let device = CPU;
+  const bringTo = (next: string | undefined): void => {
+    if (next === undefined || next === device) return;
+    hidden = graph.moveTo(hidden, next);
+    device = next;
+  };
   weights.layers.forEach((layer, index) => {
+    bringTo(input.placement?.layers[index]);
     const onInner: TextStage = (name, numbers, rows) =>
       onStage(`layer.${index}.${name}`, numbers, rows);
     if (layer.type === "self") {
@@ -76,6 +88,7 @@ export function textForward(
     } else if (cross !== undefined) {
       hidden = crossBlock(graph, config, { layer, index, plan: cross, onInner }, hidden);
     }
+    if (input.placement !== undefined) graph.pin(hidden, device);
     onStage(`layer.${index}`, hidden);
   });
 
@@ -85,6 +98,7 @@ export function textForward(
     graph.require(hidden);
     return undefined;
   }
+  bringTo(input.placement?.head);
   const last = graph.getRows(hidden, graph.input("i32", [lastRows.length], lastRows));
   const normed = rmsNorm(graph, {
     hidden: last,
