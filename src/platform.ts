@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { requestLimits } from "@atalaya/protocol";
 import { PlatformError } from "./base/errors.ts";
+import { atalayaHome } from "./base/home.ts";
 import type { Logger } from "./base/logger.ts";
 import { BatchRunner } from "./batches/batch-runner.ts";
 import { BatchStore } from "./batches/batch-store.ts";
@@ -19,8 +20,10 @@ import type {
 } from "./engines/random-checkpoint/make-checkpoint.ts";
 import { FileStore } from "./files/file-store.ts";
 import { findOllamaModel } from "./hub/caches/ollama-store.ts";
+import { verifyBeforeLoad } from "./hub/first-load.ts";
 import { Hub, type RepoOnHubs } from "./hub/hub.ts";
 import type { RemoteFiles } from "./hub/remote-files.ts";
+import { VerifiedFiles } from "./hub/verified-files.ts";
 import { Identity, type IdentityOptions } from "./identity/identity.ts";
 import { type MediaPolicy, mediaFetcher } from "./media/media-fetcher.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -41,6 +44,7 @@ import { AutostartEntries, whatStarts } from "./supervisor/autostart-entries.ts"
 import { type KeptModel, KeptModels } from "./supervisor/kept-models.ts";
 import { checkPlan, type LaunchPlan } from "./supervisor/launch.ts";
 import { LaunchHistory } from "./supervisor/launch-history.ts";
+import type { GgufModels } from "./supervisor/local-gguf.ts";
 import { locateIn } from "./supervisor/locate-files.ts";
 import { ModelCache } from "./supervisor/model-cache.ts";
 import { loadOfModel } from "./supervisor/model-load.ts";
@@ -55,6 +59,7 @@ import { repoToPull } from "./supervisor/repo-to-pull.ts";
 import { RestingModels } from "./supervisor/resting-models.ts";
 import { Router } from "./supervisor/router.ts";
 import { defaultDrainMs, Supervisor, type SupervisorParts } from "./supervisor/supervisor.ts";
+import { type VerifiedCopy, type VerifyCached, verifyCached } from "./supervisor/verify-cached.ts";
 import { type VllmModels, vllmModels } from "./supervisor/vllm-models.ts";
 
 export type { Engine } from "./engines/engine.ts";
@@ -70,6 +75,7 @@ export { parsePermissions } from "./identity/permissions.ts";
 export { startTracing, wantsTracing } from "./observe/tracing.ts";
 export type { ServerState } from "./state/state-home.ts";
 export type { ComebackEvent, KeptModel } from "./supervisor/kept-models.ts";
+export type { VerifiedCopy } from "./supervisor/verify-cached.ts";
 
 export type PlatformOptions = {
   readonly log: Logger;
@@ -123,6 +129,10 @@ export class Platform implements AsyncDisposable {
   readonly identity: Identity;
   readonly #access: AccessOptions;
   readonly #log: Logger;
+  readonly #env: NodeJS.ProcessEnv;
+  /** What is derived from models is kept there. */
+  readonly #home: string;
+  readonly #gguf: GgufModels;
   readonly resting: RestingModels;
   readonly #apps: App[] = [];
   readonly xinference: XinferenceServices;
@@ -141,6 +151,12 @@ export class Platform implements AsyncDisposable {
   }: PlatformOptions) {
     const fetchMedia = mediaFetcher(media);
     this.#log = log;
+    this.#env = env;
+    this.#home = ownHome(settings);
+    this.#gguf = {
+      directoryOf: async (source) => await directoryOfGguf(source, this.#home),
+      findOllama: async (name) => await findOllamaModel(name, env),
+    };
     this.registry = openRegistry(settings);
     this.supervisor = new Supervisor({
       findEngine,
@@ -160,11 +176,10 @@ export class Platform implements AsyncDisposable {
           { ...wanted, revision: undefined, signal },
           async (files) => await shapeOfFiles(files, quantization),
         ),
-      cacheDirectory: ownHome(settings),
-      gguf: {
-        directoryOf: async (source) => await directoryOfGguf(source, ownHome(settings)),
-        findOllama: async (name) => await findOllamaModel(name, env),
-      },
+      cacheDirectory: this.#home,
+      verifyFiles: async (directory, hooks) =>
+        await verifyBeforeLoad(directory, { ...hooks, verified: verifiedFiles(this.#home) }),
+      gguf: this.#gguf,
       fetchFiles: async ({ repo, hub }, hooks) => {
         const options = { revision: undefined, include: [], exclude: [], verify: false };
         return (await (await openHub(env)).pull({ repo, hub, ...options, ...hooks })).directory;
@@ -244,6 +259,16 @@ export class Platform implements AsyncDisposable {
   /** @throws PlatformError see `reckon-memory.ts` */
   async reckonMemory(question: MemoryQuestion): Promise<ReckonedMemory | undefined> {
     return await reckonMemory(question, this.registry);
+  }
+
+  /** @throws PlatformError see `verify-cached.ts` */
+  async verifyCached(options: VerifyCached): Promise<readonly VerifiedCopy[]> {
+    return await verifyCached(options, {
+      hub: await openHub(this.#env),
+      registry: this.registry,
+      gguf: this.#gguf,
+      verified: verifiedFiles(this.#home),
+    });
   }
 
   async vllmModels(): Promise<VllmModels> {
@@ -356,7 +381,8 @@ export class Platform implements AsyncDisposable {
  * @throws PlatformError `invalid_request`, naming the variable that cannot be used
  */
 export async function openHub(env: NodeJS.ProcessEnv): Promise<Hub> {
-  return await Hub.fromEnvironment(env, { version: packageVersion() });
+  const verified = verifiedFiles(atalayaHome(env));
+  return await Hub.fromEnvironment(env, { version: packageVersion(), verified });
 }
 
 /**
@@ -373,6 +399,11 @@ async function shapeOfFiles(files: RemoteFiles, quantization: string): Promise<M
   const read = async (path: string, start: number, end: number): Promise<Uint8Array> =>
     await files.read(path, start, end);
   return await shapeOfRemote({ name, sizes, read }, quantization);
+}
+
+/** What is known of files whose checksums were compared. */
+function verifiedFiles(home: string): VerifiedFiles {
+  return new VerifiedFiles(join(home, "verified"));
 }
 
 /** Where a platform without settings keeps what it derives from models. */

@@ -1,5 +1,5 @@
 /** What lies in the caches: listing it, finding one of it, removing it. Nothing is asked of a hub. */
-import { lstat, readdir, readFile, readlink, rm } from "node:fs/promises";
+import { lstat, readdir, readFile, readlink, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { PlatformError } from "../base/errors.ts";
 import { tryLockFile } from "../posix/file-lock.ts";
@@ -85,7 +85,16 @@ export type Removal = {
 export async function planRemoval(
   settings: HubSettings,
   repo: RepoId,
-  { hub, revision }: { readonly hub: HubName | undefined; readonly revision: string | undefined },
+  {
+    hub,
+    revision,
+    onRemoved,
+  }: {
+    readonly hub: HubName | undefined;
+    readonly revision: string | undefined;
+    /** Told which files, by their real paths, are gone. */
+    readonly onRemoved: (paths: readonly string[]) => Promise<void>;
+  },
 ): Promise<Removal> {
   const models = (await listCached(settings)).filter(
     (model) =>
@@ -115,13 +124,26 @@ export async function planRemoval(
     models,
     sizeBytes: sizes.reduce((sum, size) => sum + size, 0),
     remove: async () => {
+      const files = (await Promise.all(paths.map(filesBelow))).flat();
       for (const path of paths) {
         await rm(path, { recursive: true, force: true }).catch((error: unknown) => {
           throw diskError(error, path);
         });
       }
+      await onRemoved(files);
     },
   };
+}
+
+/** Real paths of the files in a directory, or of the file that it is. */
+async function filesBelow(path: string): Promise<string[]> {
+  const real = await realpath(path).catch(() => undefined);
+  if (real === undefined) return [];
+  const entries = await readdir(real, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile());
+  return entries.length === 0
+    ? [real]
+    : files.map(({ parentPath, name }) => join(parentPath, name));
 }
 
 async function listHuggingFace(root: string): Promise<CachedModel[]> {

@@ -20,6 +20,7 @@ import { type HubName, type HubSettings, hubNames, readHubSettings } from "./set
 import { HuggingFaceSource } from "./sources/hugging-face.ts";
 import { ModelScopeSource } from "./sources/model-scope.ts";
 import type { HubSource } from "./sources/source.ts";
+import type { VerifiedFiles } from "./verified-files.ts";
 
 /** What one model is called on each hub that has it. */
 export type RepoOnHubs = Partial<Record<HubName, RepoOnHub>>;
@@ -40,6 +41,13 @@ export type HubPullOptions = Omit<PullOptions, "repo"> & {
   readonly hub?: HubName | undefined;
 };
 
+type HubParts = {
+  readonly version: string;
+  readonly limits?: HubLimits;
+  /** Told of every file whose checksum is right, so that nobody compares it once more. */
+  readonly verified?: VerifiedFiles;
+};
+
 /** A hub at one of its addresses. */
 type Place = { readonly hub: HubName; readonly endpoint: string };
 
@@ -47,21 +55,17 @@ export class Hub {
   readonly #settings: HubSettings;
   readonly #limits: HubLimits;
   readonly #userAgent: string;
+  readonly #verified: VerifiedFiles | undefined;
 
-  constructor(
-    settings: HubSettings,
-    { version, limits = defaultLimits }: { readonly version: string; readonly limits?: HubLimits },
-  ) {
+  constructor(settings: HubSettings, { version, limits = defaultLimits, verified }: HubParts) {
     this.#settings = settings;
     this.#limits = limits;
     this.#userAgent = `atalaya/${version}`;
+    this.#verified = verified;
   }
 
   /** @throws PlatformError `invalid_request`, naming the variable that cannot be used */
-  static async fromEnvironment(
-    env: NodeJS.ProcessEnv,
-    options: { readonly version: string; readonly limits?: HubLimits },
-  ): Promise<Hub> {
+  static async fromEnvironment(env: NodeJS.ProcessEnv, options: HubParts): Promise<Hub> {
     return new Hub(await readHubSettings(env, homedir()), options);
   }
 
@@ -122,7 +126,10 @@ export class Hub {
     repo: string,
     options: { readonly hub: HubName | undefined; readonly revision: string | undefined },
   ): Promise<Removal> {
-    return await planRemoval(this.#settings, checkRepoId(repo), options);
+    return await planRemoval(this.#settings, checkRepoId(repo), {
+      ...options,
+      onRemoved: async (paths) => await this.#verified?.forget(paths),
+    });
   }
 
   #refuseOffline(repo: RepoId): void {
@@ -182,6 +189,7 @@ export class Hub {
       return await pull(source, {
         openCache: (listing) => this.#openCache(place.hub, listing),
         limits: this.#limits,
+        onVerified: async (path, digest) => await this.#verified?.remember(path, digest),
         ...(hasNext ? { maxListAttempts: Math.min(2, this.#limits.maxAttempts) } : {}),
         options: {
           ...options,

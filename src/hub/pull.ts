@@ -3,7 +3,7 @@
  * missing, verify, and only then say that it is whole.
  */
 import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import pLimit from "p-limit";
 import { PlatformError } from "../base/errors.ts";
 import { lockFile } from "../posix/file-lock.ts";
@@ -16,7 +16,7 @@ import { checkPathsTogether, type RepoId, showRepo } from "./names.ts";
 import { bytesLeftBefore, recordPath } from "./partial-file.ts";
 import { type RetryNotice, retrying } from "./retry.ts";
 import type { HubName } from "./settings.ts";
-import type { HubSource, Licence, RemoteFile } from "./sources/source.ts";
+import type { FileDigest, HubSource, Licence, RemoteFile } from "./sources/source.ts";
 import { chooseFiles, type Patterns } from "./wanted.ts";
 
 export type PullOptions = Patterns & {
@@ -70,7 +70,11 @@ type Work = {
   readonly cache: RepoCache;
   readonly limits: HubLimits;
   readonly options: PullOptions;
+  readonly onVerified: OnVerified;
 };
+
+/** @param path of the file by its own name, of which the checksum was found to be this */
+type OnVerified = (path: string, digest: FileDigest) => Promise<void>;
 
 /**
  * @throws PlatformError `model_not_found`, `gated_repository`, `hub_unauthorized`, `hub_unavailable`,
@@ -83,17 +87,19 @@ export async function pull(
     limits,
     maxListAttempts = Math.min(4, limits.maxAttempts),
     options,
+    onVerified,
   }: {
     readonly openCache: (listing: Listing) => RepoCache;
     readonly limits: HubLimits;
     /** Fewer where another hub can be asked instead. */
     readonly maxListAttempts?: number;
     readonly options: PullOptions;
+    readonly onVerified: OnVerified;
   },
 ): Promise<Pulled> {
   const listing = await readListing(source, { ...limits, maxAttempts: maxListAttempts }, options);
   const cache = openCache(listing);
-  const work: Work = { source, cache, limits, options };
+  const work: Work = { source, cache, limits, options, onVerified };
   try {
     await cache.begin();
     const missing = await findMissing(listing, work);
@@ -152,18 +158,24 @@ async function readListing(
 
 type Missing = { readonly file: RemoteFile; readonly leftBytes: number };
 
-async function findMissing({ wanted }: Listing, { cache, options }: Work): Promise<Missing[]> {
+async function findMissing({ wanted }: Listing, work: Work): Promise<Missing[]> {
+  const { cache, options, onVerified } = work;
   const missing: Missing[] = [];
   for (const file of wanted) {
     options.signal.throwIfAborted();
     if (await cache.has(file, options)) {
       // Who was killed between giving a file its name and this left its record.
       await removeFiles(recordPath(cache.partialPath(file)));
+      if (options.verify) await onVerified(placeOf(file, work), file.digest);
       continue;
     }
     missing.push({ file, leftBytes: await bytesLeftBefore(cache.partialPath(file), file) });
   }
   return missing;
+}
+
+function placeOf({ path }: RemoteFile, { cache }: Pick<Work, "cache">): string {
+  return join(cache.snapshotDirectory, ...path.split("/"));
 }
 
 function describePlan(
@@ -226,7 +238,7 @@ async function ensureFile(
   { revision }: Listing,
   work: Work & { readonly connections: ReturnType<typeof pLimit>; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { source, cache, limits, options, connections, signal } = work;
+  const { source, cache, limits, options, onVerified, connections, signal } = work;
   const { path } = file;
   const { onEvent, onStep } = options;
   signal.throwIfAborted();
@@ -253,6 +265,7 @@ async function ensureFile(
     });
     await cache.place(file);
     onStep?.("placed");
+    await onVerified(placeOf(file, work), file.digest);
   }
   onEvent({ type: "file-ready", path });
 }

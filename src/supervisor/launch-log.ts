@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { PullEvent } from "../hub/pull.ts";
 
 /**
- * In this order, those that a launch needs: where the files are, their download, the engine's
+ * In this order, those that a launch needs: where the files are, their download, their checksums, the engine's
  * environment, quantizing, loading, and one token to see that it answers. Engines name their own
  * stages of loading.
  */

@@ -23,7 +23,7 @@ import {
   planWithHub,
   type ReadRemoteShape,
 } from "./launch.ts";
-import { type LaunchEvent, LaunchLog } from "./launch-log.ts";
+import { type LaunchEvent, LaunchLog, type LaunchStage } from "./launch-log.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import { Leases } from "./leases.ts";
 import { loadModel } from "./load-model.ts";
@@ -45,11 +45,25 @@ export type SupervisorParts = ModelResources & {
   readonly readDevices?: () => Promise<Devices>;
   /** Downloads; without it only what is on this machine can be launched. */
   readonly fetchFiles?: FetchFiles;
+  /**
+   * Compares files with their checksums where that was not done before; without it they are taken as they are.
+   *
+   * @throws PlatformError `checksum_mismatch`, `cache_unusable`
+   */
+  readonly verifyFiles?: VerifyFiles;
   readonly log: Logger;
   /** Where engines keep what they derive from models; absent: they may not. */
   readonly cacheDirectory?: string | undefined;
   readonly now?: () => Date;
 };
+
+type VerifyFiles = (
+  directory: string,
+  hooks: {
+    readonly signal: AbortSignal;
+    readonly onProgress: (progress: Pick<LaunchStage, "totalBytes"> & { fraction: number }) => void;
+  },
+) => Promise<void>;
 
 /** A running answer: while it is held, the model stays. */
 export interface Lease extends Disposable {
@@ -378,6 +392,13 @@ export class Supervisor implements AsyncDisposable {
     const startedAt = performance.now();
     try {
       const directory = plan.model.directory ?? (await this.#bringFiles(slot, plan));
+      const { signal } = slot.loading;
+      await this.#parts.verifyFiles?.(directory, {
+        signal,
+        onProgress: (progress) =>
+          showProgress(slot, { type: "stage", stage: "verifying the files", ...progress }),
+      });
+      signal.throwIfAborted();
       const loaded = await loadModel(
         { load: slot.replicas.loader(plan.engine.load), openPipeline },
         {
@@ -391,7 +412,7 @@ export class Supervisor implements AsyncDisposable {
           ...withPlannedCards(plan, slot.options),
         },
         {
-          signal: slot.loading.signal,
+          signal,
           onProgress: (progress) => showProgress(slot, { type: "stage", ...progress }),
           onLog: (line) => log.info({ modelUid: uid, line }, "worker-log"),
           onUnexpectedEnd: (end) =>

@@ -51,7 +51,10 @@ export const downloads: Section = {
       input: "a cache that is made read-only or removed meanwhile",
       tests: ["test/hub/faults.test.ts"],
     },
-    "15": { input: "a byte flipped in a cached file", notBuilt: "to come" },
+    "15": {
+      input: "a byte flipped in a cached file",
+      tests: ["test/e2e/pull.test.ts", "test/hub/verify.test.ts"],
+    },
     "16": { input: "a damaged record of a partial file", tests: ["test/hub/resume.test.ts"] },
     "17": { input: "a branch that moves under way", tests: ["test/hub/faults.test.ts"] },
     "18": { input: "an absurd Retry-After", tests: ["src/hub/retry.test.ts"] },

@@ -1,6 +1,6 @@
 /** The shipped program against the test hub: what a person types, sees and interrupts. */
-import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { existsSync, realpathSync } from "node:fs";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { TestClient } from "../support/hub/pull-from.ts";
@@ -75,6 +75,41 @@ describe("pull, cached, run, remove-cache", () => {
     expect((await atalaya("cached")).stderr).toMatch(/^No model is in the caches/);
     expect((await atalaya("remove-cache", "a/tiny", "--yes")).exitCode).toBe(66);
     expect(hub.log).toEqual([]);
+  });
+
+  test("a damaged file is found before it is loaded, and mended (DL-15)", async () => {
+    hub.addRepo("a/tiny", await checkpointFiles());
+    const directory = (await atalaya("pull", "a/tiny")).stdout.trim();
+    expect((await atalaya("cached", "--verify")).stdout).toMatch(
+      /^a\/tiny +huggingface +[0-9a-f]{12} +[\d.]+ MB +\d+ files sound$/m,
+    );
+    const weights = realpathSync(join(directory, "model.safetensors"));
+    const bytes = await readFile(weights);
+    bytes[bytes.length - 5] = (bytes[bytes.length - 5] ?? 0) ^ 1;
+    await writeFile(weights, bytes);
+
+    const launched = await atalaya("run", "a/tiny", "hello", "--max-tokens", "1");
+    expect(launched.stderr).toMatch(
+      /^atalaya: model\.safetensors is damaged: it has the SHA-256 \w+…, and was stored as \w+…\. Fetch what is damaged anew: atalaya pull a\/tiny --verify$/m,
+    );
+    expect(launched.exitCode).toBe(65);
+    const verified = await atalaya("cached", "--verify", "a/tiny");
+    expect(verified.exitCode).toBe(65);
+    expect(verified.stdout).toMatch(/ 1 file damaged, \d+ files sound$/m);
+    expect(verified.stderr).toMatch(
+      /^atalaya: One file is damaged\. Fetch .* anew: atalaya pull a\/tiny --verify$/m,
+    );
+
+    expect((await atalaya("pull", "a/tiny", "--verify")).exitCode).toBe(0);
+    const [answer, none] = [
+      await atalaya("run", "a/tiny", "hello", "--max-tokens", "1"),
+      await atalaya("cached", "--verify", "a/other"),
+    ];
+    expect(answer.exitCode).toBe(0);
+    expect(none).toMatchObject({
+      exitCode: 66,
+      stderr: "atalaya: Nothing of a/other is in the caches. See atalaya cached.\n",
+    });
   });
 
   test("a server launches what was pulled, by its name on the hub", async () => {

@@ -7,13 +7,13 @@
  * @see huggingface_hub 2.0.0, `file_download.py`, `_snapshot_download.py`, `_tree_cache.py`
  */
 import { link, lstat, mkdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { z } from "zod";
 import { matchesDigest } from "../digest.ts";
 import { fileSize, removeFiles, syncDirectory, writeWhole } from "../files.ts";
 import type { RepoId } from "../names.ts";
 import { recordPath } from "../partial-file.ts";
-import type { RemoteFile } from "../sources/source.ts";
+import type { FileDigest, RemoteFile } from "../sources/source.ts";
 import { isNeeded } from "../wanted.ts";
 import { missingFromIndex } from "./missing.ts";
 import type { Listing, MissingFile, RepoCache, Snapshot } from "./repo-cache.ts";
@@ -172,6 +172,53 @@ export async function missingIn(directory: string, commit: string): Promise<Miss
     missing.push({ path, sizeBytes });
   }
   return missing;
+}
+
+/**
+ * The checksums that the list of a revision's files has, by path.
+ *
+ * @returns `undefined` for a directory that is no snapshot of this cache, or has no list
+ */
+export async function digestsOfSnapshot(
+  snapshot: string,
+): Promise<ReadonlyMap<string, FileDigest> | undefined> {
+  const commit = basename(snapshot);
+  const directory = dirname(dirname(snapshot));
+  if (!isSnapshot(snapshot)) return undefined;
+  const text = await readFile(join(directory, "trees", `${commit}.json`), "utf8").catch(() => "");
+  const files = parseTree(text)?.files;
+  if (files === undefined) return undefined;
+  return new Map(
+    Object.entries(files).map(([path, { blob_id: oid, lfs_sha256: sha256 }]) => [
+      path,
+      sha256 == null
+        ? { algorithm: oid.length === 64 ? "sha256" : "git-sha1", hex: oid }
+        : { algorithm: "sha256", hex: sha256 },
+    ]),
+  );
+}
+
+/** Whose snapshot a directory is: the repository, and the commit if its `main` is at another; else `undefined`. */
+export async function repoOfSnapshot(
+  snapshot: string,
+): Promise<{ readonly repo: string; readonly revision: string | undefined } | undefined> {
+  if (!isSnapshot(snapshot)) return undefined;
+  const directory = dirname(dirname(snapshot));
+  const [, owner, name] = /^models--(.+?)--(.+)$/.exec(basename(directory)) ?? [];
+  const commit = basename(snapshot);
+  const main = await readFile(join(directory, "refs", "main"), "utf8").catch(() => "");
+  return {
+    repo: `${owner}/${name}`,
+    revision: main.trim() === commit ? undefined : commit,
+  };
+}
+
+function isSnapshot(directory: string): boolean {
+  return (
+    /^[0-9a-f]{40}$/.test(basename(directory)) &&
+    basename(dirname(directory)) === "snapshots" &&
+    /^models--.+?--.+$/.test(basename(dirname(dirname(directory))))
+  );
 }
 
 export function repoFolder({ owner, name }: RepoId): string {

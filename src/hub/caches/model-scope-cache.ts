@@ -8,13 +8,13 @@
  * Read in the library's source, not run against it: `modelscope_hub`, July 2026.
  */
 import { mkdir, readFile, rename } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { matchesDigest } from "../digest.ts";
 import { fileSize, removeFiles, syncDirectory, writeWhole } from "../files.ts";
 import type { RepoId } from "../names.ts";
 import { recordPath } from "../partial-file.ts";
-import type { RemoteFile } from "../sources/source.ts";
+import type { FileDigest, RemoteFile } from "../sources/source.ts";
 import { isNeeded } from "../wanted.ts";
 import { partialEnding } from "./hugging-face-cache.ts";
 import { missingFromIndex } from "./missing.ts";
@@ -171,6 +171,36 @@ export async function missingInModelScope(
     if (!isThere) missing.push({ path, sizeBytes });
   }
   return missing;
+}
+
+/**
+ * The checksums in our list of a revision's files, by path.
+ *
+ * @returns `undefined` for a directory that is no snapshot of this cache, or one that another program filled
+ */
+export async function digestsInModelScope(
+  snapshot: string,
+): Promise<ReadonlyMap<string, FileDigest> | undefined> {
+  if (repoInModelScope(snapshot) === undefined) return undefined;
+  const list = await readList(listPath(dirname(dirname(snapshot)), basename(snapshot)));
+  if (list === undefined) return undefined;
+  return new Map(
+    Object.entries(list.files).flatMap(([path, { sha256: hex, is_here: isHere }]) =>
+      isHere ? [[path, { algorithm: "sha256", hex }]] : [],
+    ),
+  );
+}
+
+/** Whose snapshot a directory is; `undefined` for what is none of this cache. */
+export function repoInModelScope(
+  snapshot: string,
+): { readonly repo: string; readonly revision: string } | undefined {
+  const [, owner, name] = /^(.+?)--(.+)$/.exec(basename(dirname(dirname(snapshot)))) ?? [];
+  const isSnapshot =
+    basename(dirname(snapshot)) === "snapshots" &&
+    basename(dirname(dirname(dirname(snapshot)))) === "models";
+  if (!isSnapshot || owner === undefined) return undefined;
+  return { repo: `${owner}/${name}`, revision: basename(snapshot) };
 }
 
 export function modelScopeDirectory(root: string, { owner, name }: RepoId): string {

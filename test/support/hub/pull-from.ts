@@ -6,6 +6,7 @@ import { Hub, type HubPullOptions } from "../../../src/hub/hub.ts";
 import type { HubLimits } from "../../../src/hub/limits.ts";
 import type { PullEvent, Pulled } from "../../../src/hub/pull.ts";
 import { readHubSettings } from "../../../src/hub/settings.ts";
+import type { VerifiedFiles } from "../../../src/hub/verified-files.ts";
 import { quickLimits } from "./limits.ts";
 import type { TestHub } from "./test-hub.ts";
 
@@ -13,6 +14,8 @@ export type PullRequest = {
   readonly limits?: HubLimits;
   readonly env?: NodeJS.ProcessEnv;
   readonly options?: Partial<Omit<HubPullOptions, "repo">>;
+  /** Told what was compared with its checksum. */
+  readonly verified?: VerifiedFiles;
 };
 
 export type PullResult = Pulled & { readonly events: readonly PullEvent[] };
@@ -48,9 +51,10 @@ export class TestClient implements AsyncDisposable {
     };
   }
 
-  async open({ limits = quickLimits, env = {} }: PullRequest = {}): Promise<Hub> {
+  async open({ limits = quickLimits, env = {}, verified }: PullRequest = {}): Promise<Hub> {
     const settings = await readHubSettings({ ...this.env, ...env }, this.home);
-    return new Hub(settings, { version: "0.0.0", limits });
+    const told = verified === undefined ? {} : { verified };
+    return new Hub(settings, { version: "0.0.0", limits, ...told });
   }
 
   async pull(repo: HubPullOptions["repo"], request: PullRequest = {}): Promise<PullResult> {
