@@ -4,6 +4,7 @@ import type {
   ChatCompletion,
   ChatCompletionChunk,
   ChatCompletionRequest,
+  ClusterAuthReply,
   Completion,
   CompletionRequest,
   HealthReply,
@@ -142,6 +143,16 @@ export class AtalayaClient {
   /** @throws ApiError */
   async chat(body: ChatCompletionRequest, options: CallOptions = {}): Promise<ChatCompletion> {
     return await this.#transport.call("POST", "/v1/chat/completions", { ...options, body });
+  }
+
+  /** Whether the server asks for a key or a login at all. */
+  async asksForKeys(options: CallOptions = {}): Promise<boolean> {
+    const { auth } = await this.#transport.call<ClusterAuthReply>(
+      "GET",
+      "/v1/cluster/auth",
+      options,
+    );
+    return auth;
   }
 
   /** @throws ApiError `unauthenticated` */

@@ -48,12 +48,14 @@ async function runGenerate(
   const client = new AtalayaClient(readSettings(flags, terminal.env));
   const images = await Promise.all((flags.image ?? []).map(toDataUrl));
   const isWhole = /^(false|0|no)$/i.test(`${flags.stream ?? true}`);
+  // Xinference's words, which differ between the two.
+  const [asks, answers] = isWhole ? ["User: ", "Assistant: "] : ["Prompt: ", "Completion: "];
   using interrupt = listenForInterrupt();
   const { signal } = interrupt;
   const isInteractive = terminal.stdin.isTTY;
   const lines = createInterface({
     input: terminal.stdin,
-    ...(isInteractive ? { output: terminal.stderr, prompt: "Prompt: " } : {}),
+    ...(isInteractive ? { output: terminal.stderr, prompt: asks } : {}),
     signal,
   });
   lines.on("SIGINT", () => interrupt.interrupt());
@@ -63,11 +65,14 @@ async function runGenerate(
     if (prompt === "") break;
     const body = { model: uid, prompt, max_tokens: flags.maxTokens, images };
     let text = "";
-    terminal.stdout.write(`Completion: ${prompt}`);
+    let hasBegun = false;
     for await (const piece of client.streamCompletion(body, { signal })) {
+      if (!hasBegun) terminal.stdout.write(`${answers}${prompt}`);
+      hasBegun = true;
       text += piece;
       if (!isWhole) terminal.stdout.write(printable(terminal, piece));
     }
+    if (!hasBegun) terminal.stdout.write(`${answers}${prompt}`);
     terminal.stdout.write(isWhole ? `${printable(terminal, text)}\n` : "\n");
     lines.prompt();
   }

@@ -21,9 +21,18 @@ export function login(program: Command, terminal: Terminal): void {
 
 async function runLogin(flags: LoginFlags, terminal: Terminal): Promise<void> {
   const { endpoint, home } = readSettings({ ...flags, apiKey: "" }, terminal.env);
+  const client = new AtalayaClient({ endpoint });
+  if (!(await client.asksForKeys())) {
+    // As with Xinference, where scripts log in whether it is needed or not.
+    note(
+      terminal,
+      `The server at ${endpoint} asks nobody to log in; every command works as it is.`,
+    );
+    return;
+  }
   const password =
     flags.password ?? (await readSecret(`Password for ${flags.username}: `, terminal));
-  const reply = await new AtalayaClient({ endpoint }).logIn(flags.username, password);
+  const reply = await client.logIn(flags.username, password);
   saveToken(home, endpoint, reply.access_token);
   const hours =
     reply.expires_in === undefined ? "" : ` for ${Math.round(reply.expires_in / 3_600)} hours`;
