@@ -126,8 +126,8 @@ describe("a registration", () => {
     { change: { model_specs: [] }, says: /"model_specs" is not usable/ },
     { change: { model_specs: undefined }, says: /"model_specs" is not usable/ },
     {
-      change: { model_ability: ["chat", "tools"] },
-      says: /"model_ability" has "tools", and .* chat, generate, vision/,
+      change: { model_ability: ["chat", "audio"] },
+      says: /"model_ability" has "audio", and .* chat, generate, vision, tools/,
     },
     { change: { context_length: -1 }, says: /"context_length" is not usable/ },
     { change: { version: 3 }, says: /"version" is not usable/ },

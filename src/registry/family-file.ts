@@ -19,7 +19,12 @@ const HUB_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
 const REVISION = /^[A-Za-z0-9][\w.-]{0,127}$/;
 
 const hubs = ["huggingface", "modelscope"] as const satisfies readonly Hub[];
-const abilities = ["chat", "generate", "vision"] as const satisfies readonly ModelAbility[];
+const abilities = [
+  "chat",
+  "generate",
+  "vision",
+  "tools",
+] as const satisfies readonly ModelAbility[];
 const formats = ["pytorch", "ggufv2"] as const;
 
 const text = z.string().max(10_000);

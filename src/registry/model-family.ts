@@ -33,7 +33,7 @@ export type Licence = {
   readonly euClause: string;
 };
 
-export type ModelAbility = "chat" | "generate" | "vision";
+export type ModelAbility = "chat" | "generate" | "vision" | "tools";
 
 /** Of a checkpoint that does not say which languages it knows: Meta's list. */
 export const defaultLanguages: readonly string[] = ["en", "de", "fr", "it", "pt", "hi", "es", "th"];

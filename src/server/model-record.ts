@@ -2,7 +2,7 @@
 import type { ModelRecord } from "@atalaya/protocol";
 import type { PlatformError } from "../base/errors.ts";
 import { defaultLanguages } from "../registry/model-family.ts";
-import type { ModelInstance } from "../supervisor/instance.ts";
+import type { ModelInstance, ReadyInstance } from "../supervisor/instance.ts";
 import { withoutDirectories } from "./error-reply.ts";
 
 /** @param address of the server, `host:port` */
@@ -22,9 +22,7 @@ export function toModelRecord(instance: ModelInstance, address: string): ModelRe
     quantization: instance.quantization,
     ...(instance.source !== undefined && { model_source: instance.source }),
     model_size_in_billions: size ?? null,
-    model_ability: isReady
-      ? [instance.pipeline.tokenizer.hasChatTemplate ? "chat" : "generate", "vision"]
-      : [],
+    model_ability: isReady ? abilitiesOf(instance) : [],
     context_length: isReady ? instance.engine.model.contextLength : null,
     model_lang: origin?.family.languages ?? defaultLanguages,
     model_description: origin?.family.description ?? "",
@@ -40,6 +38,13 @@ export function toModelRecord(instance: ModelInstance, address: string): ModelRe
     state,
     ...stateDetails(instance),
   };
+}
+
+/** What can be asked of it; functions of every chat model, but for those whose family says otherwise. */
+function abilitiesOf({ pipeline, origin }: ReadyInstance): ModelRecord["model_ability"] {
+  if (!pipeline.tokenizer.hasChatTemplate) return ["generate", "vision"];
+  const takesTools = origin?.family.abilities.includes("tools") ?? true;
+  return takesTools ? ["chat", "vision", "tools"] : ["chat", "vision"];
 }
 
 function stateDetails(instance: ModelInstance): Pick<ModelRecord, "progress" | "error"> {

@@ -111,7 +111,7 @@ describe("a registration", () => {
     expect(family).toMatchObject({
       modelName: "tiny-a",
       contextLength: 2_048,
-      abilities: ["chat", "vision"],
+      abilities: ["chat", "vision", "tools"],
       specs: [{ format: "pytorch", size: 0.00029, directory: tinyCheckpoint }],
     });
     const plan = await planLaunch(wish({ model: "tiny-a" }), { ...parts, registry });

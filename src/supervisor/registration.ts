@@ -79,7 +79,7 @@ function describe(
     description: "",
     contextLength: shape.text.maxPositions,
     languages: defaultLanguages,
-    abilities: [hasChatTemplate ? "chat" : "generate", "vision"],
+    abilities: hasChatTemplate ? ["chat", "vision", "tools"] : ["generate", "vision"],
     basedOn: undefined,
     licence: undefined,
     specs: [

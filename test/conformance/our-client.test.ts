@@ -60,6 +60,33 @@ describe("answers", () => {
     expect(await client.responses.delete(first.id)).toMatchObject({ deleted: true });
   });
 
+  test("that are calls of functions, and what comes of them", async () => {
+    const tools = [
+      { type: "function", function: { name: "find", parameters: { type: "object" } } },
+    ];
+    server.engine.nextAnswers.push({ text: '{"name": "find", "parameters": {"what": "red"}}' });
+    const answer = await client.chat({ ...chat, tools });
+    const message = answer.choices[0]?.message;
+    const [call] = message?.tool_calls ?? [];
+    if (message === undefined || call === undefined) throw new Error("no call");
+    expect(call.function).toEqual({ name: "find", arguments: '{"what": "red"}' });
+    server.engine.nextAnswers.push({ text: "There." });
+    const messages = [
+      ...chat.messages,
+      message,
+      { role: "tool" as const, tool_call_id: call.id, content: "left" },
+    ];
+    const chunks = await collect(client.streamChat({ ...chat, messages, tools }));
+    expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("")).toBe("There.");
+    server.engine.nextAnswers.push({ text: '{"name": "find", "parameters": {}}' });
+    const response = await client.responses.create({
+      model: "fake",
+      input: "Find it.",
+      tools: [{ type: "function", name: "find" }],
+    });
+    expect(response.output).toMatchObject([{ type: "function_call", name: "find" }]);
+  });
+
   test("stop when the loop is left", async () => {
     server.engine.answer = { text: "x".repeat(1_000), tokenDelayMs: 10 };
     for await (const event of client.responses.stream({ model: "fake", input: "x" })) {
@@ -157,7 +184,16 @@ const run = promisify(execFile);
 test.each([
   { example: "ask.mjs", args: ["demo/pictures/first.png"], says: /^A red circle\.\n$/ },
   { example: "batch.mjs", args: [], says: /completed: 3 of 3 done, 0 failed\nquestion-0: A red/ },
+  {
+    example: "tools.mjs",
+    args: [],
+    says: /^get_time \{"zone": "Asia\/Tokyo"\}: .+\nA red circle\.\n$/,
+  },
 ])("the example $example runs as it stands", async ({ example, args, says }) => {
+  if (example === "tools.mjs") {
+    const text = '{"name": "get_time", "parameters": {"zone": "Asia/Tokyo"}}';
+    server.engine.nextAnswers.push({ text }, { text: "A red circle." });
+  }
   const file = join("packages/client/examples", example);
   const { stdout } = await run(process.execPath, [file, server.url, "fake", ...args], {
     cwd: packageRoot(),

@@ -154,7 +154,7 @@ describe("a registered model", () => {
         JSON.stringify({
           version: 1,
           model_name: "shapes",
-          model_ability: ["chat", "vision"],
+          model_ability: ["chat", "vision", "tools"],
           chat_template: "{{ messages }}",
           model_specs: [
             {

@@ -28,8 +28,8 @@ export const ChatMessage = z.looseObject({
   content: z
     .union([z.string(), z.array(ChatContentPart).max(requestLimits.maxPartsPerMessage)])
     .nullish(),
-  /** Of an assistant. */
-  tool_calls: z.array(ChatToolCall).max(requestLimits.maxTools).nullish(),
+  /** Of an assistant; those of an answer can be sent back as they are. */
+  tool_calls: z.array(ChatToolCall).max(requestLimits.maxTools).readonly().nullish(),
   /** Of a tool's result. */
   tool_call_id: z.string().min(1).max(200).nullish(),
   /** What came before `tool_calls`. */

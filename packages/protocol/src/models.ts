@@ -85,7 +85,7 @@ export type ModelRecord = {
   readonly model_size_in_billions: number | null;
   /** Whose store it was found in, where that is another program's: `ollama:…`. */
   readonly model_source?: string;
-  readonly model_ability: readonly ("chat" | "generate" | "vision")[];
+  readonly model_ability: readonly ("chat" | "generate" | "vision" | "tools")[];
   /** ISO 639-1. */
   readonly model_lang: readonly string[];
   readonly model_description: string;

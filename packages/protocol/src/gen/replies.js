@@ -2775,7 +2775,8 @@ export const replySchemas = {
           "enum": [
             "chat",
             "generate",
-            "vision"
+            "vision",
+            "tools"
           ]
         }
       },

@@ -1,6 +1,6 @@
 /**
  * Where Xinference 0.16 and 3 contradict each other in a stream: the last delta has an empty text in 3, and
- * nothing in it in 0.16.
+ * none in 0.16. Calls stay in it in both.
  *
  * @see Xinference 0.16.3 `model/llm/utils.py`, `_to_chat_completion_chunk`
  */
@@ -23,5 +23,7 @@ function emptied(choice: unknown): unknown {
     "delta" in choice &&
     "finish_reason" in choice &&
     choice.finish_reason !== null;
-  return isLast ? { ...choice, delta: {} } : choice;
+  if (!isLast) return choice;
+  const { content: _, ...others } = choice.delta as { readonly content?: string };
+  return { ...choice, delta: others };
 }

@@ -78,7 +78,7 @@ described = client.describe_model("py")
 for one in (record, described):
     assert one["model_type"] == "LLM" and one["model_name"] == "tiny", one
     assert one["model_engine"] == "native" and one["replica"] == 2, one
-    assert one["model_ability"] == ["chat", "vision"], one
+    assert one["model_ability"] == ["chat", "vision", "tools"], one
     assert one["model_format"] == "pytorch" and one["quantization"] == "none", one
 done("list and describe")
 
