@@ -46,24 +46,26 @@ export class QuantizationSource implements Disposable {
     const { base } = this.#library;
     const source = this.#mapping.address + BigInt(offset);
     const result = new Uint8Array(numRows * rowBytes(to, width));
-    // Native code gets addresses: these variables keep what they point to until it is done.
     const wide = from === "f32" ? undefined : new Float32Array(numElements);
     if (wide === undefined && offset % 4 !== 0) {
       throw new Error(`float32 numbers at ${offset} are not aligned`);
     }
     if (wide !== undefined) {
       const widen = from === "bf16" ? base.ggml_bf16_to_fp32_row : base.ggml_fp16_to_fp32_row;
-      await call(widen, source, koffi.address(wide), numElements);
+      await call(widen, [source, koffi.address(wide), numElements], [wide]);
     }
     await call(
       base.ggml_quantize_chunk,
-      dtypeTraits[to].ggmlType,
-      wide === undefined ? source : koffi.address(wide),
-      koffi.address(result),
-      0,
-      numRows,
-      width,
-      importance === undefined ? null : koffi.address(importance),
+      [
+        dtypeTraits[to].ggmlType,
+        wide === undefined ? source : koffi.address(wide),
+        koffi.address(result),
+        0,
+        numRows,
+        width,
+        importance === undefined ? null : koffi.address(importance),
+      ],
+      [wide, result, importance],
     );
     return result;
   }
@@ -73,10 +75,21 @@ export class QuantizationSource implements Disposable {
   }
 }
 
-function call(native: NativeFunction, ...args: readonly unknown[]): Promise<unknown> {
-  return new Promise((resolve, reject) => {
+/**
+ * What native code has the addresses of. A variable that is not read again keeps nothing: the collector took such memory
+ * under a running call.
+ */
+const inUse = new Set<readonly unknown[]>();
+
+function call(
+  native: NativeFunction,
+  args: readonly unknown[],
+  memory: readonly unknown[],
+): Promise<unknown> {
+  inUse.add(memory);
+  return new Promise<unknown>((resolve, reject) => {
     native.async(...args, (error: unknown, result: unknown) =>
       error ? reject(error) : resolve(result),
     );
-  });
+  }).finally(() => inUse.delete(memory));
 }
