@@ -1,8 +1,15 @@
 /** A part of a message that is a picture, in any of the forms that clients send → ours. Pure. */
-import type { ChatContentPart, ImagePart, PictureData, PicturePart } from "@atalaya/protocol";
+import {
+  type ChatContentPart,
+  type ImagePart,
+  type PictureData,
+  type PicturePart,
+  pictureParts,
+} from "@atalaya/protocol";
 import { PlatformError } from "../base/errors.ts";
 import type { ImageSource } from "../generation/request.ts";
 import { imageFromBytes, imageFromText, imageFromUrl } from "./data-url.ts";
+import { ignoredIn, isEmpty } from "./known-fields.ts";
 
 /**
  * @param field where the part stands, such as `messages[0].content[1]`
@@ -61,6 +68,26 @@ function imageFromInputFile(
 export function isTextPart(part: ChatContentPart): part is Exclude<ChatContentPart, PicturePart> {
   return part.type === "text" || part.type === "input_text";
 }
+
+/** What the parts of a message carry that nothing reads. */
+export function ignoredInParts(content: unknown, where: string): string[] {
+  if (!Array.isArray(content)) return [];
+  return content.flatMap((part: { readonly type: string }) =>
+    ignoredIn(part, where, { known: readInParts[part.type] ?? readInText, hints: nothingInParts }),
+  );
+}
+
+const readInText = ["type", "text", "refusal"];
+
+/** What texts of ours have, and clients send back. */
+const nothingInParts = { annotations: isEmpty, logprobs: isEmpty };
+
+/** A label is not read, nor missed. */
+const labels = ["filename", "id", "mediaType", "media_type", "mimeType", "mime_type"];
+
+const readInParts: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  pictureParts.map(({ shape }) => [shape.type.value, [...Object.keys(shape), "detail", ...labels]]),
+);
 
 /**
  * A picture's bytes as text or numbers, or its address.

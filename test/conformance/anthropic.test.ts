@@ -149,7 +149,7 @@ describe("pictures and turns", () => {
       messages: [{ role: "user", content: [block] }],
     });
     expect(reply.headers.get("x-ignored-fields")).toBe(
-      "metadata, messages[].content[].cache_control, system[].cache_control",
+      "messages[].content[].cache_control, system[].cache_control",
     );
   });
 });
@@ -167,7 +167,11 @@ describe("is refused in Anthropic's form", () => {
       fields: { thinking: { type: "enabled", budget_tokens: 1_024 } },
       says: /"thinking"/,
     },
-    { why: "a schema", fields: { output_config: { format: {} } }, says: /"output_config"/ },
+    {
+      why: "a schema that is none",
+      fields: { output_config: { format: { type: "json_schema", schema: { not: {} } } } },
+      says: /"output_config\.format\.schema\.not"/,
+    },
     { why: "no bound", fields: { max_tokens: undefined }, says: /"max_tokens" is missing/ },
     {
       why: "a high temperature",

@@ -16,10 +16,25 @@ export const AnthropicMessage = z.looseObject({
 });
 export type AnthropicMessage = z.infer<typeof AnthropicMessage>;
 
+const outputFormat = z
+  .looseObject({ type: z.literal("json_schema"), schema: z.record(z.string(), z.unknown()) })
+  .nullish();
+
 const prompt = {
   model: z.string().min(1),
   messages: z.array(AnthropicMessage).min(1).max(requestLimits.maxMessages),
   system: z.union([z.string(), z.array(TextBlock).max(requestLimits.maxPartsPerMessage)]).nullish(),
+  /** What the answer must look like, also where earlier clients say so. */
+  output_config: z
+    .looseObject({
+      /** Nothing here depends on it. */
+      effort: z.string().nullish(),
+      format: outputFormat,
+    })
+    .nullish(),
+  output_format: outputFormat,
+  /** Whose request it is, for the caller's own records; nothing depends on it. */
+  metadata: z.looseObject({ user_id: z.string().max(1_024).nullish() }).nullish(),
   image_order: imageOrder,
 } as const;
 

@@ -111,6 +111,7 @@ const {
   repetition_penalty,
   seed,
   stream,
+  user,
 } = samplingFields;
 
 export const ResponsesRequest = z.looseObject({
@@ -125,6 +126,7 @@ export const ResponsesRequest = z.looseObject({
   include: z.array(includable).nullish(),
   max_output_tokens: z.int().min(1).nullish(),
   metadata: Metadata.nullish(),
+  user,
   stream,
   stream_options: z.looseObject({ include_obfuscation: z.boolean().nullish() }).nullish(),
   temperature,
@@ -291,7 +293,7 @@ export type ResponseObject = {
   readonly top_p: number;
   readonly truncation: "auto" | "disabled";
   readonly usage: ResponseUsage | null;
-  readonly user: null;
+  readonly user: string | null;
   readonly atalaya?: AnswerReceipt & {
     /** Turns that `truncation: "auto"` left out. */
     readonly dropped_turns: number;
@@ -381,8 +383,15 @@ export type ResponseDeleted = {
   readonly deleted: true;
 };
 
-/** Of lists that go on: after which one to begin, how many, which way. */
-export const ListPageQuery = z.object({
+/** One value, or several, which OpenAI's clients write as `include[]` or with indices. */
+const included = z.union([includable, z.array(includable)]).optional();
+
+/** What tools of OpenAI's would have returned may be asked for; a response has all that there is. */
+export const RetrieveResponseQuery = z.looseObject({ include: included });
+
+/** Of a list that goes on: after which one to begin, how many, which way. */
+export const ListItemsQuery = z.looseObject({
+  include: included,
   after: z.string().min(1).max(100).optional(),
   limit: z.coerce.number().int().min(1).max(100).default(20),
   order: z.enum(["asc", "desc"]).default("desc"),

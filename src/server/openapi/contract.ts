@@ -23,8 +23,8 @@ import {
   LaunchRequest,
   ListBatchesQuery,
   ListFilesQuery,
+  ListItemsQuery,
   ListModelsQuery,
-  ListPageQuery,
   LoginRequest,
   MessagesRequest,
   ModerationRequest,
@@ -41,6 +41,7 @@ import {
   RegistrationRequest,
   RegistrationsQuery,
   ResponsesRequest,
+  RetrieveResponseQuery,
   SetupRequest,
   UnbanRequest,
   UserChangeRequest,
@@ -107,8 +108,9 @@ export const contract: Readonly<Record<string, RouteContract>> = {
   "GET /v1/responses/{id}": {
     dialect: "OpenAI",
     summary: "A response that was kept",
+    query: RetrieveResponseQuery,
     reply: { json: "ResponseObject" },
-    errors: [404],
+    errors: [400, 404],
   },
   "DELETE /v1/responses/{id}": {
     dialect: "OpenAI",
@@ -125,7 +127,7 @@ export const contract: Readonly<Record<string, RouteContract>> = {
   "GET /v1/responses/{id}/input_items": {
     dialect: "OpenAI",
     summary: "What a response was told",
-    query: ListPageQuery,
+    query: ListItemsQuery,
     reply: { json: "ResponseItemList" },
     errors: [400, 404],
   },

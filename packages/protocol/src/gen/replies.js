@@ -5097,7 +5097,10 @@ export const replySchemas = {
         ]
       },
       "user": {
-        "type": "null"
+        "type": [
+          "string",
+          "null"
+        ]
       },
       "atalaya": {
         "type": "object",

@@ -1,8 +1,6 @@
 /** What of Anthropic's fields this version does not do. */
-import type { UnsupportedFields } from "../../known-fields.ts";
+import { type HintFields, is, isEmpty, never, type UnsupportedFields } from "../../known-fields.ts";
 
-const isEmpty = (value: unknown): boolean =>
-  value === "" || (typeof value === "object" && value !== null && Object.keys(value).length === 0);
 const hasType =
   (...types: readonly string[]) =>
   (value: unknown): boolean =>
@@ -14,10 +12,24 @@ const hasType =
 export const unsupportedByMessages: UnsupportedFields = {
   tools: isEmpty,
   tool_choice: hasType("auto", "none"),
-  thinking: hasType("disabled"),
-  output_config: isEmpty,
-  output_format: isEmpty,
+  // A model that may think as much as it likes may also not think.
+  thinking: hasType("disabled", "adaptive"),
+  service_tier: is("auto", "standard_only"),
+  speed: is("standard"),
+  inference_geo: is("global"),
   container: isEmpty,
   mcp_servers: isEmpty,
   context_management: isEmpty,
+  compaction: isEmpty,
+  thread: never,
+  fallback_credit_token: isEmpty,
 };
+
+export const messagesHints: HintFields = {
+  cache_control: isEmpty,
+  diagnostics: isEmpty,
+  fallbacks: isEmpty,
+  billing_policy: isEmpty,
+};
+
+export const outputHints: HintFields = { effort: is("high") };

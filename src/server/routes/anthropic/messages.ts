@@ -12,12 +12,12 @@ import {
 } from "../../answer.ts";
 import { toHttpError } from "../../error-reply.ts";
 import type { App } from "../../http.ts";
-import { checkFields, ignoredFieldsHeader } from "../../known-fields.ts";
+import { checkFields, ignoredIn, listIgnored } from "../../known-fields.ts";
 import { httpLimits } from "../../limits.ts";
 import { parse } from "../../parse.ts";
 import { sendNamedEvents } from "../../sse.ts";
 import { anthropicErrors, toAnthropicError } from "./errors.ts";
-import { unsupportedByMessages } from "./fields.ts";
+import { messagesHints, outputHints, unsupportedByMessages } from "./fields.ts";
 import { fromMessages, ignoredInMessages, toPrompt } from "./to-generate-request.ts";
 import { toMessage, toMessageEvents } from "./to-message.ts";
 
@@ -27,11 +27,7 @@ export function anthropic(app: App, services: GeneratingServices): void {
 
   app.post("/v1/messages", options, async (request, reply) => {
     const body = parse(MessagesRequest, request.body);
-    const known = Object.keys(MessagesRequest.shape);
-    const ignoredFields = [
-      ...checkFields(body, { known, unsupported: unsupportedByMessages }),
-      ...ignoredInMessages(body),
-    ];
+    const ignoredFields = ignoredBy(body, Object.keys(MessagesRequest.shape));
     const { model, max_tokens: maxTokens } = body;
     await wakeAllowed(model, reply, resting);
     const { defaultSampling } = aboutAllowed(model, reply, router);
@@ -47,16 +43,20 @@ export function anthropic(app: App, services: GeneratingServices): void {
 
   app.post("/v1/messages/count_tokens", options, async (request, reply) => {
     const body = parse(CountTokensRequest, request.body);
-    const known = Object.keys(CountTokensRequest.shape);
-    const ignored = [
-      ...checkFields(body, { known, unsupported: unsupportedByMessages }),
-      ...ignoredInMessages(body),
-    ];
-    if (ignored.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(ignored));
+    listIgnored(reply, ignoredBy(body, Object.keys(CountTokensRequest.shape)));
     await wakeAllowed(body.model, reply, resting);
     aboutAllowed(body.model, reply, router);
     const signal = abortedByClient(reply);
     reply.header("request-id", request.id);
     return { input_tokens: await router.countTokens(body.model, toPrompt(body), { signal }) };
   });
+}
+
+/** @throws PlatformError `unsupported_parameter` */
+function ignoredBy(body: CountTokensRequest, known: readonly string[]): string[] {
+  return [
+    ...checkFields(body, { known, unsupported: unsupportedByMessages, hints: messagesHints }),
+    ...ignoredIn(body.output_config, "output_config", { known: ["format"], hints: outputHints }),
+    ...ignoredInMessages(body),
+  ];
 }

@@ -8,13 +8,15 @@ import {
 } from "@atalaya/protocol";
 import { PlatformError } from "../../../base/errors.ts";
 import type {
+  AnswerForm,
   ChatMessage,
   ChatPrompt,
   ContentPart,
   GenerateRequest,
 } from "../../../generation/request.ts";
 import type { DefaultSampling } from "../../../supervisor/default-sampling.ts";
-import { imageFromImagePart } from "../../picture-part.ts";
+import { ignoredIn } from "../../known-fields.ts";
+import { ignoredInParts, imageFromImagePart } from "../../picture-part.ts";
 
 /** @throws PlatformError `invalid_request`, `invalid_image`, `unsupported_url_scheme` */
 export function fromMessages(body: MessagesRequest, defaults: DefaultSampling): GenerateRequest {
@@ -35,7 +37,18 @@ export function fromMessages(body: MessagesRequest, defaults: DefaultSampling): 
       stop: body.stop_sequences ?? [],
       logprobs: undefined,
     },
+    form: toForm(body),
   };
+}
+
+function toForm({
+  output_config: config,
+  output_format: earlier,
+}: MessagesRequest): AnswerForm | undefined {
+  const format = config?.format ?? earlier;
+  if (format == null) return undefined;
+  const place = config?.format == null ? "output_format" : "output_config.format";
+  return { type: "json-schema", schema: format.schema, field: `${place}.schema` };
 }
 
 /** @throws PlatformError `invalid_request`, `invalid_image`, `unsupported_url_scheme` */
@@ -78,27 +91,13 @@ function toPart(block: AnthropicBlock, field: string): ContentPart {
     : { type: "image", image: imageFromImagePart(block, field) };
 }
 
-/** What messages carry that nothing reads, each name once. */
+/** What messages and their blocks carry that nothing reads, each name once. */
 export function ignoredInMessages({ messages, system }: CountTokensRequest): string[] {
-  const extra = (value: object, known: readonly string[], where: string): string[] =>
-    Object.keys(value)
-      .filter((key) => !known.includes(key))
-      .map((key) => `${where}.${key}`);
-  const inBlocks = (content: unknown, where: string): string[] =>
-    Array.isArray(content)
-      ? content.flatMap((block: AnthropicBlock) =>
-          block.type === "text" ? extra(block, ["type", "text"], `${where}[]`) : [],
-        )
-      : [];
-  return [
-    ...new Set([
-      ...messages.flatMap((message) => [
-        ...extra(message, ["role", "content"], "messages[]"),
-        ...inBlocks(message.content, "messages[].content"),
-      ]),
-      ...inBlocks(system, "system"),
-    ]),
-  ];
+  const ignored = messages.flatMap((message) => [
+    ...ignoredIn(message, "messages[]", { known: ["role", "content"] }),
+    ...ignoredInParts(message.content, "messages[].content[]"),
+  ]);
+  return [...new Set([...ignored, ...ignoredInParts(system, "system[]")])];
 }
 
 function refuseTooManyImages(messages: readonly AnthropicMessage[]): void {

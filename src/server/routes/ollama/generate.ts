@@ -11,12 +11,12 @@ import type { ModelFacts } from "../../../supervisor/router.ts";
 import { collectAnswer, settled, startAnswer, wakeAllowed } from "../../answer.ts";
 import { refuseOtherModels } from "../../count-usage.ts";
 import type { App } from "../../http.ts";
-import { checkFields, type UnsupportedFields } from "../../known-fields.ts";
+import { checkFields, listIgnored, type UnsupportedFields } from "../../known-fields.ts";
 import { httpLimits } from "../../limits.ts";
 import { sendLines } from "../../ndjson.ts";
 import { parse } from "../../parse.ts";
 import { ollamaErrors, toOllamaError } from "./errors.ts";
-import { unsupportedByChat, unsupportedByGenerate } from "./fields.ts";
+import { generatingHints, unsupportedByChat, unsupportedByGenerate } from "./fields.ts";
 import { type KeepAlive, parseKeepAlive } from "./keep-alive.ts";
 import { nameIn, type OllamaServices } from "./names.ts";
 import { fromOllamaChat, fromOllamaGenerate, type Translated } from "./to-generate-request.ts";
@@ -90,7 +90,9 @@ async function answer<Body extends GeneratingBody>(
   const ignored = checkFields(body, {
     known: Object.keys(kind.schema.shape),
     unsupported: kind.unsupported,
+    hints: generatingHints,
   });
+  listIgnored(reply, ignored);
   const model = nameIn(body);
   const keepAlive = parseKeepAlive(body.keep_alive);
   const head: AnswerHead = {

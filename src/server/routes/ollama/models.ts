@@ -10,9 +10,11 @@ import { PlatformError } from "../../../base/errors.ts";
 import { readCheckpointFacts } from "../../../supervisor/checkpoint-facts.ts";
 import type { ModelInstance } from "../../../supervisor/instance.ts";
 import type { App } from "../../http.ts";
+import { checkFields, listIgnored } from "../../known-fields.ts";
 import { sendLines } from "../../ndjson.ts";
 import { parse } from "../../parse.ts";
 import { ollamaErrors, toOllamaError } from "./errors.ts";
+import { pullHints, showHints, unsupportedByShow } from "./fields.ts";
 import { nameIn, type OllamaServices, withTag } from "./names.ts";
 import { toOllamaModel, toRunningModel, toShown } from "./to-models.ts";
 
@@ -59,15 +61,22 @@ export function listAndManage(app: App, services: OllamaServices): void {
     ),
   }));
 
-  app.post("/api/show", options, async (request) => {
-    const { uid, directory } = present(nameIn(parse(OllamaNameRequest, request.body)), services);
+  app.post("/api/show", options, async (request, reply) => {
+    const body = parse(OllamaNameRequest, request.body);
+    const known = ["model", "name"];
+    listIgnored(
+      reply,
+      checkFields(body, { known, unsupported: unsupportedByShow, hints: showHints }),
+    );
+    const { uid, directory } = present(nameIn(body), services);
     const instance = supervisor.find(uid);
     const facts = await readCheckpointFacts(directory);
     return toShown(facts, instance?.state === "ready" ? instance : undefined);
   });
 
   app.post("/api/copy", options, async (request, reply) => {
-    const { source, destination } = parse(OllamaCopyRequest, request.body);
+    const { source, destination, ...others } = parse(OllamaCopyRequest, request.body);
+    listIgnored(reply, checkFields(others, { known: [] }));
     const { uid } = present(source, services);
     const alias = destination.replace(/:latest$/, "");
     const taken = presentModels(services).some((model) => model.uid === alias);
@@ -83,7 +92,9 @@ export function listAndManage(app: App, services: OllamaServices): void {
   });
 
   app.delete("/api/delete", options, async (request, reply) => {
-    const name = nameIn(parse(OllamaNameRequest, request.body));
+    const body = parse(OllamaNameRequest, request.body);
+    listIgnored(reply, checkFields(body, { known: ["model", "name"] }));
+    const name = nameIn(body);
     if (supervisor.removeAlias(name.replace(/:latest$/, ""))) return await reply.code(200).send();
     const { uid } = present(name, services);
     throw new PlatformError(
@@ -95,6 +106,8 @@ export function listAndManage(app: App, services: OllamaServices): void {
 
   app.post("/api/pull", options, async (request, reply) => {
     const body = parse(OllamaNameRequest, request.body);
+    const known = Object.keys(OllamaNameRequest.shape);
+    listIgnored(reply, checkFields(body, { known, hints: pullHints }));
     await makePresent(nameIn(body), services);
     const status = { status: "success" };
     if (body.stream === false) return status;

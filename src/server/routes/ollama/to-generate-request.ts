@@ -17,7 +17,7 @@ import type {
 import type { ModelFacts } from "../../../supervisor/router.ts";
 import { checkFields, unsupportedField } from "../../known-fields.ts";
 import { imageFromData } from "../../picture-part.ts";
-import { unsupportedByMessages, unsupportedOptions } from "./fields.ts";
+import { optionHints, unsupportedByMessages, unsupportedOptions } from "./fields.ts";
 
 /** A request, and the names of fields inside it that nothing reads. */
 export type Translated = {
@@ -164,7 +164,9 @@ function ignoredOptions(options: OllamaOptions): string[] {
     ? { ...unsupportedOptions, repeat_last_n: (value: unknown) => value === -1 }
     : unsupportedOptions;
   try {
-    return checkFields(options, { known, unsupported }).map((field) => `options.${field}`);
+    return checkFields(options, { known, unsupported, hints: optionHints }).map(
+      (field) => `options.${field}`,
+    );
   } catch (error) {
     const field = error instanceof PlatformError ? error.details["param"] : undefined;
     throw typeof field === "string" ? unsupportedField(`options.${field}`) : error;

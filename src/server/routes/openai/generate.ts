@@ -14,7 +14,13 @@ import {
   startAnswer,
   wakeAllowed,
 } from "../../answer.ts";
-import { checkFields, type UnsupportedFields } from "../../known-fields.ts";
+import {
+  checkFields,
+  generatingHints,
+  ignoredIn,
+  is,
+  type UnsupportedFields,
+} from "../../known-fields.ts";
 import { parse } from "../../parse.ts";
 import type { Receipt } from "../../receipt.ts";
 import { sendEventStream } from "../../sse.ts";
@@ -29,6 +35,7 @@ type GeneratingBody = {
     | { readonly include_usage?: boolean | null | undefined }
     | null
     | undefined;
+  readonly structured_outputs?: object | null | undefined;
 };
 
 /** What an answer is shaped by. */
@@ -70,8 +77,9 @@ export async function answer<Body extends GeneratingBody>(
   const ignoredFields = checkFields(body, {
     known: Object.keys(dialect.schema.shape),
     unsupported: dialect.unsupported,
+    hints: generatingHints,
   });
-  ignoredFields.push(...dialect.ignoredInside(body));
+  ignoredFields.push(...ignoredInSettings(body), ...dialect.ignoredInside(body));
   const clientId = takeRequestId(body, ignoredFields);
 
   const { model } = body;
@@ -95,6 +103,20 @@ export async function answer<Body extends GeneratingBody>(
   });
   const shown = services.era === "0.16" ? withEmptyLastDelta(chunks) : chunks;
   return sendEventStream(reply, shown, services.log);
+}
+
+/** Of the settings that are objects. */
+function ignoredInSettings(body: GeneratingBody): string[] {
+  const { stream_options: streaming, structured_outputs: form } = body;
+  return [
+    ...ignoredIn(streaming, "stream_options", {
+      known: ["include_usage"],
+      hints: { include_obfuscation: is(false) },
+    }),
+    ...ignoredIn(form, "structured_outputs", {
+      known: ["json", "regex", "choice", "grammar", "json_object"],
+    }),
+  ];
 }
 
 /** Xinference's clients name a request, to abort it by that name. */

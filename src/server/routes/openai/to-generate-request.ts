@@ -15,7 +15,8 @@ import type {
 } from "../../../generation/request.ts";
 import type { DefaultSampling } from "../../../supervisor/default-sampling.ts";
 import { toAnswerForm, toAnswerOptions } from "../../answer-form.ts";
-import { imageFromData, imageFromPart, isTextPart } from "../../picture-part.ts";
+import { ignoredIn, isEmpty } from "../../known-fields.ts";
+import { ignoredInParts, imageFromData, imageFromPart, isTextPart } from "../../picture-part.ts";
 import { toToolCalls, toToolOffer } from "../../tool-offer.ts";
 
 /** What plain completions generate when `max_tokens` is left out: OpenAI's documented 16. */
@@ -206,23 +207,23 @@ function toResult(
   return { role: "tool", content, toolCallId: callId, field: `${field}.${key}` };
 }
 
-/** What messages carry that nothing reads, each name once: `messages[].name`. */
+/** What messages and their parts carry that nothing reads, each name once: `messages[].name`. */
 export function ignoredInMessages(messages: readonly WireMessage[]): string[] {
-  const ignored = messages.flatMap((message) =>
-    Object.keys(message)
-      .filter((key) => !readInMessages.has(key) && !(key === "name" && message.role === "function"))
-      .map((key) => `messages[].${key}`),
-  );
+  const ignored = messages.flatMap((message) => [
+    ...ignoredIn(message, "messages[]", {
+      // A result of the older form says by it whose it is.
+      known: message.role === "function" ? [...readInMessages, "name"] : readInMessages,
+      hints: nothingInMessages,
+    }),
+    ...ignoredInParts(message.content, "messages[].content[]"),
+  ]);
   return [...new Set(ignored)];
 }
 
-const readInMessages: ReadonlySet<string> = new Set([
-  "role",
-  "content",
-  "tool_calls",
-  "tool_call_id",
-  "function_call",
-]);
+const readInMessages = ["role", "content", "tool_calls", "tool_call_id", "function_call"];
+
+/** What an answer of ours has, and clients send back. */
+const nothingInMessages = { refusal: isEmpty, annotations: isEmpty, audio: isEmpty };
 
 function toParts(content: string | readonly ChatContentPart[], field: string): ContentPart[] {
   if (typeof content === "string") return [{ type: "text", text: content }];

@@ -11,7 +11,7 @@ import { endModel } from "../../../supervisor/end-model.ts";
 import { parseModelVersion } from "../../../supervisor/model-version.ts";
 import type { LaunchOptions } from "../../../supervisor/supervisor.ts";
 import type { App } from "../../http.ts";
-import { checkFields, ignoredFieldsHeader, unsupportedByLaunch } from "../../known-fields.ts";
+import { checkFields, listIgnored, unsupportedByLaunch } from "../../known-fields.ts";
 import { addressOf } from "../../own-address.ts";
 import { parse } from "../../parse.ts";
 import { inXinferencesWords, shownName } from "./errors.ts";
@@ -37,7 +37,7 @@ export function launchAndTerminate(app: App, parts: XinferenceParts): void {
     const machine = { numGpus: await countGpus(), address: addressOf(app) };
     const { body, options, ignored } = readLaunch(fields, machine);
     const { wait_ready: waitReady } = parse(LaunchQuery, query);
-    if (ignored.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(ignored));
+    listIgnored(reply, ignored);
     const { uid } = await supervisor.launch(options).catch((error: unknown) => {
       throw launchError(error, body);
     });

@@ -11,7 +11,7 @@ import { PlatformError } from "../../../base/errors.ts";
 import type { ModelFamily, ModelSpec } from "../../../registry/model-family.ts";
 import { modelVersion } from "../../../supervisor/model-version.ts";
 import type { App } from "../../http.ts";
-import { ignoredFieldsHeader } from "../../known-fields.ts";
+import { listIgnored } from "../../known-fields.ts";
 import { addressOf } from "../../own-address.ts";
 import { parse } from "../../parse.ts";
 import { inXinferencesWords, shownName } from "./errors.ts";
@@ -57,7 +57,7 @@ export function registrations(app: App, { xinference }: XinferenceParts): void {
       checkWorker(worker, { numGpus: await countGpus(), address: addressOf(app) });
     }
     const { unused } = await register(model, { persist: persist === true });
-    if (unused.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(unused));
+    listIgnored(reply, unused);
     return await sendNull(reply);
   });
 

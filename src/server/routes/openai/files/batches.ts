@@ -11,7 +11,7 @@ import type { BatchRunner } from "../../../../batches/batch-runner.ts";
 import type { BatchStore } from "../../../../batches/batch-store.ts";
 import type { Principal } from "../../../../identity/principal.ts";
 import type { App } from "../../../http.ts";
-import { checkFields, ignoredFieldsHeader } from "../../../known-fields.ts";
+import { checkFields, listIgnored } from "../../../known-fields.ts";
 import { parse } from "../../../parse.ts";
 
 type Params = { readonly Params: { readonly id: string } };
@@ -22,8 +22,8 @@ export function batches(app: App, { runner, store }: BatchServices): void {
   app.post("/v1/batches", async (request, reply): Promise<BatchObject> => {
     const body = parse(CreateBatchRequest, request.body);
     const known = Object.keys(CreateBatchRequest.shape);
-    const ignored = checkFields(body, { known, unsupported: {} });
-    if (ignored.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(ignored));
+    const ignored = checkFields(body, { known });
+    listIgnored(reply, ignored);
     refuseLimited(request.principal);
     const record = await runner.create({
       endpoint: body.endpoint,

@@ -8,7 +8,7 @@ import {
   ListFilesQuery,
 } from "@atalaya/protocol";
 import multipart, { type Multipart } from "@fastify/multipart";
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { PlatformError } from "../../../../base/errors.ts";
 import {
   defaultFileLimits,
@@ -16,6 +16,7 @@ import {
   type StoredFile,
 } from "../../../../files/file-store.ts";
 import type { App } from "../../../http.ts";
+import { checkFields, listIgnored } from "../../../known-fields.ts";
 import { parse } from "../../../parse.ts";
 
 type Params = { readonly Params: { readonly id: string } };
@@ -34,8 +35,8 @@ export function files(app: App, store: FileStore): void {
         headerPairs: 20,
       },
     });
-    scope.post("/v1/files", { config: { isStreamedBody: true } }, async (request) =>
-      toFileObject(await upload(request, store)),
+    scope.post("/v1/files", { config: { isStreamedBody: true } }, async (request, reply) =>
+      toFileObject(await upload(request, reply, store)),
     );
   });
 
@@ -71,7 +72,11 @@ export function files(app: App, store: FileStore): void {
 }
 
 /** @throws PlatformError `invalid_request`, `file_too_large`, `disk_full` */
-async function upload(request: FastifyRequest, store: FileStore): Promise<StoredFile> {
+async function upload(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  store: FileStore,
+): Promise<StoredFile> {
   if (!request.isMultipart()) {
     throw invalid(
       'Send a form (multipart/form-data) with the fields "purpose" and "file".',
@@ -83,7 +88,11 @@ async function upload(request: FastifyRequest, store: FileStore): Promise<Stored
   try {
     for await (const part of parts) {
       if (part.type === "field") noteField(part, fields);
-      else return await keep(part, { parts, fields, store });
+      else {
+        const file = await keep(part, { parts, fields, store });
+        listIgnored(reply, checkFields(fields, { known: Object.keys(FileUploadFields.shape) }));
+        return file;
+      }
     }
   } catch (error) {
     throw formError(error);

@@ -9,7 +9,7 @@ import type { Supervisor } from "../../../../supervisor/supervisor.ts";
 import { abortedByClient } from "../../../abort.ts";
 import { askModel, type GeneratingServices, wakeAllowed } from "../../../answer.ts";
 import type { App } from "../../../http.ts";
-import { checkFields, ignoredFieldsHeader } from "../../../known-fields.ts";
+import { checkFields, listIgnored } from "../../../known-fields.ts";
 import { httpLimits } from "../../../limits.ts";
 import { parse } from "../../../parse.ts";
 import { imageFromPart, isTextPart } from "../../../picture-part.ts";
@@ -34,8 +34,8 @@ export function moderations(app: App, services: ModerationServices): void {
     async (request, reply): Promise<ModerationReply> => {
       const body = parse(ModerationRequest, request.body);
       const known = Object.keys(ModerationRequest.shape);
-      const ignored = checkFields(body, { known, unsupported: {} });
-      if (ignored.length > 0) reply.header("x-ignored-fields", ignoredFieldsHeader(ignored));
+      const ignored = checkFields(body, { known });
+      listIgnored(reply, ignored);
       const inputs = toInputs(body.input);
       const model = await guardFor(body.model ?? undefined, reply, services);
       const signal = abortedByClient(reply);

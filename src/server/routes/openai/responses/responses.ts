@@ -1,12 +1,13 @@
 /** `POST /v1/responses`, and what becomes of a response afterwards: asked for, cancelled, deleted. */
 import { randomUUID } from "node:crypto";
 import {
-  ListPageQuery,
+  ListItemsQuery,
   type ResponseDeleted,
   type ResponseItemList,
   type ResponseObject,
   type ResponseStoredItem,
   ResponsesRequest,
+  RetrieveResponseQuery,
 } from "@atalaya/protocol";
 import type { FastifyReply } from "fastify";
 import { PlatformError } from "../../../../base/errors.ts";
@@ -16,14 +17,21 @@ import { abortedByClient } from "../../../abort.ts";
 import { aboutAllowed, askModel, type GeneratingServices, wakeAllowed } from "../../../answer.ts";
 import { toHttpError } from "../../../error-reply.ts";
 import type { App } from "../../../http.ts";
-import { checkFields } from "../../../known-fields.ts";
+import { checkFields, ignoredIn, listIgnored } from "../../../known-fields.ts";
 import { httpLimits } from "../../../limits.ts";
 import { parse } from "../../../parse.ts";
 import { Receipt, withReceipt } from "../../../receipt.ts";
 import { settle } from "../../../settle.ts";
 import { sendNamedEvents } from "../../../sse.ts";
 import { ignoredInResponseTools } from "../../../tool-offer.ts";
-import { unsupportedByResponses } from "./fields.ts";
+import {
+  responsesHints,
+  retrievalHints,
+  streamHints,
+  textHints,
+  unsupportedByResponses,
+  unsupportedByRetrieval,
+} from "./fields.ts";
 import { fitTurns } from "./fit-turns.ts";
 import { type Following, lastResponse, withFailure } from "./follow.ts";
 import type { Responses } from "./kept-responses.ts";
@@ -56,7 +64,13 @@ export function responses(app: App, services: ResponseServices): void {
 
   app.get<{ Params: { id: string } }>(
     "/v1/responses/:id",
-    async ({ params }): Promise<ResponseObject> => {
+    async ({ params, query }, reply): Promise<ResponseObject> => {
+      const ignored = checkFields(parse(RetrieveResponseQuery, query), {
+        known: Object.keys(RetrieveResponseQuery.shape),
+        unsupported: unsupportedByRetrieval,
+        hints: retrievalHints,
+      });
+      listIgnored(reply, ignored);
       return (await stored(store, params.id)).response;
     },
   );
@@ -92,8 +106,9 @@ export function responses(app: App, services: ResponseServices): void {
 
   app.get<{ Params: { id: string } }>(
     "/v1/responses/:id/input_items",
-    async ({ params, query }): Promise<ResponseItemList> => {
-      const { after, limit, order } = parse(ListPageQuery, query);
+    async ({ params, query }, reply): Promise<ResponseItemList> => {
+      const { after, limit, order, ...others } = parse(ListItemsQuery, query);
+      listIgnored(reply, checkFields(others, { known: ["include"] }));
       const { input } = await stored(store, params.id);
       const items = order === "asc" ? input : input.toReversed();
       const start = after === undefined ? 0 : items.findIndex(({ id }) => id === after) + 1;
@@ -123,7 +138,10 @@ async function respond(
     ...checkFields(body, {
       known: Object.keys(ResponsesRequest.shape),
       unsupported: unsupportedByResponses,
+      hints: responsesHints,
     }),
+    ...ignoredIn(body.text, "text", { known: ["format"], hints: textHints }),
+    ...ignoredIn(body.stream_options, "stream_options", { known: [], hints: streamHints }),
     ...ignoredInItems(body.input),
     ...ignoredInResponseTools(body),
   ];

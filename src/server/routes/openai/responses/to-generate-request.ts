@@ -15,8 +15,8 @@ import { PlatformError } from "../../../../base/errors.ts";
 import type { ChatMessage, ContentPart, GenerateRequest } from "../../../../generation/request.ts";
 import type { DefaultSampling } from "../../../../supervisor/default-sampling.ts";
 import { formOfText } from "../../../answer-form.ts";
-import { unsupportedField } from "../../../known-fields.ts";
-import { imageFromPart } from "../../../picture-part.ts";
+import { ignoredIn, isEmpty, unsupportedField } from "../../../known-fields.ts";
+import { ignoredInParts, imageFromPart } from "../../../picture-part.ts";
 import { toResponseToolOffer } from "../../../tool-offer.ts";
 
 /** All that the model is told, oldest first. */
@@ -93,20 +93,22 @@ function toParts({ role, content }: ResponseMessageItem): readonly ResponseInput
   return [{ type: role === "assistant" ? "output_text" : "input_text", text: content }];
 }
 
-/** What items carry that nothing reads, each name once: `input[].name`. */
+/** What items and their parts carry that nothing reads, each name once: `input[].name`. */
 export function ignoredInItems(input: ResponsesRequest["input"]): string[] {
   if (typeof input === "string") return [];
-  const ignored = input.flatMap((item) => {
-    const read = [...readInItems, ...(readInCalls[item.type ?? "message"] ?? [])];
-    return Object.keys(item)
-      .filter((key) => !read.includes(key))
-      .map((key) => `input[].${key}`);
-  });
+  const ignored = input.flatMap((item) => [
+    ...ignoredIn(item, "input[]", {
+      known: [...readInItems, ...(readInCalls[item.type ?? "message"] ?? [])],
+      hints: nothingInItems,
+    }),
+    ...ignoredInParts(item["content"], "input[].content[]"),
+  ]);
   return [...new Set(ignored)];
 }
 
 /** `status` is what clients send back of an answer of ours. */
 const readInItems = ["type", "role", "content", "id", "status"];
+const nothingInItems = { phase: isEmpty };
 
 const readInCalls: Readonly<Record<string, readonly string[]>> = {
   function_call: ["call_id", "name", "arguments"],

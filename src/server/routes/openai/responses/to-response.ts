@@ -75,7 +75,7 @@ export function openResponse(
     top_p: sampling.topP,
     truncation: body.truncation ?? "disabled",
     usage: null,
-    user: null,
+    user: body.user ?? null,
   };
 }
 
