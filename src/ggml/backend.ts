@@ -4,6 +4,7 @@ import koffi from "koffi";
 import { PlatformError } from "../base/errors.ts";
 import { CPU, type FoundDevice, findDevices } from "./device.ts";
 import { type ComputePlan, Graph, type GraphArena, type GraphPlaces } from "./graph.ts";
+import { findKernels, type Kernels } from "./kernels.ts";
 import { type GgmlLibrary, loadGgml } from "./library.ts";
 import { type Pointer, procTypes } from "./symbols.ts";
 import { type MappedTensorSpec, TensorSet, type TensorSpec } from "./tensor-set.ts";
@@ -40,6 +41,8 @@ export type BackendOptions = {
   readonly numThreads?: number | undefined;
   /** `Device.id`s of cards, of back ends that are loaded; the processor is always there. */
   readonly devices?: readonly string[];
+  /** Whether our own operators are used where this processor has them; absent: they are, unless a card computes too. */
+  readonly usesKernels?: boolean | undefined;
 };
 
 /** The processor and any number of cards; one `Backend` a worker, whose graphs run one after another. */
@@ -48,6 +51,7 @@ export class Backend implements Disposable {
   readonly numThreads: number;
   /** The processor last, as ggml's scheduler wants it. */
   readonly #devices: readonly OpenDevice[];
+  readonly #kernels: Kernels | undefined;
   readonly #repackBufferType: Pointer | undefined;
   /** Arenas by kind of graph: a kind's buffers grow to its largest graph and stay. */
   readonly #idleArenas = new Map<string, Arena[]>();
@@ -56,10 +60,15 @@ export class Backend implements Disposable {
   #lastRun: Promise<unknown> = Promise.resolve();
   #isDisposed = false;
 
-  private constructor(library: GgmlLibrary, found: readonly FoundDevice[], numThreads: number) {
+  private constructor(
+    library: GgmlLibrary,
+    found: readonly FoundDevice[],
+    { numThreads, kernels }: { readonly numThreads: number; readonly kernels: Kernels | undefined },
+  ) {
     const { base } = library;
     this.library = library;
     this.numThreads = numThreads;
+    this.#kernels = kernels;
     const opened: OpenDevice[] = [];
     try {
       for (const each of found) opened.push(openDevice(library, each));
@@ -81,7 +90,7 @@ export class Backend implements Disposable {
   }
 
   /** Open the processor alone. @throws PlatformError `engine_unavailable` */
-  static openCpu(options: Pick<BackendOptions, "numThreads"> = {}): Backend {
+  static openCpu(options: Omit<BackendOptions, "devices"> = {}): Backend {
     return Backend.open(options);
   }
 
@@ -94,7 +103,7 @@ export class Backend implements Disposable {
    */
   static open(options: BackendOptions): Backend {
     const numCores = availableParallelism();
-    const { numThreads = numCores, devices: wanted = [] } = options;
+    const { numThreads = numCores, devices: wanted = [], usesKernels = true } = options;
     if (!Number.isInteger(numThreads) || numThreads < 1) {
       throw new Error(`${numThreads} is no number of threads: it is a positive integer`);
     }
@@ -116,7 +125,12 @@ export class Backend implements Disposable {
         `There is no device ${id}; there are ${ids}. \`atalaya devices\` lists them.`,
       );
     });
-    return new Backend(library, [...cards, cpu], Math.min(numThreads, numCores));
+    // ggml's scheduler would copy a card's tensors to the processor for them.
+    const hasKernels = usesKernels && cards.length === 0;
+    return new Backend(library, [...cards, cpu], {
+      numThreads: Math.min(numThreads, numCores),
+      kernels: hasKernels ? findKernels(library).kernels : undefined,
+    });
   }
 
   /**
@@ -144,6 +158,7 @@ export class Backend implements Disposable {
       arena,
       maxNodes,
       isPausable,
+      kernels: this.#kernels,
       plan: (graph, places) => this.#planOf(arena, graph, places),
       release: (canReuse) => {
         this.#numGraphs--;

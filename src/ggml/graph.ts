@@ -9,6 +9,7 @@ import { CPU } from "./device.ts";
 import { type Dtype, dtypeTraits } from "./dtype.ts";
 import { GraphInputs, type InputData } from "./graph-inputs.ts";
 import { computeInSlices } from "./graph-slices.ts";
+import { type Activation, activations, type Kernels } from "./kernels.ts";
 import type { GgmlLibrary } from "./library.ts";
 import {
   type AttentionOperands,
@@ -60,11 +61,18 @@ type GraphParts = {
   readonly maxNodes: number;
   /** Whether it will be computed in parts: what its nodes cost is kept then. */
   readonly isPausable: boolean;
+  /** Our own operators, where this processor has them. */
+  readonly kernels: Kernels | undefined;
   readonly plan: (graph: Pointer, places: GraphPlaces) => ComputePlan;
   readonly release: (canReuseArena: boolean) => void;
 };
 
 const GGML_PREC_F32 = 10;
+/** As many as the computation has. */
+const GGML_N_TASKS_MAX = -1;
+
+/** Fewer rows than these are multiplied faster by ggml, which reads the weights as they lie. */
+const LEAST_ROWS = 16;
 
 export class Graph implements Disposable, TensorOwner {
   readonly name = "graph";
@@ -72,6 +80,7 @@ export class Graph implements Disposable, TensorOwner {
   readonly #maxNodes: number;
   readonly #plan: GraphParts["plan"];
   readonly #release: GraphParts["release"];
+  readonly #kernels: Kernels | undefined;
   readonly #context: Pointer;
   readonly #graph: Pointer;
   readonly #inputs = new GraphInputs();
@@ -87,13 +96,14 @@ export class Graph implements Disposable, TensorOwner {
   #state: "building" | "computing" | "computed" | "disposed" = "building";
 
   /** Made by `Backend.newGraph`. */
-  constructor({ library, arena, maxNodes, isPausable, plan, release }: GraphParts) {
+  constructor({ library, arena, maxNodes, isPausable, kernels, plan, release }: GraphParts) {
     const { base } = library;
     this.#library = library;
     this.#maxNodes = maxNodes;
     this.#costs = isPausable ? new Map() : undefined;
     this.#plan = plan;
     this.#release = release;
+    this.#kernels = kernels;
     this.#context = base.ggml_init({
       mem_size: arena.metadata.length,
       mem_buffer: arena.metadata,
@@ -131,10 +141,81 @@ export class Graph implements Disposable, TensorOwner {
       weight.memory !== "repacked" || (w[2] === 1 && w[3] === 1),
       () => `${weight} is repacked, and has to be one matrix`,
     );
+    if (this.#hasLinear(weight, input)) return this.#linear(weight, input, undefined, "none");
     const shape = [...input.shape.slice(0, -1), w[1]];
     const product = this.#make("ggml_mul_mat", "f32", shape, weight, input);
     this.#setCost(product, 2 * w[0] * product.numElements);
     return product;
+  }
+
+  /**
+   * `activation(input · weightᵀ + bias)`: `[rows, in]` by `[out, in]` → `[rows, out]`, float32.
+   *
+   * @param bias `[out]` float32
+   */
+  linear(weight: Tensor, input: Tensor, bias: Tensor, activation: Activation = "none"): Tensor {
+    if (this.#hasLinear(weight, input)) {
+      requireF32("linear", bias);
+      requireThat(
+        bias.numElements === weight.extents[1] && weight.extents[0] === input.extents[0],
+        () => `${input} cannot be multiplied by ${weight} and added to ${bias}`,
+      );
+      return this.#linear(weight, input, bias, activation);
+    }
+    const sum = this.add(this.matmul(weight, input), bias);
+    return activation === "gelu" ? this.gelu(sum) : sum;
+  }
+
+  /** Whether `packKeys` and `attendPacked` are there for heads of this width. */
+  hasPackedAttention(headSize: number): boolean {
+    return this.#kernels?.isHeadSize(headSize) === true;
+  }
+
+  /**
+   * Keys and values as `attendPacked` reads them, rounded to bf16.
+   *
+   * @param key `[numKeys, numHeads, headSize]` float32, contiguous, as `value`
+   */
+  packKeys(key: Tensor, value: Tensor): Tensor {
+    const kernels = this.#kernels;
+    requireF32("packKeys", key);
+    requireF32("packKeys", value);
+    requireSameShape("packKeys", key, value);
+    const [numKeys = 0, numHeads = 0, headSize = 0] = key.shape;
+    requireThat(
+      key.shape.length === 3 && kernels?.isHeadSize(headSize) === true,
+      () => `${key} cannot be packed`,
+    );
+    const length = kernels?.packedKeysLength(numHeads, numKeys, headSize) ?? 0;
+    return this.#custom(kernels?.packKeys, "bf16", [length], [key, value], 0n);
+  }
+
+  /**
+   * Attention of every query to packed keys, each with a bias on its score.
+   *
+   * @param query `[numQueries, numHeads, headSize]` float32, contiguous
+   * @param packed of `packKeys`, of as many keys as `bias` has elements
+   * @param bias `[numKeys]` float32, added to the scaled scores; negative infinity hides a key
+   * @returns as `query`
+   */
+  attendPacked(query: Tensor, packed: Tensor, bias: Tensor, scale: number): Tensor {
+    const kernels = this.#kernels;
+    requireF32("attendPacked", query);
+    requireF32("attendPacked", bias);
+    requireDtype("attendPacked", packed, "bf16");
+    const [numQueries = 0, numHeads = 0, headSize = 0] = query.shape;
+    const numKeys = bias.numElements;
+    requireThat(
+      query.shape.length === 3 &&
+        bias.shape.length === 1 &&
+        kernels?.isHeadSize(headSize) === true &&
+        kernels.packedKeysLength(numHeads, numKeys, headSize) === packed.numElements,
+      () => `${query} cannot attend to ${packed} of ${numKeys} keys`,
+    );
+    const bits = BigInt(new Uint32Array(Float32Array.of(scale).buffer)[0] ?? 0);
+    const result = this.#custom(kernels?.attend, "f32", query.shape, [query, packed, bias], bits);
+    this.#setCost(result, 4 * numQueries * numHeads * numKeys * headSize);
+    return result;
   }
 
   /** `a + b`, `b` repeated along axes where `a` is a multiple of it. */
@@ -498,6 +579,56 @@ export class Graph implements Disposable, TensorOwner {
   ): Tensor {
     const tensor = new Tensor(this, this.#call(symbol, ...args), dtype, shape);
     // An element of any other operator takes as long as some hundred products.
+    this.#setCost(tensor, 200 * tensor.numElements);
+    return tensor;
+  }
+
+  #hasLinear(weight: Tensor, input: Tensor): boolean {
+    return (
+      this.#kernels !== undefined &&
+      weight.dtype === "bf16" &&
+      weight.shape.length === 2 &&
+      input.shape.length === 2 &&
+      input.extents[1] >= LEAST_ROWS &&
+      input.extents[0] % 2 === 0
+    );
+  }
+
+  #linear(weight: Tensor, input: Tensor, bias: Tensor | undefined, activation: Activation): Tensor {
+    requirePackedRows("linear", weight);
+    requireF32Rows("linear", input);
+    const operands = bias === undefined ? [input, weight] : [input, weight, bias];
+    const shape = [input.extents[1], weight.extents[1]];
+    const userData = activations[activation];
+    const product = this.#custom(this.#kernels?.linear, "f32", shape, operands, userData);
+    this.#setCost(product, 2 * weight.extents[0] * product.numElements);
+    return product;
+  }
+
+  /** One of our own operators, whose result is packed and of this shape. */
+  #custom(
+    operator: Pointer | undefined,
+    dtype: Dtype,
+    shape: readonly number[],
+    operands: readonly Tensor[],
+    userData: bigint,
+  ): Tensor {
+    const args = BigUint64Array.from(operands, (operand) => {
+      requireReadable("custom", operand);
+      return this.#use(operand);
+    });
+    this.#countTensor();
+    const pointer = this.#library.base.ggml_custom_4d(
+      this.#context,
+      dtypeTraits[dtype].ggmlType,
+      ...toExtents(shape),
+      args,
+      args.length,
+      operator,
+      GGML_N_TASKS_MAX,
+      userData,
+    );
+    const tensor = new Tensor(this, pointer, dtype, shape);
     this.#setCost(tensor, 200 * tensor.numElements);
     return tensor;
   }

@@ -58,6 +58,8 @@ export const baseSymbols = {
     "void* ggml_repeat_4d(void* ctx, void* a, int64_t ne0, int64_t ne1, int64_t ne2, int64_t ne3)",
   ggml_flash_attn_ext:
     "void* ggml_flash_attn_ext(void* ctx, void* q, void* k, void* v, void* mask, float scale, float max_bias, float logit_softcap)",
+  ggml_custom_4d:
+    "void* ggml_custom_4d(void* ctx, int type, int64_t ne0, int64_t ne1, int64_t ne2, int64_t ne3, void* args, int n_args, void* fun, int n_tasks, void* userdata)",
   ggml_flash_attn_ext_set_prec: "void ggml_flash_attn_ext_set_prec(void* a, int prec)",
   ggml_new_graph_custom: "void* ggml_new_graph_custom(void* ctx, size_t size, bool grads)",
   ggml_build_forward_expand: "void ggml_build_forward_expand(void* graph, void* tensor)",

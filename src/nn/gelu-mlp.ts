@@ -21,7 +21,7 @@ export function geluMlp(graph: Graph, hidden: Tensor, weights: GeluMlpWeights): 
   const [intermediateSize = 0, hiddenSize = 0] = weights.fc1.shape;
   // Of the larger product: each is a part of its own.
   return byRows(graph, hidden, 2 * intermediateSize * hiddenSize, (rows) => {
-    const inner = graph.add(graph.matmul(weights.fc1, rows), weights.fc1Bias);
-    return graph.add(graph.matmul(weights.fc2, graph.gelu(inner)), weights.fc2Bias);
+    const inner = graph.linear(weights.fc1, rows, weights.fc1Bias, "gelu");
+    return graph.linear(weights.fc2, inner, weights.fc2Bias);
   });
 }

@@ -40,7 +40,13 @@ export function visionForward(
   onStage: VisionStage = () => {},
 ): Tensor {
   const { layout, taps } = input;
-  const attend = sharedRowAttention(graph, config, input);
+  // Rounds to bf16, as products with weights in bf16 do anyway.
+  const isRounded =
+    input.attentionDtype === "f16" && weights.localLayers[0]?.attention.query.dtype === "bf16";
+  const attend =
+    isRounded && graph.hasPackedAttention(config.headSize)
+      ? packedAttention(graph, config, input)
+      : sharedRowAttention(graph, config, input);
 
   let hidden = embedPatches(graph, config, weights, input, onStage);
   const tapped: Tensor[] = [];
@@ -66,7 +72,7 @@ export function visionForward(
     const taps = tapped.map((tap) => graph.slice(tap, 0, start, rows.shape[0] ?? 0));
     const features = interleaveFeatures(graph, rows, taps);
     onStage("features", features);
-    return graph.add(graph.matmul(weights.projector, features), weights.projectorBias);
+    return graph.linear(weights.projector, features, weights.projectorBias);
   });
 }
 
@@ -233,6 +239,34 @@ function sharedRowAttention(
       scale,
     });
     return graph.concat(real, other, 0);
+  };
+}
+
+/** The same by an operator of our own, which takes the logarithms as they are. */
+function packedAttention(
+  graph: Graph,
+  { numHeads, headSize }: MllamaConfig["vision"],
+  { layout }: VisionInput,
+): Attend {
+  const { numRows, numRealRows, multiplicity } = layout;
+  const scale = 1 / Math.sqrt(headSize);
+  const toBias = (bias: Float32Array): Tensor => graph.input("f32", [numRows], bias);
+  const counts = toBias(Float32Array.from(multiplicity, Math.log));
+  const realOnly = toBias(
+    Float32Array.from({ length: numRows }, (_, row) =>
+      row < numRealRows ? 0 : Number.NEGATIVE_INFINITY,
+    ),
+  );
+  return (query, key, value) => {
+    const packed = graph.packKeys(key, value);
+    const real = byRows(
+      graph,
+      graph.slice(query, 0, 0, numRealRows),
+      4 * numRows * numHeads * headSize,
+      (rows) => graph.attendPacked(rows, packed, counts, scale),
+    );
+    const others = graph.slice(query, 0, numRealRows, numRows - numRealRows);
+    return graph.concat(real, graph.attendPacked(others, packed, realOnly, scale), 0);
   };
 }
 

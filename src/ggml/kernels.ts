@@ -1,0 +1,93 @@
+/**
+ * Our own operators in C++ (`kernels/`), for processors on which they are several times faster than ggml's:
+ * Linux on x64 with AVX-512 and bfloat16. Everywhere else there are none, and ggml computes.
+ *
+ * The library is one of ours, with its hash beside it: a file that is not what was built is not loaded.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import koffi from "koffi";
+import { packageRoot } from "../base/package-root.ts";
+import type { GgmlLibrary } from "./library.ts";
+import type { Pointer } from "./symbols.ts";
+
+export type Kernels = {
+  readonly linear: Pointer;
+  readonly packKeys: Pointer;
+  readonly attend: Pointer;
+  /** Whether `packKeys` and `attend` take heads of this width. */
+  isHeadSize(size: number): boolean;
+  /** bf16 elements that `packKeys` makes of keys and values. */
+  packedKeysLength(numHeads: number, numKeys: number, headSize: number): number;
+};
+
+/** `enum Activation` of `kernels/linear.h`. */
+export const activations = { none: 0n, gelu: 1n } as const;
+export type Activation = keyof typeof activations;
+
+const symbols = {
+  canRun: "int atalaya_can_run()",
+  operator: "void* atalaya_operator(const char* name)",
+  isHeadSize: "int atalaya_is_head_size(int64_t size)",
+  packedKeysLength:
+    "int64_t atalaya_packed_keys_length(int64_t numHeads, int64_t numKeys, int64_t headSize)",
+  tensorData: "void* atalaya_tensor_data(const void* tensor)",
+  tensorBytes: "int64_t atalaya_tensor_bytes()",
+} as const;
+
+/** Which of them there are, or why there are none. */
+export type FoundKernels =
+  | { readonly kernels: Kernels }
+  | { readonly kernels: undefined; readonly why: string };
+
+let found: FoundKernels | undefined;
+
+/** The operators for this processor, loaded once. */
+export function findKernels(ggml: GgmlLibrary): FoundKernels {
+  found ??= load(ggml, join(packageRoot(), "kernels/prebuilt"));
+  return found;
+}
+
+/** @param directory with `hashes.json` and a folder for each platform */
+export function load({ base }: GgmlLibrary, directory: string): FoundKernels {
+  const none = (why: string): FoundKernels => ({ kernels: undefined, why });
+  const platform = `${process.platform}-${process.arch}`;
+  const file = join(directory, platform, "libatalaya-kernels.so");
+  if (!existsSync(file)) return none(`there are none for ${platform}`);
+  const hashes = JSON.parse(readFileSync(join(directory, "hashes.json"), "utf8")) as unknown;
+  const expected = new Map(Object.entries(hashes ?? {})).get(platform);
+  const hash = createHash("sha256").update(readFileSync(file)).digest("hex");
+  if (hash !== expected) return none(`${file} is not the file that was built for this version`);
+  let library: ReturnType<typeof koffi.load>;
+  try {
+    library = koffi.load(file);
+  } catch (error) {
+    return none(`${file} cannot be loaded: ${error instanceof Error ? error.message : error}`);
+  }
+  const call = (symbol: keyof typeof symbols, ...args: readonly unknown[]): unknown =>
+    library.func(symbols[symbol])(...args);
+  if (call("canRun") !== 1) return none("this processor has no AVX-512 with bfloat16");
+  // They read ggml's tensors: of another layout they would read anything.
+  if (Number(call("tensorBytes")) + objectBytes !== Number(base.ggml_tensor_overhead())) {
+    return none("they were built for another ggml");
+  }
+  const operator = (name: string): Pointer => {
+    const address = call("operator", name);
+    if (typeof address !== "bigint") throw new Error(`${file} has no operator ${name}`);
+    return address;
+  };
+  return {
+    kernels: {
+      linear: operator("linear"),
+      packKeys: operator("pack-keys"),
+      attend: operator("attend"),
+      isHeadSize: (size) => call("isHeadSize", size) === 1,
+      packedKeysLength: (numHeads, numKeys, headSize) =>
+        Number(call("packedKeysLength", numHeads, numKeys, headSize)),
+    },
+  };
+}
+
+/** `sizeof(struct ggml_object)`, which ggml counts to a tensor. */
+const objectBytes = 32;
