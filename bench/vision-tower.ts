@@ -1,14 +1,19 @@
 /**
  * The vision tower at full size, on pictures of one to four tiles: what the shared rows save.
  *
- *     npx tsx bench/vision-tower.ts [--local 32] [--global 8] [--tiles 1,2,4] [--runs 3] [--plain] [--parts] [--json FILE]
+ *     npx tsx bench/vision-tower.ts [--local 32] [--global 8] [--tiles 1,2,4] [--runs 3] [--plain] [--parts] [--no-kernels] [--against PYTHON] [--json FILE]
  *
+ * --no-kernels computes it by ggml alone; --against times Transformers' tower in the same run, in turns, with a Python that has it.
  * With --parts it is computed as beside running answers, in parts, and the parts' times are told.
  */
+import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Backend } from "../src/ggml/backend.ts";
+import { findKernels } from "../src/ggml/kernels.ts";
 import type { Tensor } from "../src/ggml/tensor.ts";
 import { parseMllamaConfig } from "../src/models/mllama/config.ts";
 import type { VisionLayerWeights, VisionWeights } from "../src/models/mllama/model-weights.ts";
@@ -25,6 +30,8 @@ const { values } = parseArgs({
     threads: { type: "string", default: String(availableParallelism()) },
     plain: { type: "boolean", default: false },
     parts: { type: "boolean", default: false },
+    "no-kernels": { type: "boolean", default: false },
+    against: { type: "string" },
     json: { type: "string" },
   },
 });
@@ -79,7 +86,10 @@ function layerOf(weights: RandomWeights, prefix: string, gate: number): VisionLa
   };
 }
 
-using backend = Backend.openCpu({ numThreads: Number(values.threads) });
+using backend = Backend.openCpu({
+  numThreads: Number(values.threads),
+  usesKernels: !values["no-kernels"],
+});
 using weights = new RandomWeights();
 const locals = Array.from({ length: config.vision.numLocalLayers }, (_, i) => `local.${i}.`);
 const globals = Array.from({ length: config.vision.numGlobalLayers }, (_, i) => `global.${i}.`);
@@ -137,18 +147,53 @@ async function encodeMs(numTiles: number): Promise<number> {
   return graph.computeMs;
 }
 
+const peer = values.against === undefined ? undefined : await startPeer(values.against);
+
+/** Transformers' tower, which answers a number of tiles with milliseconds. */
+async function startPeer(python: string): Promise<{
+  readonly what: string;
+  ms(numTiles: number): Promise<number>;
+  end(): void;
+}> {
+  const script = fileURLToPath(new URL("transformers_tower.py", import.meta.url));
+  const sizes = ["--local", values.local, "--global", values.global, "--threads", values.threads];
+  const child = spawn(python, [script, ...sizes], { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<string> => {
+    const { value, done } = await lines.next();
+    if (done === true) throw new Error(`${script} ended`);
+    return value;
+  };
+  return {
+    what: await next(),
+    ms: async (numTiles) => {
+      child.stdin.write(`${numTiles}\n`);
+      return Number(await next());
+    },
+    end: () => child.stdin.end(),
+  };
+}
+
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 const times = new Map(tileCounts.map((numTiles) => [numTiles, [] as number[]]));
+const peerTimes = new Map(tileCounts.map((numTiles) => [numTiles, [] as number[]]));
 // In turns, so that a machine whose speed drifts drifts for all.
 for (let run = 0; run < numRuns; run++) {
-  for (const numTiles of tileCounts) times.get(numTiles)?.push(await encodeMs(numTiles));
+  for (const numTiles of tileCounts) {
+    times.get(numTiles)?.push(await encodeMs(numTiles));
+    if (peer !== undefined) peerTimes.get(numTiles)?.push(await peer.ms(numTiles));
+  }
 }
+peer?.end();
 const four = median(times.get(4) ?? []);
 const result = {
   what: `vision tower, ${locals.length} local and ${globals.length} global layers at 560 pixels, bf16${values.plain ? ", every row by itself" : ""}`,
   cpu: cpus()[0]?.model,
   threads: backend.numThreads,
+  operators:
+    findKernels(backend.library).kernels === undefined || values["no-kernels"] ? "ggml" : "our own",
+  ...(peer !== undefined && { against: peer.what }),
   runs: numRuns,
   ...(values.parts && {
     parts: {
@@ -164,6 +209,10 @@ const result = {
     tiles: numTiles,
     medianMs: Math.round(median(measured)),
     ofFourTiles: Number((median(measured) / four).toFixed(3)),
+    ...(peer !== undefined && {
+      peerMedianMs: median(peerTimes.get(numTiles) ?? []),
+      timesFaster: Number((median(peerTimes.get(numTiles) ?? []) / median(measured)).toFixed(2)),
+    }),
   })),
 };
 console.log(JSON.stringify(result, null, 2));

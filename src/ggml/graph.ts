@@ -72,7 +72,7 @@ const GGML_PREC_F32 = 10;
 const GGML_N_TASKS_MAX = -1;
 
 /** Fewer rows than these are multiplied faster by ggml, which reads the weights as they lie. */
-const LEAST_ROWS = 16;
+const LEAST_ROWS = 12;
 
 export class Graph implements Disposable, TensorOwner {
   readonly name = "graph";
