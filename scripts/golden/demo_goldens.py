@@ -32,10 +32,15 @@ CASES = {
 
 def prompt_of(directory: Path, picture: str | None, question: str) -> tuple[str, list[int]]:
     """Rendered by the checkpoint's template, encoded by the reference tokenizer."""
-    template = json.loads((directory / "chat_template.json").read_text(encoding="utf-8"))["chat_template"]
+    template = json.loads((directory / "chat_template.json").read_text(encoding="utf-8"))[
+        "chat_template"
+    ]
     content = [*([{"type": "image"}] if picture else []), {"type": "text", "text": question}]
     text = AutoTokenizer.from_pretrained(directory).apply_chat_template(
-        [{"role": "user", "content": content}], chat_template=template, add_generation_prompt=True, tokenize=False
+        [{"role": "user", "content": content}],
+        chat_template=template,
+        add_generation_prompt=True,
+        tokenize=False,
     )
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
     return text, tokenizer.encode(text, add_special_tokens=False).ids
@@ -54,7 +59,13 @@ def kept(stages: dict[str, torch.Tensor], name: str, num_tiles: int) -> dict[str
     if num_tiles:
         out["vision.projected.used"] = stages["vision.projected"][0, :num_tiles]
     if name == "first":
-        out.update({key: value for key, value in stages.items() if key.startswith("text.layer.") and key.count(".") == 2})
+        out.update(
+            {
+                key: value
+                for key, value in stages.items()
+                if key.startswith("text.layer.") and key.count(".") == 2
+            }
+        )
     return {key: value.contiguous().clone() for key, value in out.items()}
 
 
@@ -78,7 +89,9 @@ def write_demo(root: Path) -> None:
             assert min(run.gaps()) >= SMALLEST_GAP, f"{name}: a choice is too close"
             stages["steps.logits"] = run.logits
             path = root / f"{name}.{profile_name}.safetensors"
-            save_file(kept(stages, name, sum(inputs.num_tiles)), path, metadata={"profile": profile_name})
+            save_file(
+                kept(stages, name, sum(inputs.num_tiles)), path, metadata={"profile": profile_name}
+            )
             path.chmod(0o644)
             files[profile_name] = {
                 "file": path.name,
@@ -89,7 +102,14 @@ def write_demo(root: Path) -> None:
             }
             print(f"{'demo':24}{name:24}{profile_name:8}{files[profile_name]['text']}", flush=True)
         entries.append(
-            {"case": name, "picture": picture, "question": question, "prompt": text, "promptIds": ids, "profiles": files}
+            {
+                "case": name,
+                "picture": picture,
+                "question": question,
+                "prompt": text,
+                "promptIds": ids,
+                "profiles": files,
+            }
         )
     write_json(
         root / "manifest.json",

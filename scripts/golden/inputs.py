@@ -50,7 +50,10 @@ def make_inputs(
     processed = processor([pictures], return_tensors="pt")
     num_tiles = processed["num_tiles"]
     mask = convert_sparse_cross_attention_mask_to_dense(
-        [get_cross_attention_token_mask(token_ids, image_token)], num_tiles, MAX_TILES, len(token_ids)
+        [get_cross_attention_token_mask(token_ids, image_token)],
+        num_tiles,
+        MAX_TILES,
+        len(token_ids),
     )
     return Inputs(
         ids,

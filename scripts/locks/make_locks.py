@@ -22,11 +22,17 @@ WHEELS = LOCKS / "torch-cpu-wheels.txt"
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"
 # Packages that only PyTorch's CUDA build needs.
 CUDA_ONLY = re.compile(r"^(nvidia-|cuda-|triton)")
-# What vLLM names for its own HTTP server, for Ray and for reports to others: none of it is ever loaded.
+# What is named and never loaded.
 LEFT_OUT = {
-    "vllm": """cupy-cuda12x cuda-pathfinder ray torchaudio uvicorn uvloop httptools watchfiles websockets
-        fastapi-cli fastapi-cloud-cli sentry-sdk rignore fastar detect-installer agent-detector""".split()
-}
+    # What XGrammar compiles masks' kernels with; we load its compiled part alone.
+    "transformers": ["ninja", "mlx", "mlx-metal", "mlx-lm", "sentencepiece"],
+    # vLLM's own HTTP server, Ray, and reports to others.
+    "vllm": [
+        "cupy-cuda12x", "cuda-pathfinder", "ray", "torchaudio", "uvicorn", "uvloop", "httptools",
+        "watchfiles", "websockets", "fastapi-cli", "fastapi-cloud-cli", "sentry-sdk", "rignore",
+        "fastar", "detect-installer", "agent-detector",
+    ],
+}  # fmt: skip
 PYTHONS = {"transformers": ("3.11", "3.13"), "vllm": ("3.10", "3.12")}
 
 
@@ -53,7 +59,9 @@ def cpu_wheels() -> dict[str, str]:
 def refresh_cpu_wheels(version: str) -> None:
     with urllib.request.urlopen(f"{TORCH_CPU}/torch/", timeout=30) as reply:
         page = urllib.parse.unquote(reply.read().decode())
-    found = re.findall(r"(torch-[^\s\"/#<>]+?manylinux[^\s\"/#<>]+?\.whl)#sha256=([0-9a-f]{64})", page)
+    found = re.findall(
+        r"(torch-[^\s\"/#<>]+?manylinux[^\s\"/#<>]+?\.whl)#sha256=([0-9a-f]{64})", page
+    )
     wanted = {name: digest for name, digest in found if name.startswith(f"torch-{version}+cpu-cp3")}
     if not wanted:
         raise SystemExit(f"the index has no CPU build of torch {version}")

@@ -16,6 +16,7 @@ sys.path[:0] = [str(WORKERS), str(WORKERS.parent / "scripts" / "golden")]
 
 from atalaya_vllm.load import load  # noqa: E402
 from atalaya_worker.contract import LoadOptions, Picture, Prompt, Sampling, Token  # noqa: E402
+
 from pictures import picture_bytes  # noqa: E402
 
 # bfloat16 sums differ with a batch's shape; a neighbour's picture would differ by far more.
@@ -70,7 +71,9 @@ def main(directory: str) -> None:
         assert first is not None and among is not None
         same = math.isclose(first, among, abs_tol=TOLERANCE)
         wrong += not same
-        print(f"{index:2}: first token {first:.4f} alone, {among:.4f} among, {'ok' if same else 'NOT'}")
+        print(
+            f"{index:2}: first token {first:.4f} alone, {among:.4f} among, {'ok' if same else 'NOT'}"
+        )
     raise SystemExit(1 if wrong else 0)
 
 

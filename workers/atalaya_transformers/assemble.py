@@ -7,6 +7,7 @@ import torch
 
 from atalaya_worker import log, memory
 from atalaya_worker.contract import Engine, LoadOptions, OnProgress
+from atalaya_worker.grammars import Grammars
 from atalaya_worker.versions import installed
 
 from .engine import BLOCK_SIZE, TransformersEngine, blocks_for
@@ -33,6 +34,7 @@ def assemble(options: LoadOptions, on_progress: OnProgress) -> Engine:
     model = load_model(options.directory, chosen, options.profile, on_progress)
     runner = Runner(model, processor, options)
     context, num_blocks = cache_size(runner, options)
+    info = runner.info(options.directory, context)
     log.info(
         "engine",
         transformers=installed("transformers"),
@@ -43,11 +45,12 @@ def assemble(options: LoadOptions, on_progress: OnProgress) -> Engine:
     )
     return TransformersEngine(
         runner,
-        runner.info(options.directory, context),
+        info,
         num_blocks=num_blocks,
         picture_budget_bytes=int(min(MAX_PICTURE_BUDGET, total_bytes(runner) * PICTURE_FRACTION)),
         max_picture_bytes=runner.max_picture_bytes,
         max_num_seqs=options.max_num_seqs,
+        grammars=Grammars(options.directory, info.vocab_size),
     )
 
 

@@ -30,6 +30,7 @@ from atalaya_worker.contract import (
     Stats,
 )
 from atalaya_worker.errors import WorkerError
+from atalaya_worker.grammars import Grammars, GrammarState
 from atalaya_worker.memory import resident_bytes
 
 from .attention import KvCache, PictureStates
@@ -60,8 +61,16 @@ class ModelRunner(Protocol):
 class Sequence:
     """One request while it runs."""
 
-    def __init__(self, arrival: int, prompt: Prompt, sampling: Sampling, image_token: int) -> None:
+    def __init__(
+        self,
+        arrival: int,
+        prompt: Prompt,
+        sampling: Sampling,
+        image_token: int,
+        grammar: GrammarState | None,
+    ) -> None:
         self.arrival = arrival
+        self.grammar = grammar
         self.prompt = prompt
         self.sampling = sampling
         self.tokens = list(prompt.token_ids)
@@ -119,6 +128,8 @@ class Sequence:
         self.pictures = []
         self.cache = KvCache()
         self.num_cached = self.num_blocks = 0
+        if self.grammar is not None:
+            self.grammar.close()
 
 
 class TransformersEngine:
@@ -131,8 +142,10 @@ class TransformersEngine:
         picture_budget_bytes: int,
         max_picture_bytes: int = 0,
         max_num_seqs: int | None = None,
+        grammars: Grammars | None = None,
     ) -> None:
         self.model = model
+        self._grammars = grammars
         self._runner = runner
         self._num_blocks = num_blocks
         self._max_num_seqs = max_num_seqs or DEFAULT_MAX_NUM_SEQS
@@ -150,8 +163,9 @@ class TransformersEngine:
     # ------------------------------------------------------------------- on the worker's event loop
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Event, None]:
-        self._check(prompt, sampling)
-        sequence = Sequence(self._arrivals, prompt, sampling, self.model.image_token_id)
+        self._check(prompt)
+        grammar = await self._open_grammar(sampling)
+        sequence = Sequence(self._arrivals, prompt, sampling, self.model.image_token_id, grammar)
         self._arrivals += 1
         with self._work:
             self._waiting.append(sequence)
@@ -170,6 +184,17 @@ class TransformersEngine:
             with self._work:
                 sequence.is_cancelled = True
                 self._work.notify()
+
+    async def _open_grammar(self, sampling: Sampling) -> GrammarState | None:
+        """Before anything is computed, so that a form that cannot be kept is refused at once."""
+        if sampling.grammar is None:
+            return None
+        if self._grammars is None:
+            raise WorkerError(
+                "unsupported_parameter",
+                'This engine does not support "grammar". Leave it out.',
+            )
+        return await self._grammars.open(sampling.grammar, sampling.stop_token_ids)
 
     async def encode_image(self, picture: Picture) -> ImageReport:
         future: Future[ImageReport] = Future()
@@ -200,8 +225,10 @@ class TransformersEngine:
                 sequence.is_cancelled = True
             self._work.notify()
         self._thread.join()
+        if self._grammars is not None:
+            self._grammars.end()
 
-    def _check(self, prompt: Prompt, sampling: Sampling) -> None:
+    def _check(self, prompt: Prompt) -> None:
         model, ids = self.model, prompt.token_ids
         if not ids:
             raise WorkerError("invalid_request", "The prompt is empty. Send at least one token.")
@@ -223,12 +250,6 @@ class TransformersEngine:
                 "invalid_request",
                 f"The prompt has {markers} image tokens and {len(prompt.pictures)} pictures; each "
                 "picture needs one.",
-            )
-        if sampling.grammar is not None:
-            raise WorkerError(
-                "unsupported_parameter",
-                'This engine does not support "grammar". Leave it out, or launch the model with '
-                "--model-engine native.",
             )
         if len(self._waiting) >= MAX_WAITING:
             raise WorkerError(
@@ -384,17 +405,26 @@ class TransformersEngine:
         if not is_usable(numbers):
             self._fail(sequence, not_finite(len(sequence.generated) + 1))
             return
+        grammar = sequence.grammar
+        try:
+            allowed = None if grammar is None else grammar.allowed()
+        except WorkerError as error:
+            self._fail(sequence, error)
+            return
         chosen = choose_token(
             numbers,
             sampling,
             prompt=sequence.prompt.token_ids,
             generated=sequence.generated,
             random=sequence.random,
+            allowed=allowed,
         )
         if chosen is None:
             self._fail(sequence, nothing_allowed(len(sequence.generated)))
             return
         sequence.tokens.append(chosen)
+        if grammar is not None:
+            grammar.accept(chosen)
         sequence.push(report(numbers, chosen, sampling.logprobs))
         reason = self._finish_reason(sequence)
         if reason is not None:
@@ -466,6 +496,6 @@ def not_finite(number: int) -> WorkerError:
 def nothing_allowed(num_generated: int) -> WorkerError:
     return WorkerError(
         "invalid_request",
-        f"No token may follow the {num_generated} of the answer: the bias rules all of them out. Ask "
-        "for less.",
+        f"No token may follow the {num_generated} of the answer: the bias and the grammar together rule "
+        "all of them out. Ask for less.",
     )

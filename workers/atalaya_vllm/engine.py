@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,10 @@ from atalaya_worker.contract import (
     TokenLogprob,
 )
 from atalaya_worker.errors import WorkerError, internal_error
+from atalaya_worker.grammars import Grammars
 from atalaya_worker.lifetime import end_group
 
+from .grammar_mask import GrammarMask
 from .picture_report import report_of
 from .sampling import check, to_sampling_params
 
@@ -49,12 +52,16 @@ class _Request:
     receive: Callable[[Event | Exception], None]
     # As it was asked, where vLLM's own form says less.
     sampling: Sampling
+    mask: GrammarMask | None
     num_tokens: int = 0
+    # The answer so far, where a grammar has to follow it.
+    answered: list[int] = field(default_factory=list)
 
 
 class VllmEngine:
-    def __init__(self, engine: LLMEngine, model: ModelInfo) -> None:
+    def __init__(self, engine: LLMEngine, model: ModelInfo, grammars: Grammars) -> None:
         self._engine = engine
+        self._grammars = grammars
         self._model = model
         self._vision_config = engine.model_config.hf_config.vision_config
         self._ids = itertools.count()
@@ -74,8 +81,23 @@ class VllmEngine:
         """Events in order, then exactly one finish. Closing it drops the request before the next step."""
         self._check(prompt)
         check(prompt, sampling)
+        mask = None
+        if sampling.grammar is not None:
+            state = await self._grammars.open(sampling.grammar, sampling.stop_token_ids)
+            mask = GrammarMask(state, sampling)
         try:
-            params = to_sampling_params(sampling)
+            async with aclosing(self._generate(prompt, sampling, mask)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            if mask is not None:
+                mask.close()
+
+    async def _generate(
+        self, prompt: Prompt, sampling: Sampling, mask: GrammarMask | None
+    ) -> AsyncGenerator[Event, None]:
+        try:
+            params = to_sampling_params(sampling, mask)
         except ValueError as error:
             raise WorkerError("invalid_request", f"vLLM does not take this: {error}") from error
         loop = asyncio.get_running_loop()
@@ -90,7 +112,7 @@ class VllmEngine:
         if sampling.max_tokens == 0 and sampling.prompt_logprobs is None:
             yield Finish("length")
             return
-        request = _Request(str(next(self._ids)), inputs, params, receive, sampling)
+        request = _Request(str(next(self._ids)), inputs, params, receive, sampling, mask)
         self._inbox.put(request)
         is_finished = False
         try:
@@ -234,6 +256,14 @@ class VllmEngine:
             self._engine.abort_request(request.id)
             request.receive(Finish("length"))
             return
+        if request.mask is not None and request.mask.error is not None:
+            del self._requests[request.id]
+            self._engine.abort_request(request.id)
+            request.receive(request.mask.error)
+            return
+        if request.mask is not None and not output.finished:
+            request.answered.extend(answer.token_ids)
+            request.mask.follow(request.answered)
         for index, token_id in enumerate(answer.token_ids):
             logprobs = answer.logprobs[index] if answer.logprobs else None
             request.receive(to_token(token_id, logprobs, request.params.logprobs or 0))

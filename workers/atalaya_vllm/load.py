@@ -8,6 +8,7 @@ from typing import Any
 from atalaya_worker import log
 from atalaya_worker.contract import LoadOptions, ModelInfo, OnProgress
 from atalaya_worker.errors import WorkerError
+from atalaya_worker.grammars import Grammars
 from atalaya_worker.json_file import read_json
 
 from .versions import problem
@@ -78,7 +79,8 @@ def _start(options: LoadOptions, config: dict[str, Any], on_progress: OnProgress
         raise explain(error) from error
     finally:
         logging.getLogger("vllm").removeHandler(handler)
-    return VllmEngine(engine, _model_info(engine, options.directory))
+    model = _model_info(engine, options.directory)
+    return VllmEngine(engine, model, Grammars(options.directory, model.vocab_size))
 
 
 def _model_info(engine: Any, directory: str) -> ModelInfo:

@@ -6,15 +6,11 @@ from vllm.sampling_params import RequestOutputKind
 from atalaya_worker.contract import Prompt, Sampling
 from atalaya_worker.errors import WorkerError
 
+from .grammar_mask import GrammarMask
+
 
 def check(prompt: Prompt, sampling: Sampling) -> None:
     """Raises WorkerError for what this engine cannot do."""
-    if sampling.grammar is not None:
-        raise WorkerError(
-            "unsupported_parameter",
-            "The engine vllm does not take a grammar, so it cannot hold answers to a form. Leave "
-            "response_format out, or launch the model with --model-engine native.",
-        )
     if sampling.prompt_logprobs is not None and prompt.pictures:
         # The image token is no row of the output head, and vLLM looks for its probability there.
         raise WorkerError(
@@ -24,7 +20,7 @@ def check(prompt: Prompt, sampling: Sampling) -> None:
         )
 
 
-def to_sampling_params(sampling: Sampling) -> SamplingParams:
+def to_sampling_params(sampling: Sampling, mask: GrammarMask | None = None) -> SamplingParams:
     """Raises ValueError for what vLLM does not take."""
     wanted = sampling.prompt_logprobs
     bias: dict[int, float] = {}
@@ -33,7 +29,9 @@ def to_sampling_params(sampling: Sampling) -> SamplingParams:
     return SamplingParams(
         # vLLM makes one at least; the engine lets it fall where none is wanted.
         max_tokens=max(1, sampling.max_tokens),
-        min_tokens=min(sampling.min_tokens, sampling.max_tokens),
+        # Under a grammar the mask sees to it: vLLM would rule out the only token that is left.
+        min_tokens=min(sampling.min_tokens, sampling.max_tokens) if mask is None else 0,
+        logits_processors=None if mask is None else [mask],
         logit_bias=bias or None,
         prompt_logprobs=None if wanted is None else wanted.num_alternatives,
         temperature=sampling.temperature,

@@ -2,7 +2,9 @@
 
 import asyncio
 import dataclasses
+import json
 import math
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -26,6 +28,7 @@ from atalaya_worker.contract import (
     Token,
 )
 from atalaya_worker.errors import WorkerError
+from atalaya_worker.grammars import Grammars
 
 CASES = cases("tiny-a")
 GREEDY: dict[str, Any] = {
@@ -47,10 +50,15 @@ def sampling(**changes: Any) -> Sampling:
     return dataclasses.replace(Sampling(**GREEDY), **changes)
 
 
+def engine_over(inner: Any) -> VllmEngine:
+    directory = str(GOLDEN / "tiny-a")
+    model = _model_info(inner, directory)
+    return VllmEngine(inner, model, Grammars(directory, model.vocab_size))
+
+
 @pytest.fixture(scope="module")
 def engine() -> VllmEngine:
-    inner = make_engine("tiny-a")
-    return VllmEngine(inner, _model_info(inner, str(GOLDEN / "tiny-a")))
+    return engine_over(make_engine("tiny-a"))
 
 
 async def collect(events: AsyncGenerator[Event, None]) -> list[Event]:
@@ -166,10 +174,46 @@ def test_nothing_is_wanted(engine: VllmEngine) -> None:
 
 def test_what_it_cannot_do_is_said(engine: VllmEngine) -> None:
     wanted = PromptLogprobs(start=1, num_alternatives=0)
-    for changes in ({"grammar": 'root ::= "a"'}, {"prompt_logprobs": wanted}):
-        with pytest.raises(WorkerError, match="--model-engine native") as caught:
-            answer(engine, prompt_of(CASES["one-tile"]), **changes)
-        assert caught.value.code == "unsupported_parameter"
+    with pytest.raises(WorkerError, match="--model-engine native") as caught:
+        answer(engine, prompt_of(CASES["one-tile"]), prompt_logprobs=wanted)
+    assert caught.value.code == "unsupported_parameter"
+
+
+def text_of(ids: list[int]) -> str:
+    """Of an answer without its stop token."""
+    vocabulary = json.loads((GOLDEN / "tiny-a" / "tokenizer.json").read_text(encoding="utf-8"))
+    spelled = {index: text for text, index in vocabulary["model"]["vocab"].items()}
+    return "".join(spelled[one] for one in ids if one != 2)
+
+
+def test_an_answer_is_held_to_its_grammar(engine: VllmEngine) -> None:
+    prompt = prompt_of(CASES["one-tile"])
+    held = {"grammar": 'root ::= [ab]{3} "!"', "stop_token_ids": [2]}
+    for settings in ({}, {"temperature": 1.5, "seed": 3}, {"repetition_penalty": 1.4}):
+        events = answer(engine, prompt, **held, **settings)
+        assert re.fullmatch("[ab]{3}!", text_of(ids_of(events)))
+        assert ids_of(events)[-1] == 2
+        assert events[-1] == Finish("stop")
+    # A least length gives way where nothing but the end is left.
+    assert len(ids_of(answer(engine, prompt, **held, min_tokens=20))) == 5
+    longer = answer(engine, prompt, grammar="root ::= [ab]*", stop_token_ids=[2], min_tokens=7)
+    assert len([one for one in ids_of(longer) if one != 2]) >= 7
+    endless = answer(engine, prompt, grammar='root ::= "a" root', stop_token_ids=[2], max_tokens=9)
+    assert set(text_of(ids_of(endless))) == {"a"}
+    assert endless[-1] == Finish("length")
+
+
+def test_a_grammar_that_cannot_be_kept_ends_its_own_answer(engine: VllmEngine) -> None:
+    case = CASES["text-only"]
+    for grammar, words in [
+        ("root ::= other", '"other" is not defined'),
+        ('root ::= root "a"', "No token may follow the 0 of the answer"),
+    ]:
+        with pytest.raises(WorkerError, match=words) as caught:
+            answer(engine, prompt_of(case), grammar=grammar, stop_token_ids=[2])
+        assert caught.value.code == "invalid_request"
+    assert ids_of(answer(engine, prompt_of(case))) == case["profiles"]["ref"]["generatedIds"]
+    assert engine.stats().kv_blocks_used == 0
 
 
 def test_one_among_fifteen_neighbours(engine: VllmEngine) -> None:
@@ -244,7 +288,7 @@ def test_the_answer_ends_with_the_context(engine: VllmEngine) -> None:
 
 def test_a_prompt_that_can_never_be_placed() -> None:
     inner = make_engine("tiny-a", num_gpu_blocks_override=33)
-    small = VllmEngine(inner, _model_info(inner, str(GOLDEN / "tiny-a")))
+    small = engine_over(inner)
     pictures = [picture_of({"width": 56, "height": 56, "seed": 1})] * 4
     with pytest.raises(WorkerError, match="more of vLLM's cache than there is"):
         answer(small, Prompt([256] * 4 + [1] * 300, pictures))
