@@ -86,6 +86,7 @@ const everyStep = [
   "launch",
   "list and describe",
   "chat with a picture, whole and streamed",
+  "call a function, whole and streamed",
   "generate, whole and streamed",
   "read what is wrong with a question",
   "read why a launch is refused",

@@ -104,6 +104,23 @@ assert last["finish_reason"] == whole["choices"][0]["finish_reason"], last
 assert last["delta"] == facts["last_delta"], last
 done("chat with a picture, whole and streamed")
 
+shapes = {"shape": {"enum": ["circle", "square"]}}
+shape = {"type": "object", "properties": shapes, "required": ["shape"]}
+tools = [{"type": "function", "function": {"name": "see", "parameters": shape}}]
+config = {"temperature": 0, "max_tokens": 200, "tool_choice": "required"}
+whole = model.chat(words, tools=tools, generate_config=config)["choices"][0]
+assert whole["finish_reason"] == "tool_calls" and whole["message"]["content"] is None, whole
+[call] = whole["message"]["tool_calls"]
+assert call["function"]["name"] == "see", call
+assert json.loads(call["function"]["arguments"])["shape"] in ("circle", "square"), call
+streamed = model.chat(words, tools=tools, generate_config={**config, "stream": True})
+last = list(pieces(streamed))[-1]["choices"][0]
+assert last["finish_reason"] == "tool_calls", last
+assert last["delta"].pop("tool_calls")[0]["function"] == call["function"], last
+assert last["delta"] == facts["last_delta"], last
+done("call a function, whole and streamed")
+config = {"temperature": 0, "max_tokens": 5}
+
 whole = model.generate("ab", generate_config=config)
 assert whole["object"] == "text_completion", whole
 chunks = list(pieces(model.generate("ab", generate_config={**config, "stream": True})))
