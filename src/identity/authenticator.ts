@@ -49,7 +49,7 @@ export class Authenticator {
       "unauthenticated",
       credential === undefined
         ? 'This server needs a key. Send it as "authorization: Bearer KEY".'
-        : "The key or token is not valid: it is wrong, expired or revoked.",
+        : "Could not validate credentials: the key or token is wrong, expired or revoked.",
     );
   }
 
