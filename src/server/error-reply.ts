@@ -41,12 +41,17 @@ export function sendError(
   return reply
     .code(status ?? own)
     .type("application/json; charset=utf-8")
-    .send(withDetail(body));
+    .send(withDetail(body, error));
 }
 
-/** Xinference's clients look for the sentence there. */
-export function withDetail(body: ErrorReply): ErrorReply & { readonly detail: string } {
-  return { ...body, detail: body.error.message };
+/** Xinference's clients look for the sentence there; where scripts look for its own words, these come first. */
+export function withDetail(
+  body: ErrorReply,
+  error: unknown,
+): ErrorReply & { readonly detail: string } {
+  const { message } = body.error;
+  const words = error instanceof PlatformError ? error.details["xinferenceWords"] : undefined;
+  return { ...body, detail: typeof words === "string" ? `${words} ${message}` : message };
 }
 
 function fromPlatformError(error: PlatformError, log: Logger): HttpError {

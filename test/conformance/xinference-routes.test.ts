@@ -40,7 +40,7 @@ const rows: readonly Row[] = [
   ["GET /v1/engines/nobody", 400, detail],
   ["GET /v1/models", 200, { data: [{ id: "fake", model_type: "LLM", replica: 1, address }] }],
   ["GET /v1/models/fake", 200, { model_type: "LLM", model_ability: ["chat", "vision", "tools"] }],
-  [`GET ${none}`, 404, detail],
+  [`GET ${none}`, 404, inTheList],
   ["POST /v1/models", 400, { detail: "Invalid input. Please specify the `model_name` field." }, {}],
   [
     "POST /v1/models",

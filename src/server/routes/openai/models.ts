@@ -5,6 +5,7 @@ import type { App } from "../../http.ts";
 import { toModelRecord } from "../../model-record.ts";
 import { addressOf } from "../../own-address.ts";
 import { parse } from "../../parse.ts";
+import { notInTheList } from "../xinference/errors.ts";
 
 export function models(app: App, supervisor: Supervisor): void {
   app.get("/v1/models", async (request): Promise<ModelList> => {
@@ -22,8 +23,12 @@ export function models(app: App, supervisor: Supervisor): void {
     "/v1/models/:uid",
     async ({ params: { uid }, query }): Promise<ModelRecord> => {
       const { state } = parse(ListModelsQuery, query);
-      const instance = state === "all" ? supervisor.get(uid) : supervisor.getReady(uid);
-      return toModelRecord(instance, addressOf(app));
+      try {
+        const instance = state === "all" ? supervisor.get(uid) : supervisor.getReady(uid);
+        return toModelRecord(instance, addressOf(app));
+      } catch (error) {
+        throw notInTheList(error, uid);
+      }
     },
   );
 }

@@ -27,14 +27,7 @@ export function sendXinferenceError(
   return reply
     .code((code === undefined ? undefined : statuses[code]) ?? status)
     .type("application/json; charset=utf-8")
-    .send({ ...withDetail(body), ...detailOf(error) });
-}
-
-function detailOf(error: unknown): { readonly detail?: string } {
-  const words = error instanceof PlatformError ? error.details["xinferenceWords"] : undefined;
-  return typeof words === "string" && error instanceof PlatformError
-    ? { detail: `${words} ${error.message}` }
-    : {};
+    .send(withDetail(body, error));
 }
 
 /** The same refusal whose `detail` begins in Xinference's words: scripts look for them. Our own sentence stays as it is. */
@@ -50,4 +43,11 @@ export function inXinferencesWords(error: unknown, words: string): unknown {
 /** Only a plain name is repeated: what was sent may be a page of text. */
 export function shownName(name: string): string {
   return /^[\w.:/@+ -]{1,100}$/.test(name) ? name : "?";
+}
+
+export function notInTheList(error: unknown, uid: string): unknown {
+  const isUnknown = error instanceof PlatformError && error.code === "model_not_found";
+  return isUnknown
+    ? inXinferencesWords(error, `Model not found in the model list, uid: ${shownName(uid)}.`)
+    : error;
 }

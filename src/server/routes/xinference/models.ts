@@ -14,7 +14,7 @@ import type { App } from "../../http.ts";
 import { checkFields, listIgnored, unsupportedByLaunch } from "../../known-fields.ts";
 import { addressOf } from "../../own-address.ts";
 import { parse } from "../../parse.ts";
-import { inXinferencesWords, shownName } from "./errors.ts";
+import { inXinferencesWords, notInTheList, shownName } from "./errors.ts";
 import { checkLaunchFields, type Machine } from "./launch-fields.ts";
 import type { XinferenceParts } from "./services.ts";
 import { toLaunchOptions } from "./translate.ts";
@@ -111,13 +111,6 @@ export function readLaunch(
 /** What a Python `None` is on the wire. */
 export async function sendNull(reply: FastifyReply): Promise<FastifyReply> {
   return await reply.type("application/json; charset=utf-8").send("null");
-}
-
-export function notInTheList(error: unknown, uid: string): unknown {
-  const isUnknown = error instanceof PlatformError && error.code === "model_not_found";
-  return isUnknown
-    ? inXinferencesWords(error, `Model not found in the model list, uid: ${shownName(uid)}.`)
-    : error;
 }
 
 export function launchError(error: unknown, body: LaunchRequest): unknown {

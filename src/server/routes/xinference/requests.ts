@@ -2,7 +2,7 @@
 import { AbortRequestBody, type AbortRequestReply } from "@atalaya/protocol";
 import type { App } from "../../http.ts";
 import { parse } from "../../parse.ts";
-import { notInTheList } from "./models.ts";
+import { notInTheList } from "./errors.ts";
 import type { XinferenceParts } from "./services.ts";
 
 export function requests(app: App, { supervisor, requests: running }: XinferenceParts): void {
