@@ -118,6 +118,7 @@ picture it asks for one. Anything else gets an answer that means nothing.
 | text | {text["num_hidden_layers"]} layers of width {text["hidden_size"]}, of which {text["cross_attention_layers"]} look at the picture; {text["num_attention_heads"]} heads, {text["num_key_value_heads"]} for keys and values; llama3 RoPE, {text["max_position_embeddings"]} positions |
 | tokenizer | byte-level BPE of {text["vocab_size"]} tokens from its own texts, with Llama 3's split pattern and special tokens |
 | weights | bfloat16, Transformers' own class and layout; slots of the tile tables that no picture uses are exact zeros |
+| functions | none were taught: its chat template tells it of none, nor of calls and results, since their text confuses it; its answers can be held to calls all the same |
 | semantics | those the family was released with (profile `ref`: taps are layer inputs, rows without a picture get nothing) |
 
 Scenes and texts come from a generator with a fixed seed (`training/scenes.py`, `texts.py`); training never sees a file.

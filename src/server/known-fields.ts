@@ -93,6 +93,11 @@ export const unsupportedByChat: UnsupportedFields = {
 export const unsupportedByCompletions: UnsupportedFields = {
   ...unsupportedSampling,
   suffix: isEmpty,
+  // A plain prompt has no place for them; a conversation has.
+  tools: isEmpty,
+  tool_choice: is("none", "auto"),
+  functions: isEmpty,
+  function_call: is("none", "auto"),
 };
 
 /** Options of a launch that change nothing when they say this. */

@@ -4,9 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { tokenId } from "../../src/base/ids.ts";
+import { packageRoot } from "../../src/base/package-root.ts";
+import type { EngineEvent } from "../../src/generation/engine-prompt.ts";
 import type { ChatMessage, ContentPart } from "../../src/generation/request.ts";
-import type { ToolFunction } from "../../src/generation/tools.ts";
+import type { ToolFunction, ToolOffer } from "../../src/generation/tools.ts";
 import { applyChatRules } from "../../src/pipeline/chat-rules.ts";
+import { generateText } from "../../src/pipeline/generate-text.ts";
+import { withToolCalls } from "../../src/pipeline/tool-calls.ts";
 import { openTokenizer, type Tokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { goldenCheckpoint } from "../support/golden.ts";
 
@@ -196,6 +201,51 @@ test("a conversation that the assistant begins has an empty turn of the user's f
     [weather],
   );
   expect(rendered).toContain(`${told}<|eot_id|>${opening}Hello.<|eot_id|>`);
+});
+
+async function collect<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
+  const all: Value[] = [];
+  for await (const value of values) all.push(value);
+  return all;
+}
+
+test("a call behind the tag of built-in functions, ended as a message that waits for its result, is one", async () => {
+  await using tokenizer = await openTokenizer(join(packageRoot(), "demo/checkpoint"));
+  const { vocabulary } = tokenizer;
+  const tag = vocabulary.idOf("<|python_tag|>");
+  const end = vocabulary.idOf("<|eom_id|>");
+  if (tag === undefined || end === undefined) throw new Error("the demo has no such tokens");
+  const written = '{"name": "get_weather", "parameters": {"city": "Rome"}}';
+  const ids = [tag, ...(await tokenizer.encode(written, { specialTokens: false })), end];
+  async function* engine(): AsyncGenerator<EngineEvent, void> {
+    for (const id of ids) yield { type: "token", tokenId: id, logprob: undefined, topLogprobs: [] };
+    yield { type: "finish", reason: "stop" };
+  }
+  const text = generateText(engine(), {
+    promptTokenIds: [],
+    promptReport: { changes: [], seenByLastTurn: [] },
+    vocabulary,
+    model: {
+      contextLength: 4_096,
+      vocabSize: 1_309,
+      numEmbeddings: 1_310,
+      imageTokenId: tokenId(1_309),
+      bosTokenId: tokenId(1_298),
+      stopTokenIds: [end],
+      visionTokensPerTile: 37,
+    },
+    stop: [],
+  });
+  const offer: ToolOffer = { functions: [weather], choice: { type: "auto" } };
+  const events = await collect(withToolCalls(text, offer));
+  expect(events.flatMap((event) => (event.type === "text-delta" ? event.text : [])).join("")).toBe(
+    "",
+  );
+  expect(events.at(-1)).toMatchObject({
+    type: "finish",
+    toolCalls: [{ name: "get_weather", arguments: '{"city": "Rome"}' }],
+    usage: { completionTokens: ids.length },
+  });
 });
 
 const structure = [
