@@ -1,17 +1,21 @@
 /**
- * Products with bf16 matrices of the 11B's size, by our own operators and by ggml's, in turns.
+ * Products with matrices of the 11B's size, by our own operators and by ggml's, in turns.
  *
- *     npx tsx bench/products.ts [--rows 8,16,32,64,256,2048] [--runs 5] [--json FILE]
+ *     npx tsx bench/products.ts [--dtypes bf16,q8_0,q6_k,q5_k,q4_k,q4_0] [--rows 8,16,32,64,256,2048] [--runs 5] [--json FILE]
  */
 import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { Backend } from "../src/ggml/backend.ts";
+import { dtypeTraits } from "../src/ggml/dtype.ts";
 import { findKernels } from "../src/ggml/kernels.ts";
 import { loadGgml } from "../src/ggml/library.ts";
+import type { Tensor } from "../src/ggml/tensor.ts";
+import type { TensorSet } from "../src/ggml/tensor-set.ts";
 
 const { values } = parseArgs({
   options: {
+    dtypes: { type: "string", default: "bf16,q8_0,q6_k,q5_k,q4_k,q4_0" },
     rows: { type: "string", default: "8,16,32,64,256,2048" },
     runs: { type: "string", default: "5" },
     json: { type: "string" },
@@ -25,50 +29,62 @@ const random = (length: number): Float32Array =>
 const found = findKernels(loadGgml());
 if (found.kernels === undefined) throw new Error(`there is nothing to compare: ${found.why}`);
 const backends = { ours: Backend.openCpu(), ggml: Backend.openCpu({ usesKernels: false }) };
-const weights = Object.values(backends).map((backend) => ({
-  backend,
-  set: backend.allocate(new Map([["w", { dtype: "bf16", shape: [columns, width] }]])),
-}));
+const dtypes = values.dtypes.split(",").map((name) => {
+  const dtype = Object.keys(dtypeTraits).find((known) => known === name);
+  if (dtype === undefined) throw new Error(`there is no dtype ${name}`);
+  return dtype as keyof typeof dtypeTraits;
+});
 
 /** GFLOP/s of one product, its copy of the inputs not counted. */
-async function speed(index: number, rows: number): Promise<number> {
-  const of = weights[index];
-  if (of === undefined) throw new Error("no such back end");
-  using graph = of.backend.newGraph({ kind: "product", maxNodes: 64 });
+async function speed(backend: Backend, weight: Tensor, rows: number): Promise<number> {
+  using graph = backend.newGraph({ kind: "product", maxNodes: 64 });
   // Several products, so that starting the threads does not count.
   const input = graph.input("f32", [rows, width], random(rows * width));
-  const products = Array.from({ length: 4 }, () => graph.matmul(of.set.get("w"), input));
+  const products = Array.from({ length: 4 }, () => graph.matmul(weight, input));
   await graph.compute(products.map((product) => graph.slice(product, 0, 0, 1)));
   return (4 * 2 * rows * width * columns) / graph.computeMs / 1e6;
 }
 
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
-const byRows = [];
-for (const rows of values.rows.split(",").map(Number)) {
-  const speeds: [number[], number[]] = [[], []];
-  for (let run = 0; run <= Number(values.runs); run++) {
-    for (const [index, list] of speeds.entries()) {
-      const measured = await speed(index, rows);
-      // The first touches the weights' pages.
-      if (run > 0) list.push(measured);
+const measured = [];
+for (const dtype of dtypes) {
+  const specs = new Map([["w", { dtype, shape: [columns, width] }]]);
+  const allocate = (backend: Backend): TensorSet =>
+    dtype === "q4_0" ? backend.allocateRepacked(specs) : backend.allocate(specs);
+  const contestants = Object.values(backends).map((backend) => ({
+    backend,
+    set: allocate(backend),
+    speeds: new Map<number, number[]>(),
+  }));
+  const rowCounts = values.rows.split(",").map(Number);
+  for (const rows of rowCounts) {
+    for (let run = 0; run <= Number(values.runs); run++) {
+      for (const { backend, set, speeds } of contestants) {
+        const gflops = await speed(backend, set.get("w"), rows);
+        // The first touches the weights' pages.
+        if (run > 0) speeds.set(rows, [...(speeds.get(rows) ?? []), gflops]);
+      }
     }
+    const [ours = Number.NaN, ggml = Number.NaN] = contestants.map(({ speeds }) =>
+      median(speeds.get(rows) ?? []),
+    );
+    measured.push({
+      dtype,
+      rows,
+      oursGflops: Math.round(ours),
+      ggmlGflops: Math.round(ggml),
+      ratio: Number((ours / ggml).toFixed(2)),
+    });
+    console.log(JSON.stringify(measured.at(-1)));
   }
-  const [ours, ggml] = [median(speeds[0]), median(speeds[1])];
-  byRows.push({
-    rows,
-    oursGflops: Math.round(ours),
-    ggmlGflops: Math.round(ggml),
-    ratio: Number((ours / ggml).toFixed(2)),
-  });
+  for (const { set } of contestants) set[Symbol.dispose]();
 }
-for (const { set } of weights) set[Symbol.dispose]();
 for (const backend of Object.values(backends)) backend[Symbol.dispose]();
 const result = {
-  what: `products with a bf16 matrix [${columns}, ${width}], medians of ${values.runs} runs`,
+  what: `products with a matrix [${columns}, ${width}], medians of ${values.runs} runs`,
   cpu: cpus()[0]?.model,
   threads: availableParallelism(),
-  byRows,
+  measured,
 };
-console.log(JSON.stringify(result, null, 2));
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);

@@ -33,11 +33,60 @@ void fillWithNan(Tensor* result) {
   memset(result->data, 0xff, result->nb[3] * (size_t)result->ne[3]);
 }
 
-/* Threads of a computation share rows; where there are too few of them for all threads, columns as well. */
+/* Among the options of `linear`, beside its activation: weights lie in a CPU_REPACK buffer. */
+constexpr uintptr_t WOVEN = 256;
+
+/* How ggml reads rows of a type; set once, before the first graph. */
+struct Reader {
+  ToFloat toFloat;
+  size_t blockLength, blockBytes;
+};
+constexpr int NUM_TYPES = 64;
+Reader readers[NUM_TYPES];
+
+/* `enum ggml_type` */
+constexpr int TYPE_Q4_0 = 2, TYPE_Q8_0 = 8, TYPE_BF16 = 30;
+
+Weights weightsOf(const Tensor* tensor, bool isWoven) {
+  Weights weights = {};
+  weights.data = (const uint8_t*)tensor->data;
+  weights.rowBytes = tensor->nb[1];
+  switch (tensor->type) {
+    case TYPE_BF16: weights.layout = PLAIN_BF16; break;
+    case TYPE_Q4_0: weights.layout = isWoven ? WOVEN_Q4_0 : PLAIN_Q4_0; break;
+    case TYPE_Q8_0: weights.layout = PLAIN_Q8_0; break;
+    default:
+      weights.layout = OTHER;
+      weights.toFloat = readers[tensor->type].toFloat;
+      weights.blockLength = readers[tensor->type].blockLength;
+      weights.blockBytes = readers[tensor->type].blockBytes;
+  }
+  return weights;
+}
+
+/* What reading an element of weights, rounding one of the input and one product cost, measured, in tenths of nanoseconds. */
+double readingCost(Layout layout) { return layout == PLAIN_BF16 ? 1.5 : layout == OTHER ? 12 : 3.5; }
+constexpr double ROUNDING_COST = 0.7, PRODUCT_COST = 0.043;
+
+inline double wholeTimes(size_t count, size_t unit) { return (double)((count + unit - 1) / unit * unit); }
+
+/*
+ * A thread's part of the result: threads share rows, and each reads all weights; or columns, and each rounds all of the
+ * input; or both, whatever is quickest.
+ */
 void shareOut(Linear& task, size_t numRows, size_t numColumns, size_t thread, size_t numThreads) {
-  constexpr size_t fewRows = 48;
-  size_t byRows = numThreads;
-  while (byRows > 1 && (numThreads % byRows != 0 || numRows / byRows < fewRows)) byRows--;
+  size_t byRows = 1;
+  double least = __builtin_inf();
+  for (size_t rows = 1; rows <= numThreads; rows++) {
+    if (numThreads % rows != 0) continue;
+    const size_t rowsEach = (numRows + rows - 1) / rows;
+    const size_t columnsEach = (numColumns + numThreads / rows - 1) / (numThreads / rows);
+    const double cost = (double)columnsEach * readingCost(task.weights.layout) + (double)rowsEach * ROUNDING_COST +
+                        wholeTimes(rowsEach, 6) * wholeTimes(columnsEach, 64) * PRODUCT_COST;
+    if (cost >= least) continue;
+    least = cost;
+    byRows = rows;
+  }
   const size_t byColumns = numThreads / byRows;
   const size_t row = thread / byColumns, column = thread % byColumns;
   task.rowStart = numRows * row / byRows;
@@ -49,21 +98,20 @@ void shareOut(Linear& task, size_t numRows, size_t numColumns, size_t thread, si
   task.columnEnd = end < numColumns ? end : numColumns;
 }
 
-/* input f32 [rows, width], weight bf16 [columns, width], bias f32 [columns] or none → f32 [rows, columns] */
-void linearOperator(Tensor* result, int thread, int numThreads, void* activation) {
+/* input f32 [rows, width], weights of a type that has a reader, or of q4_0, q8_0, bf16 [columns, width], bias f32 [columns] or none → f32 [rows, columns] */
+void linearOperator(Tensor* result, int thread, int numThreads, void* options) {
   const Tensor* input = result->src[0];
-  const Tensor* weight = result->src[1];
   const Tensor* bias = result->src[2];
   Linear task;
   task.input = (const float*)input->data;
   task.inputStride = input->nb[1] / sizeof(float);
-  task.weight = (const bf16*)weight->data;
-  task.weightStride = weight->nb[1] / sizeof(bf16);
+  const uintptr_t bits = (uintptr_t)options;
+  task.weights = weightsOf(result->src[1], (bits & WOVEN) != 0);
   task.bias = bias ? (const float*)bias->data : nullptr;
   task.output = (float*)result->data;
   task.outputStride = result->nb[1] / sizeof(float);
   task.width = (size_t)input->ne[0];
-  task.activation = (Activation)(intptr_t)activation;
+  task.activation = (Activation)(bits & ~WOVEN);
   shareOut(task, (size_t)result->ne[1], (size_t)result->ne[0], (size_t)thread, (size_t)numThreads);
   if (task.rowStart < task.rowEnd && task.columnStart < task.columnEnd && linearBf16(&task) != 0)
     fillWithNan(result);
@@ -114,6 +162,12 @@ void* atalaya_operator(const char* name) {
   if (strcmp(name, "pack-keys") == 0) return (void*)packKeysOperator;
   if (strcmp(name, "attend") == 0) return (void*)attendOperator;
   return nullptr;
+}
+
+/* Weights of this type of ggml's are read by `toFloat`. */
+void atalaya_set_reader(int type, void* toFloat, int64_t blockLength, int64_t blockBytes) {
+  if (type < 0 || type >= NUM_TYPES) return;
+  readers[type] = {(ToFloat)toFloat, (size_t)blockLength, (size_t)blockBytes};
 }
 
 int atalaya_is_head_size(int64_t size) { return isHeadSize((size_t)size); }

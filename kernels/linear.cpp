@@ -1,16 +1,17 @@
-/* Products of many rows with a bfloat16 matrix. */
+/* Products of many rows with a matrix of weights. */
 #include "linear.h"
 
 #include <stdlib.h>
 
 #include "panel.h"
+#include "read-weights.h"
 #include "vector-math.h"
 
 namespace {
 
 /* With a panel's four vectors of weights, 24 sums fill the registers. */
 constexpr size_t ROWS = 6;
-/* Of the width at a time, so that a panel, 160 KB, stays in the second-level cache. */
+/* Of the width at a time, so that a panel, 160 KB, stays in the second-level cache; whole blocks of every layout. */
 constexpr size_t DEPTH = 1280;
 
 struct Tile {
@@ -81,21 +82,29 @@ void multiplyRows(Tile tile, size_t numRows) {
   }
 }
 
+inline size_t wholeLines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 /* Rows that are converted at a time: 5 MB of a width of 1,280. */
 constexpr size_t BLOCK = 2016;
 
 }  // namespace
 
 int linearBf16(const Linear* task) {
+  const Weights* weights = &task->weights;
   const size_t depthMost = task->width < DEPTH ? task->width : DEPTH;
   const size_t numRows = task->rowEnd - task->rowStart;
   const size_t blockRows = numRows < BLOCK ? numRows : BLOCK;
-  const size_t panelBytes = (depthMost / 2 * PANEL * sizeof(uint32_t) + 63) / 64 * 64;
-  const size_t inputBytes = (blockRows * depthMost * sizeof(bf16) + 63) / 64 * 64;
-  uint8_t* memory = (uint8_t*)aligned_alloc(64, panelBytes + inputBytes);
+  const bool isPlain = weights->layout == PLAIN_BF16;
+  const size_t panelBytes = wholeLines(depthMost / 2 * PANEL * sizeof(uint32_t));
+  const size_t inputBytes = wholeLines(blockRows * depthMost * sizeof(bf16));
+  const size_t weightBytes = isPlain ? 0 : wholeLines(depthMost * 16 * sizeof(bf16));
+  const size_t scratchBytes = weights->layout == OTHER ? wholeLines(depthMost * sizeof(float)) : 0;
+  uint8_t* memory = (uint8_t*)aligned_alloc(64, panelBytes + inputBytes + weightBytes + scratchBytes);
   if (!memory) return -1;
   uint32_t* panel = (uint32_t*)memory;
   bf16* input = (bf16*)(memory + panelBytes);
+  bf16* read = (bf16*)(memory + panelBytes + inputBytes);
+  float* scratch = (float*)(memory + panelBytes + inputBytes + weightBytes);
   for (size_t row = task->rowStart; row < task->rowEnd; row += blockRows) {
     const size_t rowsHere = task->rowEnd - row < blockRows ? task->rowEnd - row : blockRows;
     for (size_t k = 0; k < task->width; k += depthMost) {
@@ -106,7 +115,18 @@ int linearBf16(const Linear* task) {
         const size_t left = task->columnEnd - column;
         Tile tile;
         tile.numColumns = left < PANEL ? left : PANEL;
-        packPanel(task->weight + column * task->weightStride + k, task->weightStride, tile.numColumns, depth, panel);
+        for (size_t v = 0; v < VECTORS; v++) {
+          const size_t first = column + 16 * v;
+          const size_t numHere = first >= task->columnEnd ? 0 : task->columnEnd - first < 16 ? task->columnEnd - first : 16;
+          const bf16* rows = (const bf16*)(weights->data + first * weights->rowBytes) + k;
+          size_t stride = weights->rowBytes / sizeof(bf16);
+          if (!isPlain && numHere > 0) {
+            readWeights(weights, first, first + numHere, k, depth, read, scratch);
+            rows = read;
+            stride = depth;
+          }
+          packVector(rows, stride, numHere, depth, panel + 16 * v);
+        }
         tile.input = input;
         tile.inputStride = depth;
         tile.panel = panel;

@@ -9,7 +9,7 @@ import { CPU } from "./device.ts";
 import { type Dtype, dtypeTraits } from "./dtype.ts";
 import { GraphInputs, type InputData } from "./graph-inputs.ts";
 import { computeInSlices } from "./graph-slices.ts";
-import { type Activation, activations, type Kernels } from "./kernels.ts";
+import { type Activation, activations, type Kernels, leastRows, WOVEN } from "./kernels.ts";
 import type { GgmlLibrary } from "./library.ts";
 import {
   type AttentionOperands,
@@ -70,9 +70,6 @@ type GraphParts = {
 const GGML_PREC_F32 = 10;
 /** As many as the computation has. */
 const GGML_N_TASKS_MAX = -1;
-
-/** Fewer rows than these are multiplied faster by ggml, which reads the weights as they lie. */
-const LEAST_ROWS = 12;
 
 export class Graph implements Disposable, TensorOwner {
   readonly name = "graph";
@@ -156,6 +153,7 @@ export class Graph implements Disposable, TensorOwner {
   linear(weight: Tensor, input: Tensor, bias: Tensor, activation: Activation = "none"): Tensor {
     if (this.#hasLinear(weight, input)) {
       requireF32("linear", bias);
+      requireReadable("linear", bias);
       requireThat(
         bias.numElements === weight.extents[1] && weight.extents[0] === input.extents[0],
         () => `${input} cannot be multiplied by ${weight} and added to ${bias}`,
@@ -180,6 +178,8 @@ export class Graph implements Disposable, TensorOwner {
     const kernels = this.#kernels;
     requireF32("packKeys", key);
     requireF32("packKeys", value);
+    requireReadable("packKeys", key);
+    requireReadable("packKeys", value);
     requireSameShape("packKeys", key, value);
     const [numKeys = 0, numHeads = 0, headSize = 0] = key.shape;
     requireThat(
@@ -203,6 +203,7 @@ export class Graph implements Disposable, TensorOwner {
     requireF32("attendPacked", query);
     requireF32("attendPacked", bias);
     requireDtype("attendPacked", packed, "bf16");
+    for (const operand of [query, packed, bias]) requireReadable("attendPacked", operand);
     const [numQueries = 0, numHeads = 0, headSize = 0] = query.shape;
     const numKeys = bias.numElements;
     requireThat(
@@ -586,10 +587,9 @@ export class Graph implements Disposable, TensorOwner {
   #hasLinear(weight: Tensor, input: Tensor): boolean {
     return (
       this.#kernels !== undefined &&
-      weight.dtype === "bf16" &&
       weight.shape.length === 2 &&
       input.shape.length === 2 &&
-      input.extents[1] >= LEAST_ROWS &&
+      input.extents[1] >= (leastRows[weight.dtype] ?? Number.POSITIVE_INFINITY) &&
       input.extents[0] % 2 === 0
     );
   }
@@ -597,9 +597,10 @@ export class Graph implements Disposable, TensorOwner {
   #linear(weight: Tensor, input: Tensor, bias: Tensor | undefined, activation: Activation): Tensor {
     requirePackedRows("linear", weight);
     requireF32Rows("linear", input);
+    requireReadable("linear", input);
     const operands = bias === undefined ? [input, weight] : [input, weight, bias];
     const shape = [input.extents[1], weight.extents[1]];
-    const userData = activations[activation];
+    const userData = activations[activation] + (weight.memory === "repacked" ? WOVEN : 0n);
     const product = this.#custom(this.#kernels?.linear, "f32", shape, operands, userData);
     this.#setCost(product, 2 * weight.extents[0] * product.numElements);
     return product;
@@ -613,10 +614,7 @@ export class Graph implements Disposable, TensorOwner {
     operands: readonly Tensor[],
     userData: bigint,
   ): Tensor {
-    const args = BigUint64Array.from(operands, (operand) => {
-      requireReadable("custom", operand);
-      return this.#use(operand);
-    });
+    const args = BigUint64Array.from(operands, (operand) => this.#use(operand));
     this.#countTensor();
     const pointer = this.#library.base.ggml_custom_4d(
       this.#context,

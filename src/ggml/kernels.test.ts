@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packageRoot } from "../config/package.ts";
 import { Backend } from "./backend.ts";
+import type { Dtype } from "./dtype.ts";
 import type { Graph } from "./graph.ts";
 import { findKernels, load } from "./kernels.ts";
 import { loadGgml } from "./library.ts";
+import { QuantizationSource } from "./quantize.ts";
 import type { Tensor } from "./tensor.ts";
 
 const found = findKernels(loadGgml());
@@ -31,6 +33,37 @@ function numbers(length: number, seed: number): Float32Array {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return state / 2 ** 31 - 1;
   });
+}
+
+/** The nearest number that bf16 has, of two the even one. */
+function toBf16(value: number): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setFloat32(0, value);
+  const bits = view.getUint32(0);
+  view.setUint32(0, (bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff_0000);
+  return view.getFloat32(0);
+}
+
+async function quantizeRows(
+  dtype: Dtype,
+  elements: Float32Array,
+  width: number,
+): Promise<Uint8Array> {
+  const directory = mkdtempSync(join(tmpdir(), "rows-"));
+  try {
+    writeFileSync(join(directory, "rows"), elements);
+    using source = new QuantizationSource(join(directory, "rows"));
+    return await source.quantize({
+      offset: 0,
+      from: "f32",
+      to: dtype,
+      numRows: elements.length / width,
+      width,
+      importance: undefined,
+    });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 async function run(backend: Backend, build: (graph: Graph) => Tensor): Promise<Float32Array> {
@@ -64,6 +97,41 @@ describe.skipIf(found.kernels === undefined)("a product with a bf16 matrix", () 
     // Both round to bf16 first and add in float32, in another order.
     expect(largestDifference(mine, theirs)).toBeLessThan(2e-6 * Math.sqrt(width) + 1e-6);
   });
+
+  test.each([
+    { dtype: "q8_0", rows: 40, width: 64, columns: 20, isRepacked: false },
+    { dtype: "q4_0", rows: 40, width: 2_592, columns: 33, isRepacked: false },
+    { dtype: "q4_0", rows: 70, width: 96, columns: 8, isRepacked: true },
+    { dtype: "q4_0", rows: 50, width: 1_600, columns: 104, isRepacked: true },
+    { dtype: "q4_k", rows: 33, width: 512, columns: 70, isRepacked: false },
+    { dtype: "q5_k", rows: 40, width: 2_560, columns: 17, isRepacked: false },
+    { dtype: "q6_k", rows: 100, width: 256, columns: 64, isRepacked: false },
+  ] as const)(
+    "of $dtype, repacked: $isRepacked, $rows × $width × $columns",
+    async ({ dtype, rows, width, columns, isRepacked }) => {
+      const specs = new Map([["w", { dtype, shape: [columns, width] }]]);
+      using weights = isRepacked ? ours.allocateRepacked(specs) : ours.allocate(specs);
+      using plain = ours.allocate(specs);
+      const quantized = await quantizeRows(dtype, numbers(columns * width, 1), width);
+      weights.write(weights.get("w"), quantized);
+      plain.write(plain.get("w"), quantized);
+      const input = numbers(rows * width, 2);
+      const product = await run(ours, (graph) =>
+        graph.matmul(weights.get("w"), graph.input("f32", [rows, width], input)),
+      );
+      const read = await run(ours, (graph) => graph.cast(plain.get("w"), "f32"));
+      const [w, x] = [read.map(toBf16), input.map(toBf16)];
+      const expected = Float32Array.from({ length: rows * columns }, (_, at) => {
+        const [row, column] = [Math.floor(at / columns), at % columns];
+        let sum = 0;
+        for (let k = 0; k < width; k++) {
+          sum += (x[row * width + k] ?? 0) * (w[column * width + k] ?? 0);
+        }
+        return sum;
+      });
+      expect(largestDifference(product, expected)).toBeLessThan(1e-6 * width);
+    },
+  );
 
   test("is the same for a row among others, and for any number of threads", async () => {
     const [rows, width, columns] = [101, 200, 90];

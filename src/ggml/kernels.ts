@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import koffi from "koffi";
 import { packageRoot } from "../base/package-root.ts";
+import { type Dtype, dtypeTraits } from "./dtype.ts";
 import type { GgmlLibrary } from "./library.ts";
 import type { Pointer } from "./symbols.ts";
 
@@ -22,6 +23,22 @@ export type Kernels = {
   packedKeysLength(numHeads: number, numKeys: number, headSize: number): number;
 };
 
+/**
+ * How many rows a product needs with weights of each dtype before ours are the faster: fewer are multiplied
+ * faster by ggml, which reads the weights as they lie (`bench/products.ts`).
+ */
+export const leastRows: Readonly<Partial<Record<Dtype, number>>> = {
+  bf16: 12,
+  q8_0: 24,
+  q6_k: 96,
+  q5_k: 20,
+  q4_k: 28,
+  q4_0: 32,
+};
+
+/** Among the options of `linear`: weights lie in the layout of `Backend.allocateRepacked`. */
+export const WOVEN = 256n;
+
 /** `enum Activation` of `kernels/linear.h`. */
 export const activations = { none: 0n, gelu: 1n } as const;
 export type Activation = keyof typeof activations;
@@ -29,6 +46,8 @@ export type Activation = keyof typeof activations;
 const symbols = {
   canRun: "int atalaya_can_run()",
   operator: "void* atalaya_operator(const char* name)",
+  setReader:
+    "void atalaya_set_reader(int type, void* toFloat, int64_t blockLength, int64_t blockBytes)",
   isHeadSize: "int atalaya_is_head_size(int64_t size)",
   packedKeysLength:
     "int64_t atalaya_packed_keys_length(int64_t numHeads, int64_t numKeys, int64_t headSize)",
@@ -77,6 +96,15 @@ export function load({ base }: GgmlLibrary, directory: string): FoundKernels {
     if (typeof address !== "bigint") throw new Error(`${file} has no operator ${name}`);
     return address;
   };
+  for (const dtype of ["q4_k", "q5_k", "q6_k"] as const) {
+    const { ggmlType, blockLength, blockBytes } = dtypeTraits[dtype];
+    const toFloat: unknown = koffi.decode(
+      base.ggml_get_type_traits(ggmlType),
+      TO_FLOAT_OFFSET,
+      "void*",
+    );
+    call("setReader", ggmlType, toFloat, blockLength, blockBytes);
+  }
   return {
     kernels: {
       linear: operator("linear"),
@@ -88,6 +116,9 @@ export function load({ base }: GgmlLibrary, directory: string): FoundKernels {
     },
   };
 }
+
+/** Of `to_float` in `struct ggml_type_traits`. */
+const TO_FLOAT_OFFSET = 40;
 
 /** `sizeof(struct ggml_object)`, which ggml counts to a tensor. */
 const objectBytes = 32;

@@ -18,6 +18,7 @@ export const baseSymbols = {
   ggml_type_name: "const char* ggml_type_name(int type)",
   ggml_op_name: "const char* ggml_op_name(int op)",
   ggml_type_size: "size_t ggml_type_size(int type)",
+  ggml_get_type_traits: "const void* ggml_get_type_traits(int type)",
   ggml_blck_size: "int64_t ggml_blck_size(int type)",
   ggml_bf16_to_fp32_row: "void ggml_bf16_to_fp32_row(const void* x, void* y, int64_t n)",
   ggml_fp16_to_fp32_row: "void ggml_fp16_to_fp32_row(const void* x, void* y, int64_t n)",
