@@ -90,7 +90,10 @@ describe.each(configurations)("the plan of $name", (configuration) => {
     }
     const allocated = await allocate(configuration);
     for (const [what, bytes] of Object.entries(allocated)) {
-      expect(Math.abs((planned[what] ?? 0) - bytes) / bytes, what).toBeLessThan(0.1);
+      const excess = ((planned[what] ?? 0) - bytes) / bytes;
+      expect(excess, what).toBeGreaterThan(-0.1);
+      // The plan counts with ggml's attention in the tower; our own, where the processor has it, needs less.
+      expect(excess, what).toBeLessThan(what === "buffers of the vision tower" ? 0.2 : 0.1);
     }
     const total = Object.values(allocated).reduce((sum, bytes) => sum + bytes, 0);
     const { "the worker process itself": _process = 0, ...parts } = planned;
