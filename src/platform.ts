@@ -12,7 +12,7 @@ import { builtinModels, demoCheckpoint, packageVersion } from "./config/package.
 import { isLoopback, readSettings, type Settings, urlHost } from "./config/settings.ts";
 import { enginesOfFormat, findEngine } from "./engines/catalog.ts";
 import { directoryOfGguf } from "./engines/gguf-directory.ts";
-import { countGpus } from "./engines/gpus.ts";
+import { countGpus, listGraphicsCards } from "./engines/gpus.ts";
 import { type ModelShape, shapeOfRemote } from "./engines/model-shape.ts";
 import type {
   CheckpointToMake,
@@ -219,6 +219,7 @@ export class Platform implements AsyncDisposable {
       cache: new ModelCache({ openHub: () => openHub(env), registry, supervisor }),
       register: (text, how) => registerFile(registry, text, how),
       countGpus: () => countGpus(env),
+      listCards: () => listGraphicsCards(env),
       autostart: new AutostartEntries(state),
       history: new LaunchHistory(state),
       era: settings?.compat ?? "3",

@@ -1,5 +1,7 @@
 import { readdir } from "node:fs/promises";
 
+export { listGraphicsCards } from "../devices/nvidia-smi.ts";
+
 /**
  * Number of NVIDIA cards that processes of this one may use.
  *

@@ -37,6 +37,27 @@ test("commands, options and models", { timeout: 60_000 }, async () => {
   );
 });
 
+test("fish offers the same", { timeout: 60_000 }, async ({ skip }) => {
+  const fish = promisify(execFile)("fish", ["--version"]);
+  skip(
+    await fish.then(
+      () => false,
+      () => true,
+    ),
+    "missing: fish",
+  );
+  const main = join(packageRoot(), "dist/src/cli/main.js");
+  const ask = async (line: string): Promise<string> => {
+    const script = `function atalaya; "${process.execPath}" "${main}" $argv; end
+      atalaya completion fish | source
+      complete -C "${line}"`;
+    return (await promisify(execFile)("fish", ["--no-config", "-c", script])).stdout;
+  };
+  expect(await ask("atalaya la")).toMatch(/^launch\tLaunch a model/m);
+  expect(await ask("atalaya launch --model-n")).toMatch(/^--model-name\t/m);
+  expect(await ask("atalaya service in")).toMatch(/^install\t/m);
+});
+
 test.each(["zsh", "fish", "powershell"])("there is a script for %s", async (shell) => {
   const { exitCode, stdout } = await atalaya("completion", shell);
   expect(exitCode).toBe(0);

@@ -13,6 +13,14 @@ import type { RestingModels } from "../../../supervisor/resting-models.ts";
 import type { Supervisor } from "../../../supervisor/supervisor.ts";
 import type { RunningRequests } from "../../running-requests.ts";
 
+/** A graphics card of this machine. */
+export type Card = {
+  readonly index: number;
+  readonly name: string;
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+};
+
 /** Beside the models that run. */
 export type XinferenceServices = {
   readonly registry: Registry;
@@ -21,6 +29,8 @@ export type XinferenceServices = {
   readonly register: (text: string, options: { readonly persist: boolean }) => Promise<Registered>;
   /** Graphics cards of this machine. */
   readonly countGpus: () => Promise<number>;
+  /** The same, with their memory; none where the driver does not answer. */
+  readonly listCards: () => Promise<readonly Card[]>;
   readonly autostart: AutostartEntries;
   readonly history: LaunchHistory;
   readonly era: XinferenceEra;
