@@ -21,7 +21,14 @@ export type ToolFunction = {
   readonly isStrict: boolean;
   /** Where the caller described it, for the sentence that refuses it. */
   readonly field: string;
+  /** What the caller calls `parameters`, when something else. */
+  readonly parametersKey?: string;
 };
+
+/** Where the schema of a function's arguments stands. */
+export function parametersField({ field, parametersKey = "parameters" }: ToolFunction): string {
+  return `${field}.${parametersKey}`;
+}
 
 /** `auto`: text or calls, as the model sees fit; `required`: a call; `named`: a call of this function. */
 export type ToolChoice =

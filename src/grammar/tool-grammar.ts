@@ -1,7 +1,7 @@
 /** Functions that an answer may call → a grammar of the calls, and of the text in their place. Pure. */
 import { PlatformError } from "../base/errors.ts";
 import type { AnswerForm } from "../generation/request.ts";
-import type { ToolFunction, ToolOffer } from "../generation/tools.ts";
+import { parametersField, type ToolFunction, type ToolOffer } from "../generation/tools.ts";
 import { formRules } from "./answer-grammar.ts";
 import { anyOf, type Expression, literal, Rules } from "./rules.ts";
 import { anyObject, schemaGrammar } from "./schema-grammar.ts";
@@ -47,12 +47,13 @@ function callOf(tool: ToolFunction, rules: Rules, room: { readonly spare: number
 }
 
 function parametersOf(
-  { parameters, isStrict, field }: ToolFunction,
+  tool: ToolFunction,
   rules: Rules,
   room: { readonly spare: number },
 ): Expression {
+  const { parameters, isStrict } = tool;
   if (parameters === undefined) return anyObject(rules);
-  const write = (): Expression => schemaGrammar(parameters, `${field}.parameters`, rules);
+  const write = (): Expression => schemaGrammar(parameters, parametersField(tool), rules);
   if (isStrict) return write();
   try {
     return rules.attempt(write, room);

@@ -1,7 +1,7 @@
 /** Whether functions and calls are such that they can be offered to a model. Pure. */
 import { PlatformError } from "../base/errors.ts";
 import type { ChatPrompt } from "../generation/request.ts";
-import type { ToolCall, ToolOffer } from "../generation/tools.ts";
+import { parametersField, type ToolCall, type ToolOffer } from "../generation/tools.ts";
 
 const maxFunctions = 128;
 const maxNameLength = 128;
@@ -25,7 +25,8 @@ function checkOffer({ functions, choice }: ToolOffer): void {
     );
   }
   const seen = new Set<string>();
-  for (const { name, parameters, field } of functions) {
+  for (const tool of functions) {
+    const { name, parameters, field } = tool;
     checkName(name, `${field}.name`);
     if (seen.has(name)) {
       throw refused(
@@ -35,7 +36,7 @@ function checkOffer({ functions, choice }: ToolOffer): void {
     }
     seen.add(name);
     if (parameters === undefined) continue;
-    const place = `${field}.parameters`;
+    const place = parametersField(tool);
     if (!isObject(parameters)) throw refused(`"${place}" must be a JSON schema: an object.`, place);
     if (isDeeper(parameters, maxDepth)) {
       throw refused(`"${place}" is nested more than ${maxDepth} levels deep.`, place);

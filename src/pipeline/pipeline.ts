@@ -9,6 +9,7 @@ import type { GenerateRequest } from "../generation/request.ts";
 import { type FetchMedia, refuseMedia } from "../media/media-fetcher.ts";
 import { openTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 import { answerChoices, bestAnswers } from "./answer-choices.ts";
+import { checkTools } from "./check-tools.ts";
 import { generateText } from "./generate-text.ts";
 import { encodePrompt, type PreparedRequest, prepareRequest } from "./prepare.ts";
 import { noStoredFiles, type ReadStored } from "./read-stored.ts";
@@ -127,6 +128,7 @@ export class Pipeline implements AsyncDisposable {
     prompt: GenerateRequest["prompt"],
     { signal }: { readonly signal: AbortSignal },
   ): Promise<number> {
+    if (prompt.type === "chat") checkTools(prompt);
     const { tokenIds } = await encodePrompt(prompt, {
       tokenizer: this.tokenizer,
       model,

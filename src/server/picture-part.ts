@@ -69,11 +69,22 @@ export function isTextPart(part: ChatContentPart): part is Exclude<ChatContentPa
   return part.type === "text" || part.type === "input_text";
 }
 
-/** What the parts of a message carry that nothing reads. */
-export function ignoredInParts(content: unknown, where: string): string[] {
+/**
+ * What the parts of a message carry that nothing reads.
+ *
+ * @param others what is read in parts of types that are no text or picture
+ */
+export function ignoredInParts(
+  content: unknown,
+  where: string,
+  others: Readonly<Record<string, readonly string[]>> = {},
+): string[] {
   if (!Array.isArray(content)) return [];
   return content.flatMap((part: { readonly type: string }) =>
-    ignoredIn(part, where, { known: readInParts[part.type] ?? readInText, hints: nothingInParts }),
+    ignoredIn(part, where, {
+      known: others[part.type] ?? readInParts[part.type] ?? readInText,
+      hints: nothingInParts,
+    }),
   );
 }
 

@@ -168,7 +168,7 @@ describe("models", () => {
     expect(running).toMatchObject([{ ...named, context_length: 4_096, size_vram: 0 }]);
     expect(String(running[0]?.expires_at)).toMatch(/[+-]\d\d:\d\d$/);
     expect(await client.show({ model: "fake" })).toMatchObject({
-      capabilities: ["completion", "vision"],
+      capabilities: ["completion", "vision", "tools"],
       details: { families: ["mllama"] },
       model_info: { "general.architecture": "mllama", "mllama.context_length": 4_096 },
     });
@@ -262,9 +262,9 @@ describe("is refused, as text", () => {
     { why: "no known form", fields: { format: "xml" }, says: /"format" must be/ },
     { why: "thinking", fields: { think: true }, says: /support "think"/ },
     {
-      why: "a tool",
-      fields: { tools: [{ type: "function", function: { name: "f" } }] },
-      says: /support "tools"/,
+      why: "a tool that is no function",
+      fields: { tools: [{ type: "web_search" }] },
+      says: /support "tools\[0\]\.type = web_search"/,
     },
     { why: "a larger context", fields: { options: { num_ctx: 5_000 } }, says: /num_ctx" is 5000/ },
     { why: "a strange duration", fields: { keep_alive: "soon" }, says: /"keep_alive" is "soon"/ },

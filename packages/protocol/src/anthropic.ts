@@ -7,7 +7,34 @@ import type { AnswerReceipt } from "./receipt.ts";
 
 const TextBlock = z.looseObject({ type: z.literal("text"), text: z.string() });
 
-const ContentBlock = z.discriminatedUnion("type", [TextBlock, ImagePart]);
+const ToolUseBlock = z.looseObject({
+  type: z.literal("tool_use"),
+  id: z.string().min(1).max(200),
+  name: z.string(),
+  input: z.record(z.string(), z.unknown()).nullish(),
+});
+
+const ToolResultBlock = z.looseObject({
+  type: z.literal("tool_result"),
+  tool_use_id: z.string().min(1).max(200),
+  content: z
+    .union([
+      z.string(),
+      z
+        .array(z.discriminatedUnion("type", [TextBlock, ImagePart]))
+        .max(requestLimits.maxPartsPerMessage),
+    ])
+    .nullish(),
+  is_error: z.boolean().nullish(),
+});
+export type AnthropicToolResult = z.infer<typeof ToolResultBlock>;
+
+const ContentBlock = z.discriminatedUnion("type", [
+  TextBlock,
+  ImagePart,
+  ToolUseBlock,
+  ToolResultBlock,
+]);
 export type AnthropicBlock = z.infer<typeof ContentBlock>;
 
 export const AnthropicMessage = z.looseObject({
@@ -15,6 +42,30 @@ export const AnthropicMessage = z.looseObject({
   content: z.union([z.string(), z.array(ContentBlock).max(requestLimits.maxPartsPerMessage)]),
 });
 export type AnthropicMessage = z.infer<typeof AnthropicMessage>;
+
+const toolFields = {
+  /** Functions of the caller's; tools that run at Anthropic's are refused by name. */
+  tools: z
+    .array(
+      z.looseObject({
+        type: z.string().nullish(),
+        name: z.string(),
+        description: z.string().nullish(),
+        /** A JSON schema. */
+        input_schema: z.record(z.string(), z.unknown()).nullish(),
+        strict: z.boolean().nullish(),
+      }),
+    )
+    .max(requestLimits.maxTools)
+    .nullish(),
+  tool_choice: z
+    .looseObject({
+      type: z.enum(["auto", "any", "tool", "none"]),
+      name: z.string().nullish(),
+      disable_parallel_tool_use: z.boolean().nullish(),
+    })
+    .nullish(),
+} as const;
 
 const outputFormat = z
   .looseObject({ type: z.literal("json_schema"), schema: z.record(z.string(), z.unknown()) })
@@ -24,6 +75,7 @@ const prompt = {
   model: z.string().min(1),
   messages: z.array(AnthropicMessage).min(1).max(requestLimits.maxMessages),
   system: z.union([z.string(), z.array(TextBlock).max(requestLimits.maxPartsPerMessage)]).nullish(),
+  ...toolFields,
   /** What the answer must look like, also where earlier clients say so. */
   output_config: z
     .looseObject({
@@ -67,34 +119,46 @@ export type AnthropicStopReason =
   | "end_turn"
   | "max_tokens"
   | "stop_sequence"
+  | "tool_use"
   | "model_context_window_exceeded";
+
+export type AnthropicTextBlock = { readonly type: "text"; readonly text: string };
+
+export type AnthropicToolUse = {
+  readonly type: "tool_use";
+  readonly id: string;
+  readonly name: string;
+  readonly input: Readonly<Record<string, unknown>>;
+};
 
 export type AnthropicAnswer = {
   readonly id: string;
   readonly type: "message";
   readonly role: "assistant";
   readonly model: string;
-  readonly content: readonly { readonly type: "text"; readonly text: string }[];
+  readonly content: readonly (AnthropicTextBlock | AnthropicToolUse)[];
   readonly stop_reason: AnthropicStopReason | null;
   readonly stop_sequence: string | null;
   readonly usage: AnthropicUsage;
   readonly atalaya?: AnswerReceipt;
 };
 
-/** In this order: start, block start, deltas, block stop, delta, stop. */
+/** In this order: start; of each block its start, its deltas and its stop; delta, stop. */
 export type AnthropicEvent =
   | { readonly type: "message_start"; readonly message: AnthropicAnswer }
   | {
       readonly type: "content_block_start";
-      readonly index: 0;
-      readonly content_block: { readonly type: "text"; readonly text: "" };
+      readonly index: number;
+      readonly content_block: AnthropicTextBlock | AnthropicToolUse;
     }
   | {
       readonly type: "content_block_delta";
-      readonly index: 0;
-      readonly delta: { readonly type: "text_delta"; readonly text: string };
+      readonly index: number;
+      readonly delta:
+        | { readonly type: "text_delta"; readonly text: string }
+        | { readonly type: "input_json_delta"; readonly partial_json: string };
     }
-  | { readonly type: "content_block_stop"; readonly index: 0 }
+  | { readonly type: "content_block_stop"; readonly index: number }
   | {
       readonly type: "message_delta";
       readonly delta: Pick<AnthropicAnswer, "stop_reason" | "stop_sequence">;

@@ -46,12 +46,14 @@ const DescribedFunction = z.looseObject({
 });
 export type DescribedFunction = z.infer<typeof DescribedFunction>;
 
+/** Functions alone; other types are refused by name. */
+export const chatTools = z
+  .array(z.looseObject({ type: z.string(), function: DescribedFunction.nullish() }))
+  .max(requestLimits.maxTools)
+  .nullish();
+
 const toolFields = {
-  /** Functions alone; other types are refused by name. */
-  tools: z
-    .array(z.looseObject({ type: z.string(), function: DescribedFunction.nullish() }))
-    .max(requestLimits.maxTools)
-    .nullish(),
+  tools: chatTools,
   tool_choice: z
     .union([
       z.enum(["auto", "none", "required"]),

@@ -18,9 +18,23 @@ type Line = {
   readonly atalaya?: AnswerReceipt;
 };
 
+export type OllamaToolCallReply = {
+  readonly id: string;
+  readonly function: {
+    readonly index: number;
+    readonly name: string;
+    readonly arguments: Readonly<Record<string, unknown>>;
+  };
+};
+
 /** A line of `POST /api/chat`, or all of its answer. */
 export type OllamaChatLine = Line & {
-  readonly message: { readonly role: "assistant"; readonly content: string };
+  readonly message: {
+    readonly role: "assistant";
+    readonly content: string;
+    /** In a line of their own in front of the last one. */
+    readonly tool_calls?: readonly OllamaToolCallReply[];
+  };
 };
 
 /** A line of `POST /api/generate`, or all of its answer. */

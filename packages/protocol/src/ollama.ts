@@ -1,6 +1,6 @@
 /** Ollama's `/api/*`: names, options and answers in its words. */
 import { z } from "zod";
-import { imageOrder } from "./chat.ts";
+import { chatTools, imageOrder } from "./chat.ts";
 import { requestLimits } from "./limits.ts";
 import { PictureData } from "./pictures.ts";
 
@@ -41,16 +41,31 @@ const generating = {
 
 const images = z.array(PictureData).max(requestLimits.maxImages).nullish();
 
+/** Arguments are an object here; some clients send its text. */
+const OllamaToolCall = z.looseObject({
+  id: z.string().max(200).nullish(),
+  function: z.looseObject({
+    name: z.string(),
+    arguments: z.union([z.record(z.string(), z.unknown()), z.string()]).nullish(),
+  }),
+});
+
 export const OllamaMessage = z.looseObject({
   role: z.enum(["system", "user", "assistant", "tool"]),
   content: z.string().nullish(),
   images,
+  /** Of an assistant. */
+  tool_calls: z.array(OllamaToolCall).max(requestLimits.maxTools).nullish(),
+  /** Of a tool's result: which function's it is, or which call's. */
+  tool_name: z.string().nullish(),
+  tool_call_id: z.string().nullish(),
 });
 export type OllamaMessage = z.infer<typeof OllamaMessage>;
 
 export const OllamaChatRequest = z.looseObject({
   ...generating,
   messages: z.array(OllamaMessage).max(requestLimits.maxMessages).nullish(),
+  tools: chatTools,
 });
 export type OllamaChatRequest = z.infer<typeof OllamaChatRequest>;
 

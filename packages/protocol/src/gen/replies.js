@@ -109,21 +109,14 @@ export const replySchemas = {
       "content": {
         "type": "array",
         "items": {
-          "type": "object",
-          "properties": {
-            "type": {
-              "type": "string",
-              "const": "text"
+          "anyOf": [
+            {
+              "$ref": "#/components/schemas/AnthropicTextBlock"
             },
-            "text": {
-              "type": "string"
+            {
+              "$ref": "#/components/schemas/AnthropicToolUse"
             }
-          },
-          "required": [
-            "type",
-            "text"
-          ],
-          "additionalProperties": false
+          ]
         }
       },
       "stop_reason": {
@@ -238,26 +231,17 @@ export const replySchemas = {
             "const": "content_block_start"
           },
           "index": {
-            "type": "number",
-            "const": 0
+            "type": "number"
           },
           "content_block": {
-            "type": "object",
-            "properties": {
-              "type": {
-                "type": "string",
-                "const": "text"
+            "anyOf": [
+              {
+                "$ref": "#/components/schemas/AnthropicTextBlock"
               },
-              "text": {
-                "type": "string",
-                "const": ""
+              {
+                "$ref": "#/components/schemas/AnthropicToolUse"
               }
-            },
-            "required": [
-              "type",
-              "text"
-            ],
-            "additionalProperties": false
+            ]
           }
         },
         "required": [
@@ -275,25 +259,45 @@ export const replySchemas = {
             "const": "content_block_delta"
           },
           "index": {
-            "type": "number",
-            "const": 0
+            "type": "number"
           },
           "delta": {
-            "type": "object",
-            "properties": {
-              "type": {
-                "type": "string",
-                "const": "text_delta"
+            "anyOf": [
+              {
+                "type": "object",
+                "properties": {
+                  "type": {
+                    "type": "string",
+                    "const": "text_delta"
+                  },
+                  "text": {
+                    "type": "string"
+                  }
+                },
+                "required": [
+                  "type",
+                  "text"
+                ],
+                "additionalProperties": false
               },
-              "text": {
-                "type": "string"
+              {
+                "type": "object",
+                "properties": {
+                  "type": {
+                    "type": "string",
+                    "const": "input_json_delta"
+                  },
+                  "partial_json": {
+                    "type": "string"
+                  }
+                },
+                "required": [
+                  "type",
+                  "partial_json"
+                ],
+                "additionalProperties": false
               }
-            },
-            "required": [
-              "type",
-              "text"
-            ],
-            "additionalProperties": false
+            ]
           }
         },
         "required": [
@@ -311,8 +315,7 @@ export const replySchemas = {
             "const": "content_block_stop"
           },
           "index": {
-            "type": "number",
-            "const": 0
+            "type": "number"
           }
         },
         "required": [
@@ -383,7 +386,7 @@ export const replySchemas = {
         "additionalProperties": false
       }
     ],
-    "description": "In this order: start, block start, deltas, block stop, delta, stop."
+    "description": "In this order: start; of each block its start, its deltas and its stop; delta, stop."
   },
   "AnthropicStopReason": {
     "type": "string",
@@ -391,8 +394,26 @@ export const replySchemas = {
       "end_turn",
       "max_tokens",
       "stop_sequence",
+      "tool_use",
       "model_context_window_exceeded"
     ]
+  },
+  "AnthropicTextBlock": {
+    "type": "object",
+    "properties": {
+      "type": {
+        "type": "string",
+        "const": "text"
+      },
+      "text": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "type",
+      "text"
+    ],
+    "additionalProperties": false
   },
   "AnthropicTokenCount": {
     "type": "object",
@@ -406,6 +427,32 @@ export const replySchemas = {
     ],
     "additionalProperties": false,
     "description": "Of `POST /v1/messages/count_tokens`."
+  },
+  "AnthropicToolUse": {
+    "type": "object",
+    "properties": {
+      "type": {
+        "type": "string",
+        "const": "tool_use"
+      },
+      "id": {
+        "type": "string"
+      },
+      "name": {
+        "type": "string"
+      },
+      "input": {
+        "type": "object",
+        "additionalProperties": {}
+      }
+    },
+    "required": [
+      "type",
+      "id",
+      "name",
+      "input"
+    ],
+    "additionalProperties": false
   },
   "AnthropicUsage": {
     "type": "object",
@@ -3706,6 +3753,13 @@ export const replySchemas = {
           },
           "content": {
             "type": "string"
+          },
+          "tool_calls": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/OllamaToolCallReply"
+            },
+            "description": "In a line of their own in front of the last one."
           }
         },
         "required": [
@@ -4068,6 +4122,40 @@ export const replySchemas = {
     ],
     "additionalProperties": false,
     "description": "A line of `POST /api/pull`."
+  },
+  "OllamaToolCallReply": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "function": {
+        "type": "object",
+        "properties": {
+          "index": {
+            "type": "number"
+          },
+          "name": {
+            "type": "string"
+          },
+          "arguments": {
+            "type": "object",
+            "additionalProperties": {}
+          }
+        },
+        "required": [
+          "index",
+          "name",
+          "arguments"
+        ],
+        "additionalProperties": false
+      }
+    },
+    "required": [
+      "id",
+      "function"
+    ],
+    "additionalProperties": false
   },
   "OllamaVersion": {
     "type": "object",

@@ -10,8 +10,6 @@ const hasType =
     types.some((type) => type === value.type);
 
 export const unsupportedByMessages: UnsupportedFields = {
-  tools: isEmpty,
-  tool_choice: hasType("auto", "none"),
   // A model that may think as much as it likes may also not think.
   thinking: hasType("disabled", "adaptive"),
   service_tier: is("auto", "standard_only"),

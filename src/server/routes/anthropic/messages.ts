@@ -20,6 +20,7 @@ import { anthropicErrors, toAnthropicError } from "./errors.ts";
 import { messagesHints, outputHints, unsupportedByMessages } from "./fields.ts";
 import { fromMessages, ignoredInMessages, toPrompt } from "./to-generate-request.ts";
 import { toMessage, toMessageEvents } from "./to-message.ts";
+import { ignoredInTools } from "./to-tool-offer.ts";
 
 export function anthropic(app: App, services: GeneratingServices): void {
   const { router, resting, log } = services;
@@ -57,6 +58,7 @@ function ignoredBy(body: CountTokensRequest, known: readonly string[]): string[]
   return [
     ...checkFields(body, { known, unsupported: unsupportedByMessages, hints: messagesHints }),
     ...ignoredIn(body.output_config, "output_config", { known: ["format"], hints: outputHints }),
+    ...ignoredInTools(body),
     ...ignoredInMessages(body),
   ];
 }

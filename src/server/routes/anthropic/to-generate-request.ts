@@ -2,6 +2,7 @@
 import {
   type AnthropicBlock,
   type AnthropicMessage,
+  type AnthropicToolResult,
   type CountTokensRequest,
   type MessagesRequest,
   requestLimits,
@@ -14,9 +15,12 @@ import type {
   ContentPart,
   GenerateRequest,
 } from "../../../generation/request.ts";
+import type { ToolCall } from "../../../generation/tools.ts";
 import type { DefaultSampling } from "../../../supervisor/default-sampling.ts";
 import { ignoredIn } from "../../known-fields.ts";
 import { ignoredInParts, imageFromImagePart } from "../../picture-part.ts";
+import { resultTurns } from "../../tool-results.ts";
+import { toAnthropicOffer } from "./to-tool-offer.ts";
 
 /** @throws PlatformError `invalid_request`, `invalid_image`, `unsupported_url_scheme` */
 export function fromMessages(body: MessagesRequest, defaults: DefaultSampling): GenerateRequest {
@@ -62,9 +66,10 @@ export function toPrompt(body: CountTokensRequest): ChatPrompt {
       { details: { param: `messages[${messages.length - 1}].role` } },
     );
   }
-  const turns = messages.map(toMessage);
+  const turns = messages.flatMap(toMessages);
   return {
     type: "chat",
+    tools: toAnthropicOffer(body),
     messages: system == null ? turns : [systemTurn(system), ...turns],
     imageOrder: body.image_order ?? undefined,
   };
@@ -75,27 +80,80 @@ function systemTurn(system: NonNullable<CountTokensRequest["system"]>): ChatMess
   return { role: "system", content: [{ type: "text", text }] };
 }
 
-function toMessage({ role, content }: AnthropicMessage, index: number): ChatMessage {
-  if (typeof content === "string") return { role, content: [{ type: "text", text: content }] };
-  return {
-    role,
-    content: content.map((block, blockIndex) =>
-      toPart(block, `messages[${index}].content[${blockIndex}]`),
-    ),
-  };
+/** Results come first, as Anthropic wants them; what stands beside them is the user's next turn. */
+function toMessages({ role, content }: AnthropicMessage, index: number): ChatMessage[] {
+  if (typeof content === "string") return [{ role, content: [{ type: "text", text: content }] }];
+  const placed = content.map((block, at) => ({
+    block,
+    field: `messages[${index}].content[${at}]`,
+  }));
+  const calls: ToolCall[] = [];
+  const results: Parameters<typeof resultTurns>[0][number][] = [];
+  const parts: ContentPart[] = [];
+  for (const { block, field } of placed) {
+    if (block.type === "tool_use") {
+      if (role !== "assistant") throw misplaced(field, "tool_use", "an assistant's");
+      calls.push({
+        id: block.id,
+        name: block.name,
+        arguments: JSON.stringify(block.input ?? {}),
+      });
+    } else if (block.type === "tool_result") {
+      if (role !== "user") throw misplaced(field, "tool_result", "a user's");
+      results.push({
+        content: resultParts(block, field),
+        toolCallId: block.tool_use_id,
+        field: `${field}.tool_use_id`,
+      });
+    } else parts.push(toPart(block, field));
+  }
+  if (calls.length > 0) {
+    return [{ role, content: parts, toolCalls: calls, field: `messages[${index}].content` }];
+  }
+  if (results.length === 0) return [{ role, content: parts }];
+  const turns = resultTurns(results);
+  return parts.length === 0 ? turns : [...turns, { role, content: parts }];
 }
 
-function toPart(block: AnthropicBlock, field: string): ContentPart {
+function resultParts(
+  { content, is_error: isError }: AnthropicToolResult,
+  field: string,
+): ContentPart[] {
+  const parts: ContentPart[] =
+    typeof content === "string"
+      ? [{ type: "text", text: content }]
+      : (content ?? []).map((block, at) => toPart(block, `${field}.content[${at}]`));
+  // The template has one word for all results.
+  return isError === true ? [{ type: "text", text: "Error: " }, ...parts] : parts;
+}
+
+function misplaced(field: string, type: string, whose: string): PlatformError {
+  return new PlatformError(
+    "invalid_request",
+    `"${field}" is a ${type} block, which stands in ${whose} message alone.`,
+    { details: { param: field } },
+  );
+}
+
+function toPart(
+  block: Exclude<AnthropicBlock, { type: "tool_use" | "tool_result" }>,
+  field: string,
+): ContentPart {
   return block.type === "text"
     ? { type: "text", text: block.text }
     : { type: "image", image: imageFromImagePart(block, field) };
 }
 
+const readInToolBlocks = {
+  tool_use: ["type", "id", "name", "input"],
+  tool_result: ["type", "tool_use_id", "content", "is_error"],
+};
+
 /** What messages and their blocks carry that nothing reads, each name once. */
 export function ignoredInMessages({ messages, system }: CountTokensRequest): string[] {
   const ignored = messages.flatMap((message) => [
     ...ignoredIn(message, "messages[]", { known: ["role", "content"] }),
-    ...ignoredInParts(message.content, "messages[].content[]"),
+    ...ignoredInParts(message.content, "messages[].content[]", readInToolBlocks),
   ]);
   return [...new Set([...ignored, ...ignoredInParts(system, "system[]")])];
 }
@@ -103,6 +161,9 @@ export function ignoredInMessages({ messages, system }: CountTokensRequest): str
 function refuseTooManyImages(messages: readonly AnthropicMessage[]): void {
   const numImages = messages
     .flatMap(({ content }) => (Array.isArray(content) ? content : []))
+    .flatMap((block: AnthropicBlock): readonly { readonly type: string }[] =>
+      block.type === "tool_result" && Array.isArray(block.content) ? block.content : [block],
+    )
     .filter(({ type }) => type === "image").length;
   if (numImages <= requestLimits.maxImages) return;
   throw new PlatformError(

@@ -7,7 +7,7 @@ const unsupportedGenerating: UnsupportedFields = {
   think: isOff,
 };
 
-export const unsupportedByChat: UnsupportedFields = { ...unsupportedGenerating, tools: isEmpty };
+export const unsupportedByChat: UnsupportedFields = unsupportedGenerating;
 
 export const unsupportedByGenerate: UnsupportedFields = {
   ...unsupportedGenerating,
@@ -20,9 +20,6 @@ export const unsupportedByGenerate: UnsupportedFields = {
 };
 
 export const unsupportedByMessages: UnsupportedFields = {
-  tool_calls: isEmpty,
-  tool_name: isEmpty,
-  tool_call_id: isEmpty,
   thinking: isEmpty,
 };
 

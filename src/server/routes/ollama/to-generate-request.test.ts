@@ -46,21 +46,26 @@ describe("a chat", () => {
     });
   });
 
-  test.each([
-    {
-      why: "a tool's turn",
-      message: { role: "tool", content: "x" },
-      param: "messages[0].role = tool",
-    },
-    {
-      why: "a tool call",
-      message: { role: "assistant", tool_calls: [{}] },
-      param: "messages[0].tool_calls",
-    },
-  ])("with $why is refused by the field's name", ({ message, param }) => {
-    expect(() => chat({ messages: [message] })).toThrow(
-      expect.objectContaining({ code: "unsupported_parameter", details: { param } }),
-    );
+  test("gives calls ids, and results those of the first open call of their function", () => {
+    const called = (name: string) => ({ function: { name, arguments: { a: 1 } } });
+    const { prompt } = chat({
+      messages: [
+        { role: "assistant", tool_calls: [called("f"), called("g"), called("f")] },
+        { role: "tool", tool_name: "g", content: "1" },
+        { role: "tool", content: "2" },
+        { role: "tool", tool_name: "f", content: "3" },
+      ],
+    }).request;
+    expect(prompt).toMatchObject({
+      messages: [
+        {
+          toolCalls: [{ id: "call_0_0", arguments: '{"a":1}' }, { name: "g" }, { id: "call_0_2" }],
+        },
+        { role: "tool", toolCallId: "call_0_1" },
+        { role: "tool", toolCallId: "call_0_0" },
+        { role: "tool", toolCallId: "call_0_2" },
+      ],
+    });
   });
 
   test("lists what nothing reads, once each", () => {

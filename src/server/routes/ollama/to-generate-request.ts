@@ -14,9 +14,12 @@ import type {
   GenerateRequest,
   SamplingParams,
 } from "../../../generation/request.ts";
+import type { ToolCall } from "../../../generation/tools.ts";
 import type { ModelFacts } from "../../../supervisor/router.ts";
 import { checkFields, unsupportedField } from "../../known-fields.ts";
 import { imageFromData } from "../../picture-part.ts";
+import { ignoredInTools, toToolOffer } from "../../tool-offer.ts";
+import { resultTurns } from "../../tool-results.ts";
 import { optionHints, unsupportedByMessages, unsupportedOptions } from "./fields.ts";
 
 /** A request, and the names of fields inside it that nothing reads. */
@@ -34,13 +37,14 @@ export function fromOllamaChat(body: OllamaChatRequest, about: ModelFacts): Tran
     request: {
       prompt: {
         type: "chat",
-        messages: messages.map(toMessage),
+        messages: toMessages(messages),
+        tools: toToolOffer(body),
         imageOrder: body.image_order ?? undefined,
       },
       sampling,
       form: toForm(body.format),
     },
-    ignoredFields: [...ignoredFields, ...new Set(ignoredInside)],
+    ignoredFields: [...ignoredFields, ...ignoredInTools(body), ...new Set(ignoredInside)],
   };
 }
 
@@ -84,12 +88,55 @@ function toForm(format: OllamaChatRequest["format"]): AnswerForm | undefined {
   return { type: "json-schema", schema: format, field: "format" };
 }
 
-function toMessage({ role, content, images }: OllamaMessage, index: number): ChatMessage {
-  if (role === "tool") throw unsupportedField(`messages[${index}].role = tool`);
-  return {
-    role,
-    content: [...toImages(images ?? [], index), { type: "text", text: content ?? "" }],
-  };
+type Result = Parameters<typeof resultTurns>[0][number];
+
+/** Calls have no ids in most of this dialect: a result is that of the first open call of its function. */
+function toMessages(messages: readonly OllamaMessage[]): ChatMessage[] {
+  const turns: ChatMessage[] = [];
+  let open: ToolCall[] = [];
+  let results: Result[] = [];
+  for (const [index, message] of messages.entries()) {
+    const parts = toParts(message, index);
+    if (message.role === "tool") {
+      const id = callOf(message, open);
+      open = open.filter((call) => call.id !== id);
+      results.push({ content: parts, toolCallId: id, field: `messages[${index}]` });
+      continue;
+    }
+    turns.push(...resultTurns(results));
+    results = [];
+    const calls = toCalls(message, turns.length);
+    open.push(...calls);
+    turns.push({
+      role: message.role,
+      content: parts,
+      ...(calls.length > 0 && { toolCalls: calls, field: `messages[${index}].tool_calls` }),
+    });
+  }
+  return [...turns, ...resultTurns(results)];
+}
+
+/** The first that is open where a result says no more. */
+function callOf(
+  { tool_call_id: id, tool_name: name }: OllamaMessage,
+  open: readonly ToolCall[],
+): string | undefined {
+  if (id != null && id !== "") return id;
+  if (name == null || name === "") return open[0]?.id;
+  return open.find((call) => call.name === name)?.id ?? name;
+}
+
+function toCalls({ role, tool_calls: calls }: OllamaMessage, turn: number): ToolCall[] {
+  if (role !== "assistant") return [];
+  return (calls ?? []).map(({ id, function: { name, arguments: sent } }, index) => ({
+    id: id == null || id === "" ? `call_${turn}_${index}` : id,
+    name,
+    arguments: typeof sent === "string" && sent.trim() !== "" ? sent : JSON.stringify(sent || {}),
+  }));
+}
+
+function toParts({ content, images }: OllamaMessage, index: number): ContentPart[] {
+  return [...toImages(images ?? [], index), { type: "text", text: content ?? "" }];
 }
 
 function toImages(images: readonly PictureData[], messageIndex: number): ContentPart[] {
@@ -101,7 +148,7 @@ function toImages(images: readonly PictureData[], messageIndex: number): Content
 
 function ignoredInMessage(message: OllamaMessage, index: number): string[] {
   try {
-    const known = ["role", "content", "images"];
+    const known = ["role", "content", "images", "tool_calls", "tool_name", "tool_call_id"];
     return checkFields(message, { known, unsupported: unsupportedByMessages }).map(
       (field) => `messages[].${field}`,
     );

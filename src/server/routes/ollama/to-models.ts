@@ -54,7 +54,12 @@ export function toShown(facts: CheckpointFacts, running: ReadyInstance | undefin
             "mllama.vocab_size": running.engine.model.vocabSize,
           }),
     },
-    capabilities: ["completion", "vision"],
+    // Of one that is not loaded it is not known whether it chats; most do.
+    capabilities: [
+      "completion",
+      "vision",
+      ...(running?.pipeline.tokenizer.hasChatTemplate === false ? [] : ["tools"]),
+    ],
     modified_at: withOffset(facts.modifiedAt),
     atalaya: {
       uid: running?.uid ?? null,

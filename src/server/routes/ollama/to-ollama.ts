@@ -1,15 +1,28 @@
 /** Our events → Ollama's answers, whole or a line at a time. */
-import type { AnswerReceipt, OllamaLogprobs } from "@atalaya/protocol";
+import type { AnswerReceipt, OllamaLogprobs, OllamaToolCallReply } from "@atalaya/protocol";
 import type { GeneratedToken, GenerateEvent, Usage } from "../../../generation/event.ts";
+import type { ToolCall } from "../../../generation/tools.ts";
 import { type Answer, type WholeFinishReason, wholeFinishReason } from "../../answer.ts";
 import type { Receipt } from "../../receipt.ts";
 import { tokenText, toLogprob } from "../../token-text.ts";
 
-/** What both routes put around a piece of text. */
-export type AnswerForm = (text: string) => object;
+/** What both routes put around a piece of text; calls come with a chat alone. */
+export type AnswerForm = (text: string, calls?: readonly ToolCall[]) => object;
 
-export const chatForm: AnswerForm = (text) => ({ message: { role: "assistant", content: text } });
+export const chatForm: AnswerForm = (text, calls) => ({
+  message: {
+    role: "assistant",
+    content: text,
+    ...(calls !== undefined && { tool_calls: calls.map(toToolCall) }),
+  },
+});
 export const generateForm: AnswerForm = (text) => ({ response: text });
+
+function toToolCall({ id, name, arguments: text }: ToolCall, index: number): OllamaToolCallReply {
+  // The pipeline makes a call of nothing else than an object.
+  const args = JSON.parse(text) as OllamaToolCallReply["function"]["arguments"];
+  return { id, function: { index, name, arguments: args } };
+}
 
 export type AnswerHead = {
   readonly model: string;
@@ -72,7 +85,7 @@ export async function* timed(
 export function toOllamaAnswer(answer: Answer, head: AnswerHead): object {
   return {
     ...lineHead(head),
-    ...head.form(answer.text),
+    ...head.form(answer.text, answer.toolCalls),
     ...toLogprobs(answer.tokens, head),
     ...end(answer, head, answer.receipt),
   };
@@ -100,6 +113,9 @@ export async function* toOllamaLines(
         break;
       case "finish": {
         const finishReason = wholeFinishReason(event.reason);
+        if (event.toolCalls !== undefined) {
+          yield { ...lineHead(head), ...head.form("", event.toolCalls), done: false };
+        }
         yield {
           ...lineHead(head),
           ...head.form(""),
