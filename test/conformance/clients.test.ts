@@ -20,7 +20,7 @@ import {
   aiOpenaiResponses,
 } from "./clients/ai-sdk.ts";
 import { anthropic } from "./clients/anthropic.ts";
-import type { ClientUnderTest, Question } from "./clients/client.ts";
+import type { ClientUnderTest, Question, Shape } from "./clients/client.ts";
 import { langchainOllama, langchainOpenai } from "./clients/langchain.ts";
 import { llamaIndex, retiredClients } from "./clients/llama-index.ts";
 import { ollama } from "./clients/ollama.ts";
@@ -58,9 +58,28 @@ const questions = {
 let platform: Platform;
 let url: string;
 let slow: FakeServer;
+/** A model that calls without being told to, since Ollama's API cannot tell it. */
+let calling: FakeServer;
 const expected = new Map<Question, string>();
+let expectedLogprobs: readonly number[];
+let expectedObject: unknown;
+let expectedCall: unknown;
+type Result = "yes" | "no" | "not in it";
 /** Client → feature → how it went. */
-const results = new Map<ClientUnderTest, Map<string, "yes" | "no">>();
+const results = new Map<ClientUnderTest, Map<string, Result>>();
+
+const shape: Shape = {
+  name: "report_shape",
+  schema: {
+    type: "object",
+    properties: {
+      color: { type: "string", enum: ["red", "green", "blue", "yellow"] },
+      shape: { type: "string", enum: ["circle", "square", "triangle"] },
+    },
+    required: ["color", "shape"],
+    additionalProperties: false,
+  },
+};
 
 beforeAll(async () => {
   platform = new Platform({ log: createLogger("silent") });
@@ -78,17 +97,25 @@ beforeAll(async () => {
   if (instance.state === "failed") throw instance.error;
   url = await platform.listen({ host: "127.0.0.1", port: 0 });
   slow = await serveFakeEngine({ text: "x".repeat(1_000), tokenDelayMs: 10 });
+  calling = await serveFakeEngine(JSON.stringify({ name: shape.name, parameters: scripted }));
   for (const question of Object.values(questions)) {
-    expected.set(question, await ourAnswer(question));
+    expected.set(question, (await ourAnswer(question)).text);
   }
+  expectedLogprobs = (await ourAnswer(questions.picture)).logprobs;
+  expectedObject = JSON.parse((await ourAnswer(questions.picture, { form: shape })).text);
+  expectedCall = (await ourAnswer(questions.picture, { tool: shape })).arguments;
 }, 180_000);
 afterAll(async () => {
   await platform[Symbol.asyncDispose]();
   await slow[Symbol.asyncDispose]();
+  await calling[Symbol.asyncDispose]();
 });
 
 /** Without any wire: the picture in front, the system text before the question. */
-async function ourAnswer({ system, text, picture: bytes }: Question): Promise<string> {
+async function ourAnswer(
+  { system, text, picture: bytes }: Question,
+  held: Held = {},
+): Promise<OurAnswer> {
   const { defaultSampling } = platform.router.about("demo");
   const question = system === undefined ? text : `${system}\n\n${text}`;
   const events = platform.router.generate(
@@ -96,6 +123,19 @@ async function ourAnswer({ system, text, picture: bytes }: Question): Promise<st
     {
       prompt: {
         type: "chat",
+        ...(held.tool !== undefined && {
+          tools: {
+            functions: [
+              {
+                name: held.tool.name,
+                parameters: held.tool.schema,
+                isStrict: false,
+                field: "tools[0]",
+              },
+            ],
+            choice: { type: "named" as const, name: held.tool.name },
+          },
+        }),
         messages: [
           {
             role: "user",
@@ -114,15 +154,34 @@ async function ourAnswer({ system, text, picture: bytes }: Question): Promise<st
         frequencyPenalty: 0,
         seed: undefined,
         stop: [],
-        logprobs: undefined,
+        logprobs: 2,
       },
+      ...(held.form !== undefined && {
+        form: { type: "json-schema" as const, schema: held.form.schema, field: "form" },
+      }),
     },
     { signal: new AbortController().signal },
   );
   let answer = "";
-  for await (const event of events) if (event.type === "text-delta") answer += event.text;
-  return answer;
+  let args: unknown;
+  const logprobs: number[] = [];
+  for await (const event of events) {
+    if (event.type === "text-delta") {
+      answer += event.text;
+      logprobs.push(...event.tokens.map(({ logprob }) => logprob ?? Number.NaN));
+    }
+    if (event.type === "finish") args = event.toolCalls?.[0]?.arguments;
+  }
+  return { text: answer, logprobs, arguments: typeof args === "string" ? JSON.parse(args) : args };
 }
+
+type Held = { readonly form?: Shape; readonly tool?: Shape };
+type OurAnswer = {
+  readonly text: string;
+  readonly logprobs: readonly number[];
+  /** Of the call, where there is one. */
+  readonly arguments: unknown;
+};
 
 async function joined(pieces: AsyncIterable<string>): Promise<string> {
   let text = "";
@@ -130,7 +189,12 @@ async function joined(pieces: AsyncIterable<string>): Promise<string> {
   return text;
 }
 
+const scripted = { color: "green", shape: "square" };
+
 type Try = (client: ClientUnderTest) => Promise<void>;
+
+/** The client, or the API it speaks, has no such feature. */
+class NotInIt extends Error {}
 
 const features: Record<string, Try> = {};
 for (const [name, question] of Object.entries(questions)) {
@@ -141,6 +205,32 @@ for (const [name, question] of Object.entries(questions)) {
     expect(await joined(client.stream(url, question))).toBe(expected.get(question));
   };
 }
+features["answer of a schema"] = async (client) => {
+  if (client.object === undefined) throw new NotInIt();
+  expect(await client.object(url, questions.picture, shape)).toEqual(expectedObject);
+};
+features["calls a tool"] = async (client) => {
+  if (client.call === undefined) throw new NotInIt();
+  const isOllama = client.dialect === "Ollama";
+  const asked = isOllama ? { ...questions.picture, model: "fake" } : questions.picture;
+  const made = await client.call(isOllama ? calling.url : url, asked, shape);
+  expect(made?.name).toBe(shape.name);
+  expect(made?.arguments).toEqual(isOllama ? scripted : expectedCall);
+};
+features["several answers"] = async (client) => {
+  if (client.several === undefined) throw new NotInIt();
+  const whole = expected.get(questions.text);
+  expect(await client.several(url, questions.text, 2)).toEqual([whole, whole]);
+};
+features["log-probabilities"] = async (client) => {
+  if (client.logprobs === undefined) throw new NotInIt();
+  const got = await client.logprobs(url, questions.picture);
+  // The end of the turn is a token, but no text.
+  expect(got.length).toBeGreaterThan(0);
+  for (const [index, logprob] of got.entries()) {
+    expect(logprob).toBeCloseTo(expectedLogprobs[index] ?? Number.NaN, 3);
+  }
+};
 features["hangs up half-way"] = async (client) => {
   slow.engine.requests.length = 0;
   let text = "";
@@ -161,6 +251,16 @@ features["reads our errors"] = async (client) => {
   await expect(joined(client.stream(url, question))).rejects.toThrow(sentence);
 };
 
+test("the schema and the tool matter: our own answers have their forms", () => {
+  const { properties } = shape.schema as { properties: Record<string, { enum: string[] }> };
+  for (const answer of [expectedObject, expectedCall] as Record<string, string>[]) {
+    expect(Object.keys(answer)).toEqual(Object.keys(properties));
+    for (const [name, value] of Object.entries(answer)) {
+      expect(properties[name]?.enum).toContain(value);
+    }
+  }
+});
+
 test("the pictures matter: our own answers differ", () => {
   expect(new Set(expected.values()).size).toBeGreaterThan(1);
   expect([...expected.values()].every((answer) => answer.length > 0)).toBe(true);
@@ -171,10 +271,16 @@ describe.each(
 )("$name", ({ client }) => {
   test.for(Object.entries(features))("%s", async ([feature, tryIt], { skip }) => {
     skip(client.missing !== undefined, `not installed: ${client.missing}`);
-    const row = results.get(client) ?? new Map<string, "yes" | "no">();
+    const row = results.get(client) ?? new Map<string, Result>();
     results.set(client, row);
     row.set(feature, "no");
-    await tryIt(client);
+    try {
+      await tryIt(client);
+    } catch (error) {
+      if (!(error instanceof NotInIt)) throw error;
+      row.set(feature, "not in it");
+      skip("the client has no such feature");
+    }
     row.set(feature, "yes");
   });
 });

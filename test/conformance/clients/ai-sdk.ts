@@ -1,7 +1,15 @@
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { generateText, type LanguageModel, type ModelMessage, streamText } from "ai";
+import {
+  generateObject,
+  generateText,
+  jsonSchema,
+  type LanguageModel,
+  type ModelMessage,
+  streamText,
+  tool,
+} from "ai";
 import type { ClientUnderTest, Question } from "./client.ts";
 
 // It tells on the console that it does not know our models.
@@ -59,13 +67,35 @@ function aiSdk(
         controller.abort();
       }
     },
+    async object(url, question, { name, schema }) {
+      const { object } = await generateObject({
+        ...settings(url, question),
+        schemaName: name,
+        schema: jsonSchema(schema),
+      });
+      return object;
+    },
+    async call(url, question, { name, schema }) {
+      const { toolCalls } = await generateText({
+        ...settings(url, question),
+        tools: { [name]: tool({ inputSchema: jsonSchema(schema) }) },
+        toolChoice: { type: "tool", toolName: name },
+      });
+      const [made] = toolCalls;
+      return made === undefined ? undefined : { name: made.toolName, arguments: made.input };
+    },
   };
 }
 
 export const aiOpenaiCompatible = aiSdk(
   ["ai", "@ai-sdk/openai-compatible"],
   "OpenAI",
-  (url, model) => createOpenAICompatible({ name: "atalaya", baseURL: `${url}/v1` })(model),
+  (url, model) =>
+    createOpenAICompatible({
+      name: "atalaya",
+      baseURL: `${url}/v1`,
+      supportsStructuredOutputs: true,
+    })(model),
 );
 
 /** Its model without a suffix speaks of responses. */

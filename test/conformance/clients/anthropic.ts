@@ -39,4 +39,18 @@ export const anthropic: ClientUnderTest = {
       }
     }
   },
+  async object(url, question, { schema }) {
+    const format = { type: "json_schema", schema: { ...schema } } as const;
+    const body = { ...toBody(question), output_config: { format } };
+    return (await clientOf(url).messages.parse(body)).parsed_output;
+  },
+  async call(url, question, { name, schema }) {
+    const { content } = await clientOf(url).messages.create({
+      ...toBody(question),
+      tools: [{ name, input_schema: { type: "object", ...schema } }],
+      tool_choice: { type: "tool", name },
+    });
+    const made = content.find((block) => block.type === "tool_use");
+    return made?.type === "tool_use" ? { name: made.name, arguments: made.input } : undefined;
+  },
 };

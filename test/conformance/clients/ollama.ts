@@ -38,4 +38,24 @@ export const ollama: ClientUnderTest = {
       if (!isDone) lines.abort();
     }
   },
+  async object(url, question, { schema: format }) {
+    const { model } = question;
+    const client = new Ollama({ host: url });
+    const answer = await client.chat({ model, messages: toMessages(question), options, format });
+    return JSON.parse(answer.message.content);
+  },
+  async call(url, question, { name, schema }) {
+    const { model } = question;
+    const tools = [{ type: "function", function: { name, parameters: schema } }];
+    const client = new Ollama({ host: url });
+    const answer = await client.chat({ model, messages: toMessages(question), options, tools });
+    return answer.message.tool_calls?.[0]?.function;
+  },
+  async logprobs(url, question) {
+    const { model } = question;
+    const client = new Ollama({ host: url });
+    const messages = toMessages(question);
+    const { logprobs } = await client.chat({ model, messages, options, logprobs: true });
+    return (logprobs ?? []).map(({ logprob }) => logprob);
+  },
 };

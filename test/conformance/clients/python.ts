@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { packageRoot } from "../../../src/base/package-root.ts";
 import { lackOfPython, testPython } from "../../support/python.ts";
-import { type ClientUnderTest, dataUrl, type Question } from "./client.ts";
+import { type Called, type ClientUnderTest, dataUrl, type Question } from "./client.ts";
 
 const main = fileURLToPath(new URL("python/main.py", import.meta.url));
 /** An older version of a package lies beside the others, where only one client sees it. */
@@ -19,7 +19,11 @@ const Answer = z.object({
   piece: z.string().optional(),
   end: z.boolean().optional(),
   error: z.string().optional(),
+  result: z.unknown().optional(),
 });
+
+/** What a module has beside `ask` and `stream`. */
+export type PythonVerb = "object" | "call" | "several" | "logprobs";
 
 /** Keeps one client's process for all that it is asked. */
 class PythonProcess {
@@ -58,10 +62,26 @@ function toWire({ picture, ...question }: Question): Record<string, unknown> {
 
 type About = Pick<ClientUnderTest, "packages" | "dialect" | "missing">;
 
-function clientIn(module: string, about: About, path?: string): ClientUnderTest {
+function clientIn(
+  module: string,
+  about: About,
+  verbs: readonly PythonVerb[],
+  path?: string,
+): ClientUnderTest {
   const python = new PythonProcess(module, path);
+  const perform =
+    <Result>(verb: PythonVerb) =>
+    async (url: string, question: Question, more?: unknown): Promise<Result> => {
+      const asked = { url, question: toWire(question), more };
+      // What a module answers is looked at by the test.
+      return (await python.tell({ do: verb, ...asked })).result as Result;
+    };
   return {
     ...about,
+    ...(verbs.includes("object") && { object: perform<unknown>("object") }),
+    ...(verbs.includes("call") && { call: perform<Called | undefined>("call") }),
+    ...(verbs.includes("several") && { several: perform<readonly string[]>("several") }),
+    ...(verbs.includes("logprobs") && { logprobs: perform<readonly number[]>("logprobs") }),
     async ask(url, question) {
       return (await python.tell({ do: "ask", url, question: toWire(question) })).text ?? "";
     },
@@ -104,16 +124,19 @@ const about = (name: string, dialect: ClientUnderTest["dialect"]): About => ({
   missing: install,
 });
 
+const all: readonly PythonVerb[] = ["object", "call", "several", "logprobs"];
+
 export const pythonClients: readonly ClientUnderTest[] = [
-  clientIn("openai_client", about("openai", "OpenAI")),
-  clientIn("langchain_openai_client", about("langchain-openai", "OpenAI")),
-  clientIn("ollama_client", about("ollama", "Ollama")),
-  clientIn("anthropic_client", about("anthropic", "Anthropic")),
-  clientIn("xinference_client_sync", about("xinference-client", "Xinference")),
-  clientIn("xinference_client_async", about("xinference-client", "Xinference, async")),
+  clientIn("openai_client", about("openai", "OpenAI"), all),
+  clientIn("langchain_openai_client", about("langchain-openai", "OpenAI"), all),
+  clientIn("ollama_client", about("ollama", "Ollama"), ["object", "call", "logprobs"]),
+  clientIn("anthropic_client", about("anthropic", "Anthropic"), ["object", "call"]),
+  clientIn("xinference_client_sync", about("xinference-client", "Xinference"), all),
+  clientIn("xinference_client_async", about("xinference-client", "Xinference, async"), all),
   clientIn(
     "xinference_client_sync",
     { ...about("xinference-client", "Xinference"), packages: ["xinference-client (Python) 0.16"] },
+    all,
     olderXinferenceClient,
   ),
 ];

@@ -1,3 +1,5 @@
+import json
+
 from anthropic import Anthropic
 
 
@@ -28,3 +30,17 @@ def ask(url, question):
 def stream(url, question):
     with client(url).messages.stream(**body(question)) as answer:
         yield from answer.text_stream
+
+
+def as_object(url, question, shape):
+    form = {"format": {"type": "json_schema", "schema": shape["schema"]}}
+    answer = client(url).messages.create(**body(question), output_config=form)
+    return json.loads(answer.content[0].text)
+
+
+def call(url, question, shape):
+    tools = [{"name": shape["name"], "input_schema": shape["schema"]}]
+    choice = {"type": "tool", "name": shape["name"]}
+    answer = client(url).messages.create(**body(question), tools=tools, tool_choice=choice)
+    made = next(block for block in answer.content if block.type == "tool_use")
+    return {"name": made.name, "arguments": made.input}

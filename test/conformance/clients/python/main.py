@@ -1,7 +1,8 @@
 """Runs one Python client for a test: a question a line comes in, an answer a line goes out.
 
 Started with the name of a module beside this file, which has `ask(url, question)` and
-`stream(url, question)`. A stream gives one piece for each line "next"; "close" hangs up.
+`stream(url, question)`, and, where the client has words for them, `as_object(url, question, shape)`,
+`call(url, question, shape)`, `several(url, question, count)` and `logprobs(url, question)`. A stream gives one piece for each line "next"; "close" hangs up.
 """
 
 import importlib
@@ -21,6 +22,10 @@ def serve(client):
             what = command["do"]
             if what == "ask":
                 say(text=client.ask(command["url"], command["question"]))
+            elif what in ("object", "call", "several", "logprobs"):
+                verb = getattr(client, {"object": "as_object"}.get(what, what))
+                more = [command["more"]] if "more" in command else []
+                say(result=verb(command["url"], command["question"], *more))
             elif what == "stream":
                 stream = client.stream(command["url"], command["question"])
                 say()

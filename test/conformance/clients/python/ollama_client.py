@@ -1,4 +1,5 @@
 import base64
+import json
 
 from ollama import Client
 
@@ -20,3 +21,18 @@ def ask(url, question):
 def stream(url, question):
     for part in chat(url, question, stream=True):
         yield part.message.content
+
+
+def as_object(url, question, shape):
+    return json.loads(chat(url, question, format=shape["schema"]).message.content)
+
+
+def call(url, question, shape):
+    function = {"name": shape["name"], "parameters": shape["schema"]}
+    answer = chat(url, question, tools=[{"type": "function", "function": function}])
+    made = answer.message.tool_calls[0].function
+    return {"name": made.name, "arguments": dict(made.arguments)}
+
+
+def logprobs(url, question):
+    return [token.logprob for token in chat(url, question, logprobs=True).logprobs]

@@ -1,3 +1,5 @@
+import json
+
 from openai import OpenAI
 
 
@@ -24,3 +26,36 @@ def stream(url, question):
     with create(url, question, stream=True) as chunks:
         for chunk in chunks:
             yield chunk.choices[0].delta.content or ""
+
+
+def form(shape):
+    return {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": shape["name"], "strict": True, "schema": shape["schema"]},
+        }
+    }
+
+
+def offer(shape):
+    function = {"name": shape["name"], "parameters": shape["schema"]}
+    choice = {"type": "function", "function": {"name": shape["name"]}}
+    return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
+
+
+def as_object(url, question, shape):
+    return json.loads(create(url, question, **form(shape)).choices[0].message.content)
+
+
+def call(url, question, shape):
+    made = create(url, question, **offer(shape)).choices[0].message.tool_calls[0].function
+    return {"name": made.name, "arguments": json.loads(made.arguments)}
+
+
+def several(url, question, count):
+    return [choice.message.content for choice in create(url, question, n=count).choices]
+
+
+def logprobs(url, question):
+    answer = create(url, question, logprobs=True, top_logprobs=2)
+    return [token.logprob for token in answer.choices[0].logprobs.content]
