@@ -37,6 +37,7 @@ export async function planLocally(
     maxModelLen: flags.maxModelLen,
     maxNumSeqs: flags.maxNumSeqs,
     kvCacheDtype: flags.kvCacheDtype,
+    onlyCpu: body.n_gpu === null,
     download: flags.download,
     hub: flags.hub === "auto" ? undefined : flags.hub,
     revision: flags.revision,

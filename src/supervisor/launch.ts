@@ -15,6 +15,7 @@ import type { RepoOnHubs } from "../hub/hub.ts";
 import type { HubName } from "../hub/settings.ts";
 import { selectQuantization } from "../registry/select-spec.ts";
 import { toWanted } from "./bring-files.ts";
+import { withoutCards } from "./card-options.ts";
 import { type CardLayout, cardsThatHold, planOnCards } from "./card-plan.ts";
 import { type Alternative, type MemoryPlan, type MemoryWish, planMemory } from "./launch-plan.ts";
 import { GGUF_FORMAT } from "./local-gguf.ts";
@@ -33,6 +34,8 @@ export type LaunchWish = ModelWish &
     readonly quantization?: string | undefined;
     /** Further options, which only the engine can know. */
     readonly engineOptions?: EngineOptions;
+    /** Whether it is to stay off graphics cards, whatever there are. */
+    readonly onlyCpu?: boolean | undefined;
     /** Whether files that are not here may be fetched from a hub; yes when absent. */
     readonly download?: boolean | undefined;
   };
@@ -64,7 +67,8 @@ type Parts = ModelResources & {
  * @throws PlatformError whatever speaks against the launch: `model_not_found`, `invalid_request`,
  *   `engine_unavailable`, `unsupported_parameter`, `corrupt_model_file`
  */
-export async function planLaunch(wish: LaunchWish, parts: Parts): Promise<LaunchPlan> {
+export async function planLaunch(given: LaunchWish, parts: Parts): Promise<LaunchPlan> {
+  let wish = given;
   const model = await resolveModel(wish, parts);
   const { modelName, format } = model;
   if (wish.quantization !== undefined && isUnset(wish.quantization)) {
@@ -76,6 +80,9 @@ export async function planLaunch(wish: LaunchWish, parts: Parts): Promise<Launch
   }
   const engine = await parts.findEngine(wish.engine);
   refuseForeignFormat(engine, format);
+  if (given.onlyCpu === true) {
+    wish = { ...given, engineOptions: withoutCards(engine, given.engineOptions) };
+  }
   await refuseUnknownOptions(engine, optionsIn(wish));
   const facts = await factsOfModel(model);
   const choices = quantizationChoices(engine, model, facts);

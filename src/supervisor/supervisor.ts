@@ -10,7 +10,7 @@ import type { Logger } from "../base/logger.ts";
 import type { EngineEntry } from "../engines/catalog.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { bringFiles, type FetchFiles } from "./bring-files.ts";
-import { withPlannedCards } from "./card-options.ts";
+import { withoutCards, withPlannedCards } from "./card-options.ts";
 import { type FileDownload, FileDownloads } from "./file-downloads.ts";
 import type { ModelInstance, ReadyInstance } from "./instance.ts";
 import {
@@ -410,6 +410,9 @@ export class Supervisor implements AsyncDisposable {
           quantization,
           cacheDirectory: this.#parts.cacheDirectory,
           ...withPlannedCards(plan, slot.options),
+          ...(slot.options.onlyCpu === true && {
+            engineOptions: withoutCards(plan.engine, slot.options.engineOptions),
+          }),
         },
         {
           signal,

@@ -30,6 +30,8 @@ export function toLaunchOptions(
       ),
     ),
     engine: body.model_engine ?? undefined,
+    // `null`, which is not the same as nothing said.
+    onlyCpu: body.n_gpu === null ? true : undefined,
     profile: body.profile ?? "ref",
     maxModelLen: body.max_model_len ?? undefined,
     maxNumSeqs: body.max_num_seqs ?? undefined,
