@@ -107,6 +107,13 @@ export class HubHttp implements AsyncDisposable {
   ): Promise<{ readonly value: Value; readonly headers: HubAnswer["headers"] }> {
     const answer = await this.get(address, { headers: { accept: "application/json" }, signal });
     if (answer.status !== 200) throw explain(await this.readFailure(answer));
+    const packing = answer.headers["content-encoding"] ?? "identity";
+    if (packing !== "identity") {
+      throw new PlatformError(
+        "invalid_hub_answer",
+        `${this.host} sends a list packed (${shown(packing)}), which was not asked for. A proxy may stand in between.`,
+      );
+    }
     const text = await this.#readText(answer);
     const parsed = schema.safeParse(parseJson(text));
     if (parsed.success) return { value: parsed.data, headers: answer.headers };

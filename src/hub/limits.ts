@@ -37,6 +37,9 @@ export const defaultLimits: HubLimits = {
 export const MAX_JSON_BYTES = 8 * 1024 * 1024;
 /** The repositories of this family have 15 to 60 files. */
 export const MAX_FILES = 20_000;
+
+/** Of such a list; a hub of our days puts a thousand files on one. */
+export const MAX_PAGES = 1_000;
 /** Ten times what a hub takes for one file. */
 export const MAX_FILE_BYTES = 500 * 2 ** 30;
 /** From the hub to a new name of the repository, and on to where the bytes lie. */

@@ -18,7 +18,7 @@ export const logs: Section = {
       input: "an error on every route",
       tests: ["src/server/error-reply.test.ts"],
     },
-    "06": { input: "ps and command lines", notBuilt: "to come" },
+    "06": { input: "ps and command lines", tests: ["test/engine/bad-worker.test.ts"] },
     "07": {
       input: "100,000 names of models",
       tests: ["test/observe/metrics.test.ts"],

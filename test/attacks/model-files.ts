@@ -83,7 +83,10 @@ export const modelFiles: Section = {
       input: "weights that shrink while they are served",
       tests: ["test/engine/native-worker.test.ts"],
     },
-    "19": { input: "a launch with envs, virtual_env_packages, find-links", notBuilt: "to come" },
+    "19": {
+      input: "a launch with envs, virtual_env_packages, find-links",
+      tests: ["src/server/routes/xinference/launch.test.ts"],
+    },
     "20": {
       input: "links in a circle, files that may not be read",
       tests: ["test/e2e/bad-checkpoints.test.ts"],

@@ -10,9 +10,12 @@ export const workers: Section = {
     },
     "02": {
       input: "a worker that sends garbage, half a frame, a huge frame, or ends without a word",
-      notBuilt: "to come",
+      tests: ["test/engine/bad-worker.test.ts"],
     },
-    "03": { input: "a worker that is stopped (SIGSTOP)", notBuilt: "to come" },
+    "03": {
+      input: "a worker that is stopped (SIGSTOP)",
+      tests: ["test/engine/bad-worker.test.ts"],
+    },
     "04": {
       input: "100 MB a second on its standard error",
       tests: ["src/process/child.test.ts"],
@@ -21,8 +24,11 @@ export const workers: Section = {
       input: "a look into a worker's environment",
       tests: ["src/engines/python/python-worker.test.ts", "src/process/child.test.ts"],
     },
-    "06": { input: "a look at a worker's descriptors", notBuilt: "to come" },
-    "07": { input: "another user at a worker's socket; listening ports", notBuilt: "to come" },
+    "06": { input: "a look at a worker's descriptors", tests: ["test/engine/bad-worker.test.ts"] },
+    "07": {
+      input: "another user at a worker's socket; listening ports",
+      tests: ["test/engine/bad-worker.test.ts"],
+    },
     "08": {
       input: "kill -9 of the server",
       tests: ["src/process/child.test.ts", "test/engine/conformance.test.ts"],

@@ -1,6 +1,7 @@
 /** Every way in which a checkpoint directory can be wrong, and the sentence that it gets. */
 import { once } from "node:events";
 import {
+  chmodSync,
   cpSync,
   mkdirSync,
   readFileSync,
@@ -14,6 +15,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { PlatformError } from "../../src/base/errors.ts";
 import { openCheckpoint } from "../../src/models/mllama/checkpoint.ts";
+import { asNobody, lackOfNobody } from "../support/as-nobody.ts";
 import {
   editJson,
   editSafetensors,
@@ -438,6 +440,19 @@ describe("weights in several files (MF-07)", () => {
     ],
   ]);
 });
+
+test.skipIf(lackOfNobody !== undefined)(
+  `a file that may not be read is named (MF-20)${lackOfNobody === undefined ? "" : ` (skipped: ${lackOfNobody})`}`,
+  async () => {
+    chmodSync(folder.path, 0o755);
+    for (const name of ["config.json", WEIGHTS]) {
+      copyOf("tiny-a");
+      chmodSync(join(directory, name), 0);
+      const { message } = await asNobody(async () => await refusal(directory));
+      expect(message).toContain(`${name} cannot be used: it cannot be opened (EACCES).`);
+    }
+  },
+);
 
 test.skipIf(process.platform === "win32")(
   "a socket in a file's place (skipped on Windows, which has none)",

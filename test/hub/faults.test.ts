@@ -1,15 +1,17 @@
 /** Hubs that lie, stall, redirect elsewhere and never end. */
 import { execFile } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer as createTlsServer } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { HubHttp } from "../../src/hub/http.ts";
 import type { PullEvent } from "../../src/hub/pull.ts";
+import { asNobody, lackOfNobody } from "../support/as-nobody.ts";
 import type { FaultAction, HubPlace } from "../support/hub/faults.ts";
 import { loginPage } from "../support/hub/faults.ts";
 import { partedLimits, quickLimits } from "../support/hub/limits.ts";
@@ -116,6 +118,8 @@ describe("what passes is tried again, from where it stopped", () => {
   });
 });
 
+const packedBlanks = gzipSync(Buffer.alloc(16 * 1024 * 1024, " "));
+
 describe("what does not pass is said", () => {
   test.each<{ why: string; at: HubPlace; does: FaultAction; code: string; says: RegExp }>([
     {
@@ -180,6 +184,19 @@ describe("what does not pass is said", () => {
       does: { type: "gzip" },
       code: "invalid_hub_answer",
       says: /sends model\.safetensors packed \(gzip\)/,
+    },
+    {
+      why: "a list packed to a bomb (DL-12)",
+      at: "tree",
+      does: {
+        type: "answer",
+        status: 200,
+        headers: { "content-encoding": "gzip" },
+        // A gigabyte of blanks, in a megabyte.
+        body: Buffer.concat(Array.from({ length: 64 }, () => packedBlanks)),
+      },
+      code: "invalid_hub_answer",
+      says: /sends a list packed \(gzip\), which was not asked for/,
     },
     {
       why: "another commit",
@@ -260,6 +277,22 @@ describe("a list that lies", () => {
     expect(failed.message).not.toContain("\n");
     expect(existsSync(client.hubCache)).toBe(false);
     expect(await readdir(client.home)).toEqual([]);
+  });
+
+  test("by more files than a repository can have is refused, however many pages they come in (DL-13)", async () => {
+    const many = Array.from({ length: 20_001 }, (_, index) => ({
+      ...entry,
+      path: `${index}.json`,
+    }));
+    hub.fault({ at: "tree", does: { type: "answer", status: 200, body: JSON.stringify(many) } });
+    expect((await failureOf(client.pull("a/b"))).code).toBe("invalid_hub_answer");
+    hub.faults.clear();
+    const headers = { link: `<${hub.url}/api/models/a/b/tree/main?cursor=x>; rel="next"` };
+    hub.fault({ at: "tree", does: { type: "answer", status: 200, headers, body: "[]" } });
+    const failed = await failureOf(client.pull("a/b"));
+    expect(failed.code).toBe("invalid_hub_answer");
+    expect(failed.message).toMatch(/lists more than 20000 files, or 1000 pages of them/);
+    expect(hub.requests("resolve")).toEqual([]);
   });
 
   test("by a next page at another address is not followed, for our token goes with it", async () => {
@@ -443,6 +476,21 @@ describe("the disk", () => {
     hub.faults.clear();
     await expectWhole((await client.pull("a/b")).directory);
   });
+
+  test.skipIf(lackOfNobody !== undefined)(
+    `a cache that may not be written is said to be so (DL-14)${lackOfNobody === undefined ? "" : ` (skipped: ${lackOfNobody})`}`,
+    async () => {
+      await mkdir(client.hubCache, { recursive: true });
+      // Everybody may look.
+      for (const path of [client.home, join(client.home, "huggingface")]) await chmod(path, 0o755);
+      await chmod(client.hubCache, 0o555);
+      const failed = await asNobody(async () => await failureOf(client.pull("a/b")));
+      expect(failed).toMatchObject({ code: "cache_unusable" });
+      expect(failed.message).toMatch(/\(EACCES\)\. See that it is yours to write/);
+      await chmod(client.hubCache, 0o755);
+      await expectWhole((await client.pull("a/b")).directory);
+    },
+  );
 
   test("a cache that is a file is said to be unusable", async () => {
     await mkdir(join(client.home, "huggingface"));

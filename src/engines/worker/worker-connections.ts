@@ -25,16 +25,18 @@ export type WorkerCall = {
   readonly end: (isWhole: boolean) => void;
 };
 
+type MessageLimits = { readonly maxRequestBytes: number; readonly maxReplyBytes: number };
+
 export class WorkerConnections {
   readonly #path: string;
-  readonly #maxMessageBytes: number;
+  readonly #limits: MessageLimits;
   readonly #open = new Set<Connection>();
   #current: Connection;
 
   /** @param path of the worker's socket; nothing is connected until the first call */
-  constructor(path: string, { maxMessageBytes }: { readonly maxMessageBytes: number }) {
+  constructor(path: string, limits: MessageLimits) {
     this.#path = path;
-    this.#maxMessageBytes = maxMessageBytes;
+    this.#limits = limits;
     this.#current = this.#connect();
   }
 
@@ -81,8 +83,8 @@ export class WorkerConnections {
     const transport = createGrpcTransport({
       baseUrl,
       sessionManager,
-      readMaxBytes: this.#maxMessageBytes,
-      writeMaxBytes: this.#maxMessageBytes,
+      readMaxBytes: this.#limits.maxReplyBytes,
+      writeMaxBytes: this.#limits.maxRequestBytes,
     });
     const connection = {
       client: createClient(EngineService, transport),

@@ -23,6 +23,7 @@ import type {
   EngineModelInfo,
   EngineStats,
 } from "../engine.ts";
+import { StallWatch } from "./stall-watch.ts";
 import {
   fromGenerateReply,
   fromModelInfo,
@@ -44,7 +45,12 @@ const NUM_LAST_LINES = 20;
 /** Pauses before the first, second, … restart within the crash window; then no more. */
 const RESTART_PAUSES_MS = [0, 1_000, 2_000, 4_000] as const;
 const CRASH_WINDOW_MS = 10 * 60_000;
-const MAX_MESSAGE_BYTES = 2 ** 31 - 1;
+/** Pictures go to the worker as pixels. */
+const MAX_REQUEST_BYTES = 2 ** 31 - 1;
+/** What comes back is tokens and numbers; more than this is not listened to. */
+const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+/** A worker with answers under way that says nothing for so long is ended. */
+const STALL_PATIENCE_MS = 30_000;
 
 /** How an engine's process is started. */
 export type WorkerCommand = {
@@ -55,6 +61,8 @@ export type WorkerCommand = {
   readonly args: readonly string[];
   /** Variables beside those that every child gets. */
   readonly env?: Readonly<Record<string, string>>;
+  /** After so long without a sign of life under an answer it is ended; half a minute when absent. */
+  readonly stallPatienceMs?: number;
 };
 
 export class WorkerDriver implements Engine {
@@ -218,10 +226,13 @@ class LoadedWorker {
   readonly #close: () => Promise<void>;
   /** The calls that run; aborted when the process has ended. */
   readonly #calls = new Set<AbortController>();
+  readonly #watch: StallWatch;
   #hasEnded = false;
   #isStopping = false;
+  #isStuck = false;
 
   private constructor(parts: {
+    readonly stallPatienceMs: number;
     readonly child: Child;
     readonly connections: WorkerConnections;
     readonly model: EngineModelInfo;
@@ -232,9 +243,19 @@ class LoadedWorker {
     this.#connections = parts.connections;
     this.model = parts.model;
     this.#close = parts.close;
+    this.#watch = new StallWatch({
+      patienceMs: parts.stallPatienceMs,
+      isBusy: () => this.#calls.size > 0,
+      ask: async (signal) => await this.#connections.client.stats({}, { signal }),
+      onStall: () => {
+        this.#isStuck = true;
+        void this.#child.stop({ graceMs: 0 });
+      },
+    });
     void this.exited
       .then(async (exit) => {
         this.#hasEnded = true;
+        this.#watch[Symbol.dispose]();
         for (const call of this.#calls) call.abort();
         if (!this.#isStopping) {
           await withinPatience(this.#child.logEnded);
@@ -269,16 +290,27 @@ class LoadedWorker {
         signal: hooks.signal,
       });
       const connections = new WorkerConnections(socket.path, {
-        maxMessageBytes: MAX_MESSAGE_BYTES,
+        maxRequestBytes: MAX_REQUEST_BYTES,
+        maxReplyBytes: MAX_REPLY_BYTES,
       });
       const model = await load(connections.client, options, hooks);
       const close = async (): Promise<void> => {
         connections.close();
         await socket.remove();
       };
-      return new LoadedWorker({ child, connections, model, close, onUnexpectedEnd });
+      const { stallPatienceMs = STALL_PATIENCE_MS } = command;
+      return new LoadedWorker({
+        stallPatienceMs,
+        child,
+        connections,
+        model,
+        close,
+        onUnexpectedEnd,
+      });
     } catch (error) {
-      const known = fromConnectError(error);
+      const told = fromConnectError(error);
+      // When nobody here cancelled it, a cancelled call is a lost one.
+      const known = told?.code === "cancelled" && !hooks.signal.aborted ? undefined : told;
       // A broken connection is noticed before the exit that broke it, whose reason is worth a moment.
       const ended = known === undefined && child !== undefined ? await endOf(child) : undefined;
       if (ended !== undefined) {
@@ -322,6 +354,7 @@ class LoadedWorker {
     try {
       const request = toGenerateRequest(prompt, sampling);
       for await (const reply of client.generate(request, { signal: call.signal })) {
+        this.#watch.sign();
         yield fromGenerateReply(reply, this.model.vocabSize);
       }
       isWhole = true;
@@ -332,6 +365,13 @@ class LoadedWorker {
       if (known !== undefined && known.code !== "cancelled") throw known;
       // Until the exit is heard of, the next request would be sent to a dead process.
       await endOf(this.#child);
+      if (this.#isStuck) {
+        throw new PlatformError(
+          "worker_timed_out",
+          "The engine's process gave no sign of life under this answer, and was ended. It is being started again; send the request once more.",
+          { cause: error },
+        );
+      }
       throw new PlatformError(
         "worker_failed",
         "The engine's process ended in the middle of the answer. It is being started again; send the request once more.",

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { PlatformError } from "../../base/errors.ts";
 import { type FailedAnswer, type HubAnswer, type HubHttp, isTemporary } from "../http.ts";
 import { licenceNote } from "../licence-note.ts";
-import { MAX_FILE_BYTES, MAX_FILES } from "../limits.ts";
+import { MAX_FILE_BYTES, MAX_FILES, MAX_PAGES } from "../limits.ts";
 import { checkFilePath, type RepoId, shown, showRepo } from "../names.ts";
 import type { HubToken } from "../settings.ts";
 import { TransferError } from "../transfer-error.ts";
@@ -86,8 +86,10 @@ export class HuggingFaceSource implements HubSource {
     let next: string | undefined =
       `${this.#endpoint}/api/models/${showRepo(repo)}/tree/${commit}?recursive=true&expand=false`;
     for (let numPages = 0; next !== undefined; numPages++) {
-      if (numPages > MAX_FILES || files.length > MAX_FILES) {
-        throw invalid(`${this.host} lists more than ${MAX_FILES} files in ${showRepo(repo)}.`);
+      if (numPages > MAX_PAGES || files.length > MAX_FILES) {
+        throw invalid(
+          `${this.host} lists more than ${MAX_FILES} files, or ${MAX_PAGES} pages of them, in ${showRepo(repo)}.`,
+        );
       }
       const page: { value: z.infer<typeof TreePage>; headers: HubAnswer["headers"] } =
         await this.#http.getJson(next, {

@@ -29,7 +29,7 @@ export type FaultAction =
       readonly type: "answer";
       readonly status: number;
       readonly headers?: Readonly<Record<string, string>>;
-      readonly body?: string;
+      readonly body?: string | Uint8Array;
     }
   /** The body ends with the connection. */
   | { readonly type: "cut"; readonly afterBytes: number }
