@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { builtinRegistry } from "../../test/support/serve.ts";
 import { findEngine } from "../engines/catalog.ts";
 import { shapeOfConfig } from "../engines/model-shape.ts";
-import { withoutCards, withPlannedCards } from "./card-options.ts";
+import { withPlannedCards } from "./card-options.ts";
 import { planOnCards } from "./card-plan.ts";
 
 const card = (gigabytes: number) => ({
@@ -42,21 +42,4 @@ test("what the launch says stays, and other engines hear nothing of it", async (
   const native = await findEngine("native");
   expect(withPlannedCards({ engine: native, memory }, open)).toBe(open);
   expect(withPlannedCards({ engine: vllm, memory: undefined }, open)).toBe(open);
-});
-
-test("off the cards, an engine that would choose one is told so, and one that needs one is refused", async () => {
-  const native = await findEngine("native");
-  const choosing = { ...native, options: ["device"] };
-  expect(withoutCards(choosing, { dtype: "float32" })).toEqual({ dtype: "float32", device: "cpu" });
-  expect(withoutCards(choosing, { device: "auto" })).toEqual({ device: "cpu" });
-  expect(withoutCards({ ...native, options: [] }, { a: 1 })).toEqual({ a: 1 });
-  expect(() => withoutCards(choosing, { device: "cuda" })).toThrow(
-    /asks for the processor, and --device for "cuda"/,
-  );
-  expect(() => withoutCards(vllm)).toThrow(
-    expect.objectContaining({
-      code: "engine_unavailable",
-      message: expect.stringContaining("vLLM runs on graphics cards alone"),
-    }),
-  );
 });

@@ -15,7 +15,6 @@ import type { RepoOnHubs } from "../hub/hub.ts";
 import type { HubName } from "../hub/settings.ts";
 import { selectQuantization } from "../registry/select-spec.ts";
 import { toWanted } from "./bring-files.ts";
-import { withoutCards } from "./card-options.ts";
 import { type CardLayout, cardsThatHold, planOnCards } from "./card-plan.ts";
 import { type Alternative, type MemoryPlan, type MemoryWish, planMemory } from "./launch-plan.ts";
 import { GGUF_FORMAT } from "./local-gguf.ts";
@@ -26,6 +25,7 @@ import {
   type ResolvedModel,
   resolveModel,
 } from "./resolve-model.ts";
+import { withoutCards } from "./without-cards.ts";
 
 export type LaunchWish = ModelWish &
   MemoryWish & {

@@ -10,7 +10,7 @@ import type { Logger } from "../base/logger.ts";
 import type { EngineEntry } from "../engines/catalog.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { bringFiles, type FetchFiles } from "./bring-files.ts";
-import { withoutCards, withPlannedCards } from "./card-options.ts";
+import { withPlannedCards } from "./card-options.ts";
 import { type FileDownload, FileDownloads } from "./file-downloads.ts";
 import type { ModelInstance, ReadyInstance } from "./instance.ts";
 import {
@@ -32,6 +32,7 @@ import type { EndReason, ModelChange, ModelListener } from "./model-change.ts";
 import { findByName } from "./model-names.ts";
 import { type ReplicaRecord, Replicas } from "./replicas.ts";
 import type { ModelResources } from "./resolve-model.ts";
+import { withoutCards } from "./without-cards.ts";
 
 export type { LaunchOptions } from "./launch-options.ts";
 

@@ -6,7 +6,7 @@ export const faults: Section = {
   attacks: {
     "01": {
       input: "kill -9 of a server with answers under way",
-      tests: ["test/e2e/restart.test.ts"],
+      tests: ["test/e2e/kill-anytime.test.ts", "test/e2e/restart.test.ts"],
     },
     "02": { input: "256 descriptors", notBuilt: "to come" },
     "03": {
