@@ -20,7 +20,11 @@ import { QuantizationSource } from "../../ggml/quantize.ts";
 import { type Checkpoint, openCheckpoint } from "../../models/mllama/checkpoint.ts";
 import { metadataOfFiles, smallFiles } from "../../models/mllama/gguf-files.ts";
 import { OUR_ARCHITECTURE } from "../../models/mllama/gguf-weights.ts";
-import { type Quantization, quantizedTypes } from "../../models/mllama/quantization.ts";
+import {
+  type ChooseType,
+  type Quantization,
+  quantizedTypes,
+} from "../../models/mllama/quantization.ts";
 import { lockFile } from "../../posix/file-lock.ts";
 import type { LoadProgress } from "../engine.ts";
 import { DerivedFile, digestInFile, digestOf, journalOf } from "./derived-file.ts";
@@ -34,6 +38,8 @@ export type QuantizeOptions = {
   readonly cacheDirectory: string;
   /** File of an importance matrix. */
   readonly imatrix: string | undefined;
+  /** What each tensor becomes, to try another choice; the quantization's own when absent. */
+  readonly chooseType?: ChooseType;
   /** All cores when absent. */
   readonly numThreads?: number | undefined;
 };
@@ -171,14 +177,21 @@ async function keyOf(checkpoint: Checkpoint, options: QuantizeOptions): Promise<
   for (const [name, text] of await readSmallFiles(checkpoint.directory)) {
     hash.update(JSON.stringify([name, text]));
   }
+  const chooseType = typesOf(checkpoint, options);
   for (const [name, { dtype, shape, offset, sizeBytes }] of checkpoint.tensors) {
-    hash.update(JSON.stringify([name, dtype, shape, offset, sizeBytes]));
+    const becomes = chooseType({ name, shape, dtype });
+    hash.update(JSON.stringify([name, dtype, shape, offset, sizeBytes, becomes]));
   }
   for (const path of new Set([...checkpoint.tensors.values()].map((entry) => entry.path))) {
     await hashSamples(hash, path);
   }
   return hash.digest("hex").slice(0, 16);
 }
+
+const typesOf = (
+  { config }: Checkpoint,
+  { quantization, chooseType }: Pick<QuantizeOptions, "quantization" | "chooseType">,
+): ChooseType => chooseType ?? quantizedTypes(quantization, config.text.numLayers);
 
 /** The size of a file and pieces of it, the first and the last among them. */
 async function hashSamples(hash: ReturnType<typeof createHash>, path: string): Promise<void> {
@@ -217,11 +230,11 @@ async function make(
   onProgress: OnProgress,
 ): Promise<void> {
   const { directory, quantization, imatrix } = options;
-  const { tensors, config } = checkpoint;
+  const { tensors } = checkpoint;
   const importance =
     imatrix === undefined ? undefined : await readImportance(imatrix, checkpoint.tensors);
   const files = await readSmallFiles(checkpoint.directory);
-  const typesOf = quantizedTypes(quantization, config.text.numLayers);
+  const chooseType = typesOf(checkpoint, options);
   const layout = layOutGguf(
     new Map([
       ["general.architecture", { type: "string", value: OUR_ARCHITECTURE }],
@@ -234,7 +247,7 @@ async function make(
     [...tensors].map(([name, { shape, dtype }]) => ({
       name,
       shape,
-      dtype: typesOf({ name, shape, dtype }),
+      dtype: chooseType({ name, shape, dtype }),
     })),
   );
   const partial = `${directory}.partial`;

@@ -1,5 +1,5 @@
 /**
- * What each tensor becomes in a quantization. Pure; see docs/adr/0014.
+ * What each tensor becomes in a quantization. Pure; see docs/adr/0015, and bench/quantization.ts for what was measured.
  *
  * The text model's matrices are quantized. The vision tower and the projector stay as they are: they are
  * a tenth of the weights, computed once a picture, and their error reaches every word about it. Norms,
@@ -15,11 +15,13 @@ export type Quantization = (typeof quantizations)[number];
 export const isQuantization = (name: string): name is Quantization =>
   (quantizations as readonly string[]).includes(name);
 
-type Tensor = {
+export type TensorToQuantize = {
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype: FileDtype;
 };
+
+export type ChooseType = (tensor: TensorToQuantize) => FileDtype;
 
 const mainType = {
   q8_0: "Q8_0",
@@ -40,25 +42,33 @@ const fallbacks: Readonly<Partial<Record<FileDtype, FileDtype>>> = {
  * @param quantization one of `quantizations`; anything else leaves every tensor as it is
  * @param numLayers of the text model
  */
-export function quantizedTypes(
-  quantization: string,
-  numLayers: number,
-): (tensor: Tensor) => FileDtype {
+export function quantizedTypes(quantization: string, numLayers: number): ChooseType {
   if (!isQuantization(quantization)) return ({ dtype }) => dtype;
   return (tensor) => {
     const { name, shape, dtype } = tensor;
     const isText = name.startsWith("language_model.");
     if (!isText || !mayBeQuantized(name, shape) || fileDtypes[dtype].length > 1) return dtype;
-    return fitting(wantedType(name, quantization, numLayers), shape.at(-1) ?? 0) ?? dtype;
+    const wanted = wantedType(name, quantization, numLayers);
+    return (wanted === undefined ? undefined : fitting(wanted, shape.at(-1) ?? 0)) ?? dtype;
   };
 }
 
-function wantedType(name: string, quantization: Quantization, numLayers: number): FileDtype {
+/** `undefined`: it stays as it is. */
+function wantedType(
+  name: string,
+  quantization: Quantization,
+  numLayers: number,
+): FileDtype | undefined {
   const type = mainType[quantization];
+  // Only rows of it are ever read, so bits cost nothing but room on the disk, and an error here reaches everything.
+  if (name.endsWith("embed_tokens.weight")) {
+    return quantization === "q8_0" || quantization === "q6_k" ? undefined : "Q8_0";
+  }
   if (quantization === "q8_0" || quantization === "q6_k") return type;
   // Every logit is a row of the head.
   if (name.endsWith("lm_head.weight")) return "Q6_K";
-  if (quantization === "q4_0") return type;
+  // Keys have few rows, as heads share them, and scores follow from them.
+  if (quantization === "q4_0") return /self_attn\.k_proj/.test(name) ? "Q8_0" : type;
   const isSensitive = name.endsWith("v_proj.weight") || name.endsWith("down_proj.weight");
   const layer = Number(/\.layers\.(\d+)\./.exec(name)?.[1] ?? 0);
   return isSensitive && needsMoreBits(layer, numLayers) ? "Q6_K" : type;
