@@ -26,6 +26,8 @@ test("what ran comes back after kill -9, and what was terminated does not (RL-01
   await first.client.launch({ model_name: "demo", model_uid: "kept", max_model_len: 512 });
   await first.client.launch({ model_name: "demo", model_uid: "ended" });
   await first.client.terminate("ended");
+  await first.client.launch({ model_name: "demo", model_uid: "other", replica: 2 });
+  await first.client.addReplica("kept");
 
   const second = await new Program(["serve", "--port", "0"], { ATALAYA_HOME: home }).ended;
   expect(second.exitCode).toBe(73);
@@ -36,9 +38,12 @@ test("what ran comes back after kill -9, and what was terminated does not (RL-01
   first.server.child.kill("SIGKILL");
   await first.server.ended;
   const third = await serve(home);
-  await third.server.says(/Starting again what was running: kept\./);
-  await third.server.says(/kept is ready/);
-  expect((await third.client.listModels()).map(({ id }) => id)).toEqual(["kept"]);
+  await third.server.says(/Starting again what was running: kept, other\./);
+  await third.server.says(/other is ready/);
+  expect((await third.client.listModels()).map(({ id, replica }) => [id, replica])).toEqual([
+    ["kept", 2],
+    ["other", 2],
+  ]);
   for await (const chunk of third.client.streamChat({ ...demo, model: "kept", max_tokens: 4 })) {
     expect(chunk.object).toBe("chat.completion.chunk");
   }
@@ -48,6 +53,7 @@ test("what ran comes back after kill -9, and what was terminated does not (RL-01
   const fourth = await serve(home, "--no-autostart");
   expect(await fourth.client.listModels({ state: "all" })).toEqual([]);
   await fourth.client.terminate("kept");
+  await fourth.client.terminate("other");
   fourth.server.child.kill("SIGTERM");
   expect((await fourth.server.ended).stderr).not.toContain("Starting again");
 });
