@@ -16,7 +16,7 @@ export type ToolFunction = {
   readonly name: string;
   readonly description?: string | undefined;
   /** JSON schema of the object of arguments; any object when absent. */
-  readonly parameters?: unknown;
+  readonly parameters?: object | undefined;
   /** Arguments fit the schema, or the request is refused; else they fit where a grammar can see to it. */
   readonly isStrict: boolean;
   /** Where the caller described it, for the sentence that refuses it. */

@@ -62,13 +62,14 @@ export class Rules {
   /**
    * Write rules that are taken back when they cannot be finished.
    *
-   * @param spare so many more rules must be possible afterwards
+   * @param options.spare so many more rules must be possible afterwards
    * @throws what `write` throws
    */
   attempt(write: () => Expression, { spare }: { readonly spare: number }): Expression {
     const before = new Set(this.#bodies.keys());
     const length = this.#length;
-    this.#spare = spare;
+    const outer = this.#spare;
+    this.#spare = Math.max(spare, outer);
     try {
       return write();
     } catch (error) {
@@ -76,7 +77,7 @@ export class Rules {
       this.#length = length;
       throw error;
     } finally {
-      this.#spare = 0;
+      this.#spare = outer;
     }
   }
 

@@ -8,6 +8,7 @@
  *
  * @see JSON Schema 2020-12, and RFC 8259 for the text
  */
+import { PlatformError } from "../base/errors.ts";
 import { literalJson } from "../base/json-text.ts";
 import { type Bounds, integerGrammar, numberGrammar } from "./number-grammar.ts";
 import { regexGrammar } from "./regex-grammar.ts";
@@ -42,6 +43,16 @@ export function schemaGrammar(schema: unknown, field: string, rules: Rules): Exp
   return new SchemaWriter(schema, field, rules).write();
 }
 
+/**
+ * Write the rules of the schema of an object, and of each part that cannot be kept only what can: without the
+ * keywords that narrow it, else any value of its type.
+ *
+ * @returns what stands for it
+ */
+export function looseObjectGrammar(schema: Schema, field: string, rules: Rules): Expression {
+  return new SchemaWriter(schema, field, rules, { isLoose: true }).write();
+}
+
 /** Any JSON object at all. */
 export function anyObject(rules: Rules): Expression {
   return new SchemaWriter({}, "", rules).anyObject();
@@ -56,11 +67,13 @@ class SchemaWriter {
   /** Definitions that are being written and have not said anything yet. */
   readonly #open = new Set<string>();
   #depth = 0;
+  readonly #isLoose: boolean;
 
-  constructor(root: unknown, field: string, rules: Rules) {
+  constructor(root: unknown, field: string, rules: Rules, { isLoose = false } = {}) {
     this.#root = root;
     this.#field = field;
     this.#rules = rules;
+    this.#isLoose = isLoose;
   }
 
   write(): Expression {
@@ -75,6 +88,41 @@ class SchemaWriter {
   }
 
   #schema(value: unknown, path: string): Expression {
+    if (!this.#isLoose) return this.#kept(value, path);
+    return (
+      this.#attempt(() => this.#kept(value, path)) ??
+      this.#attempt(() => this.#kept(withoutNarrowing(value), path)) ??
+      this.#anyOfTypes(value)
+    );
+  }
+
+  /** @returns `undefined`, and nothing is written, when it cannot be kept */
+  #attempt(write: () => Expression): Expression | undefined {
+    const depth = this.#depth;
+    const definitions = new Map(this.#definitions);
+    const open = new Set(this.#open);
+    try {
+      return this.#rules.attempt(write, { spare: 0 });
+    } catch (error) {
+      if (!(error instanceof PlatformError)) throw error;
+      this.#depth = depth;
+      restore(this.#definitions, definitions);
+      this.#open.clear();
+      for (const pointer of open) this.#open.add(pointer);
+      return undefined;
+    }
+  }
+
+  #anyOfTypes(value: unknown): Expression {
+    const named: unknown =
+      typeof value === "object" && value !== null && "type" in value ? value.type : undefined;
+    const types: readonly unknown[] = Array.isArray(named) ? named : [named];
+    this.#anyValue();
+    const rules = types.map((type) => anyOfType[String(type)]);
+    return rules.some((rule) => rule === undefined) ? "value" : anyOf(rules as Expression[]);
+  }
+
+  #kept(value: unknown, path: string): Expression {
     const schema = asSchema(value, path);
     if (schema === true) return this.#anyValue();
     if (schema === false) throw refused(path, "is false: nothing fits it.");
@@ -406,6 +454,43 @@ class SchemaWriter {
     }
     return value;
   }
+}
+
+/** Rules that `anyValue` writes, by the type that they stand for. */
+const anyOfType: Readonly<Record<string, Expression>> = {
+  string: "string",
+  number: "number",
+  integer: '("-"? ([0-9] | [1-9] [0-9]{1,14}))',
+  boolean: '("true" | "false")',
+  null: '"null"',
+  array: "array",
+  object: "object",
+};
+
+/** Keywords that say of what kind a value is, and not how it is narrowed. */
+const outlines: ReadonlySet<string> = new Set([
+  "type",
+  "properties",
+  "required",
+  "additionalProperties",
+  "items",
+  "enum",
+  "const",
+  "anyOf",
+  "oneOf",
+  "allOf",
+  "$ref",
+  "nullable",
+]);
+
+function withoutNarrowing(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([keyword]) => outlines.has(keyword)));
+}
+
+function restore<Key, Value>(map: Map<Key, Value>, before: ReadonlyMap<Key, Value>): void {
+  map.clear();
+  for (const [key, value] of before) map.set(key, value);
 }
 
 /** Inside quotes, without a backslash. */

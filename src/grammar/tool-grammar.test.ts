@@ -102,12 +102,79 @@ describe("an answer that may be a call", () => {
 });
 
 describe("a schema that a grammar cannot keep", () => {
-  const odd = { type: "object", properties: { a: { type: "number", multipleOf: 3 } } };
-  test("leaves any object", async () => {
+  const odd = {
+    type: "object",
+    properties: {
+      a: { type: "integer", multipleOf: 3 },
+      b: { type: "string", maxLength: 1_000 },
+      c: { enum: ["x", "y"] },
+      d: {
+        type: "object",
+        properties: { e: { type: "boolean" } },
+        required: ["e"],
+        minProperties: 1,
+      },
+      f: { type: "array", items: { not: {} }, contains: {} },
+    },
+    required: ["c"],
+    dependentRequired: { a: ["b"] },
+  };
+
+  test.each([
+    ['{"c": "x"}', true],
+    ['{"a": 4, "b": "text", "c": "y"}', true],
+    ['{"c": "x", "d": {"e": true}, "f": [1, {"g": null}]}', true],
+    ["{}", false],
+    ['{"c": "z"}', false],
+    ['{"a": 1.5, "c": "x"}', false],
+    ['{"b": 1, "c": "x"}', false],
+    ['{"c": "x", "d": {}}', false],
+    ['{"c": "x", "other": 1}', false],
+  ])("keeps what can be kept: %s %s", async (args, fits) => {
     const grammar = toolGrammar(offer({ functions: [{ ...time, parameters: odd }, weather] }));
-    expect(await accepts(grammar, noon)).toBe(true);
+    expect(await accepts(grammar, `{"name": "get_time", "parameters": ${args}}`)).toBe(fits);
     expect(await accepts(grammar, rome)).toBe(true);
-    expect(await accepts(grammar, '{"name": "get_weather", "parameters": {}}')).toBe(false);
+  });
+
+  test.each([
+    ["only itself", { $ref: "#" }, "{}"],
+    [
+      "nothing that is there",
+      { type: "object", properties: { a: { $ref: "#/$defs/no" } } },
+      '{"a": [1]}',
+    ],
+    ["no type that there is", { type: "thing" }, '{"a": 1}'],
+    [
+      "a pattern that is none",
+      { properties: { a: { type: "string", pattern: "(" } } },
+      '{"a": "x"}',
+    ],
+    ["nothing", {}, '{"any": {"thing": 1}}'],
+  ])("says %s, and leaves an object", async (_what, parameters, args) => {
+    const grammar = toolGrammar(offer({ functions: [{ ...time, parameters }] }));
+    const answer = (text: string): string => `{"name": "get_time", "parameters": ${text}}`;
+    expect(await accepts(grammar, answer(args))).toBe(true);
+    expect(await accepts(grammar, answer("5"))).toBe(false);
+  });
+
+  test("refers to a part that is kept in part", async () => {
+    const tree = {
+      type: "object",
+      properties: { tree: { $ref: "#/$defs/node" } },
+      required: ["tree"],
+      $defs: {
+        node: {
+          type: "object",
+          properties: { name: { type: "string", maxLength: 999 }, next: { $ref: "#/$defs/node" } },
+          required: ["name"],
+        },
+      },
+    };
+    const grammar = toolGrammar(offer({ functions: [{ ...time, parameters: tree }] }));
+    const answer = (text: string): string =>
+      `{"name": "get_time", "parameters": {"tree": ${text}}}`;
+    expect(await accepts(grammar, answer('{"name": "a", "next": {"name": "b"}}'))).toBe(true);
+    expect(await accepts(grammar, answer('{"name": "a", "next": {}}'))).toBe(false);
   });
 
   test("is refused with its place when it is strict", () => {
@@ -116,7 +183,7 @@ describe("a schema that a grammar cannot keep", () => {
     ).toThrow(
       expect.objectContaining({
         code: "unsupported_parameter",
-        details: { param: "tools[1].function.parameters.properties.a.multipleOf" },
+        details: { param: "tools[1].function.parameters.dependentRequired" },
       }),
     );
   });

@@ -4,7 +4,8 @@ import type { AnswerForm } from "../generation/request.ts";
 import { parametersField, type ToolFunction, type ToolOffer } from "../generation/tools.ts";
 import { formRules } from "./answer-grammar.ts";
 import { anyOf, type Expression, literal, Rules } from "./rules.ts";
-import { anyObject, schemaGrammar } from "./schema-grammar.ts";
+import { anyObject, looseObjectGrammar, schemaGrammar } from "./schema-grammar.ts";
+import { type Schema, wholeKeyword } from "./schema-keywords.ts";
 
 /** Where several may be called at once. */
 const maxCalls = 8;
@@ -12,8 +13,8 @@ const maxCalls = 8;
 const sparedForText = 32;
 
 /**
- * Answers that may be calls: each of a function that is offered, with arguments that fit its schema. A
- * schema that a grammar cannot keep leaves any object, unless it is strict.
+ * Answers that may be calls: each of a function that is offered, with arguments that fit its schema. Where a
+ * grammar cannot keep a part of a schema, it keeps what it can, unless the function is strict.
  *
  * @param form of an answer that is no call; any text when absent, but none that begins as a call does
  * @throws PlatformError `invalid_request`, `unsupported_parameter`, naming the place
@@ -21,6 +22,8 @@ const sparedForText = 32;
 export function toolGrammar(offer: ToolOffer, form?: AnswerForm): string {
   const { functions, choice, allowsSeveral } = offer;
   const rules = new Rules("tools");
+  // First, so that there is always something to fall back on.
+  anyObject(rules);
   const callable =
     choice.type === "named" ? functions.filter(({ name }) => name === choice.name) : functions;
   const options = callable.map((tool, index) =>
@@ -53,14 +56,23 @@ function parametersOf(
 ): Expression {
   const { parameters, isStrict } = tool;
   if (parameters === undefined) return anyObject(rules);
-  const write = (): Expression => schemaGrammar(parameters, parametersField(tool), rules);
-  if (isStrict) return write();
+  const place = parametersField(tool);
+  const schema = asObjectSchema(parameters);
+  if (isStrict) return schemaGrammar(schema, place, rules);
   try {
-    return rules.attempt(write, room);
+    // What is no plain object at its root is kept as a whole or not at all.
+    const write = wholeKeyword(schema) === undefined ? looseObjectGrammar : schemaGrammar;
+    return rules.attempt(() => write(schema, place, rules), room);
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;
     return anyObject(rules);
   }
+}
+
+/** Arguments are an object, whether their schema says so or leaves it to be understood. */
+function asObjectSchema(parameters: object): Schema {
+  const schema = parameters as Schema;
+  return wholeKeyword(schema) === undefined ? { ...schema, type: "object" } : schema;
 }
 
 function severalOf(call: Expression, rules: Rules): Expression {

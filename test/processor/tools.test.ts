@@ -32,7 +32,7 @@ const Described = z.object({
   function: z.object({
     name: z.string(),
     description: z.string().optional(),
-    parameters: z.unknown().optional(),
+    parameters: z.record(z.string(), z.unknown()).optional(),
   }),
 });
 const Goldens = z.object({
