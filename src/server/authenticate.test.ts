@@ -198,6 +198,19 @@ describe("a key", () => {
       expect(reply.statusCode, `${url}: ${reply.body}`).toBe(403);
     }
     expect(server.platform.supervisor.find("fake")?.state).toBe("ready");
+    const permissions = ["models:list"] as const;
+    const seeing = await server.platform.identity.keys.create({ ...wish, permissions }, "test");
+    for (const url of ["/v1/models", "/v1/models?state=all", "/api/tags", "/api/ps"]) {
+      const listed = async (key: string): Promise<unknown[]> => {
+        const body = (await ask(key, { url })).json();
+        return body.data ?? body.models;
+      };
+      expect(await listed(seeing.secret), url).toEqual([]);
+      expect(await listed(server.inferenceKey), url).toHaveLength(1);
+    }
+    expect((await ask(seeing.secret, { url: "/v1/models/fake" })).statusCode).toBe(403);
+    const show = { method: "POST", url: "/api/show", payload: { model: "fake" } } as const;
+    expect((await ask(seeing.secret, show)).statusCode).toBe(403);
     await server.platform.resting.rest("fake");
     expect(await chat(secret)).toMatchObject({ statusCode: 403 });
     expect(server.platform.supervisor.find("fake")).toBeUndefined();

@@ -13,8 +13,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { replyModule, replySchemas } from "../../scripts/protocol/reply-schemas.ts";
 import { type ErrorCode, PlatformError } from "../../src/base/errors.ts";
 import { packageRoot } from "../../src/config/package.ts";
-import { contract, statusesOf } from "../../src/server/openapi/contract.ts";
+import { contract, isPublic, statusesOf } from "../../src/server/openapi/contract.ts";
 import { openApiDocument } from "../../src/server/openapi/document.ts";
+import { type GuardedServer, guardedServer } from "../support/guarded-server.ts";
 import { routesOf } from "../support/routes.ts";
 import { type FakeServer, serveFakeEngine, tinyCheckpoint } from "../support/serve.ts";
 
@@ -571,6 +572,16 @@ describe("an answer has the form that its page gives", () => {
     }
   });
 
+  test("of a file that is larger than any may be", async () => {
+    const form = new FormData();
+    form.append("file", new Blob([new Uint8Array(200 * 2 ** 20 + 1)]));
+    form.append("purpose", "vision");
+    const reply = await fetch(`${server.url}/v1/files`, { method: "POST", body: form });
+    expect(reply.status).toBe(413);
+    const [type = ""] = (reply.headers.get("content-type") ?? "").split(";");
+    check("POST /v1/files", { status: reply.status, type, text: await reply.text() });
+  }, 60_000);
+
   test("of a batch", async () => {
     server.engine.answer = { text: "x".repeat(500), tokenDelayMs: 10 };
     const input = await newFile("batch", "{}");
@@ -646,6 +657,53 @@ describe("keys and accounts", () => {
   });
 });
 
+describe("where keys are asked for", () => {
+  let guarded: GuardedServer;
+  beforeAll(async () => {
+    guarded = await guardedServer();
+  });
+  afterAll(async () => await guarded[Symbol.asyncDispose]());
+
+  const ask = async (route: string, remoteAddress: string, key?: string): Promise<Reply> => {
+    const [method = "", pattern = ""] = route.split(" ");
+    const reply = await guarded.app.inject({
+      method: method as "GET",
+      url: pattern.replace("{type}", "LLM").replace(/\{\w+\}/g, "nobody"),
+      remoteAddress,
+      headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
+    });
+    const type = String(reply.headers["content-type"] ?? "").split(";")[0] ?? "";
+    return { status: reply.statusCode, type, text: reply.body };
+  };
+  const guardedRoutes = Object.keys(contract).filter((route) => !isPublic(route));
+
+  test("every route but those that are public answers whoever has none", async () => {
+    for (const route of guardedRoutes) {
+      const reply = await ask(route, "10.1.0.1");
+      expect(reply.status, `${route}: ${reply.text}`).toBe(401);
+      check(route, reply);
+    }
+    for (const route of Object.keys(contract).filter(isPublic)) {
+      const { status, text } = await ask(route, "10.1.0.2");
+      // A login may be refused for its own reason, which is no missing key.
+      const isLogin = statusesOf(route).includes(401);
+      if (!isLogin) expect(status, `${route}: ${text}`).not.toBe(401);
+    }
+  });
+
+  test("and whoever has sent too many wrong ones", async () => {
+    const [first = ""] = guardedRoutes;
+    for (let tries = 0; tries < 100; tries++) {
+      if ((await ask(first, "10.1.0.3", "sk-atalaya-no")).status === 429) break;
+    }
+    for (const route of guardedRoutes) {
+      const reply = await ask(route, "10.1.0.3", "sk-atalaya-no");
+      expect(reply.status, `${route}: ${reply.text}`).toBe(429);
+      check(route, reply);
+    }
+  });
+});
+
 describe("a refusal has the form that its page gives", () => {
   const routes = Object.keys(contract).map((route) => ({ route }));
 
@@ -683,7 +741,7 @@ describe("a refusal has the form that its page gives", () => {
     { status: 503, code: "out_of_memory" },
     { status: 504, code: "worker_timed_out" },
   ];
-  const asking = Object.keys(contract).filter((route) => statusesOf(route).includes(429));
+  const asking = Object.keys(contract).filter((route) => contract[route]?.errors.includes(429));
   test.each(asking)("%s, of its model", async (route) => {
     const { engine } = route === "POST /v1/moderations" ? guard : server;
     for (const { status, code } of failures) {

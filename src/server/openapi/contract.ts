@@ -49,6 +49,7 @@ import {
 } from "@atalaya/protocol";
 import type { ReplyName } from "@atalaya/protocol/replies";
 import type { z } from "zod";
+import { needOf } from "../route-permissions.ts";
 
 export type Dialect = "OpenAI" | "Anthropic" | "Ollama" | "Xinference" | "Operations";
 
@@ -873,12 +874,22 @@ export const contract: Readonly<Record<string, RouteContract>> = {
 /** Any page may ask these. */
 const probes: ReadonlySet<string> = new Set(["GET /health", "GET /status"]);
 
+/** Whether anybody may ask it where keys are asked for. */
+export function isPublic(route: string): boolean {
+  const [method = "", path = ""] = route.split(" ");
+  const need = needOf(method, path.replace(/\{(\w+)\}/g, ":$1")) ?? "admin";
+  return need === "public" || probes.has(route);
+}
+
 /** What the door of the server answers on this route, beside the route's own errors. */
 export function statusesOf(route: string): readonly number[] {
   const of = contract[route];
   if (of === undefined) throw new Error(`no contract for ${route}`);
   const atTheDoor = probes.has(route) ? [421, 431] : [403, 421, 431];
+  // No key, or too many wrong ones and too many requests.
+  const ofKeys = isPublic(route) ? [] : [401, 429];
   const ofBodies = of.body === undefined ? [] : [400, 413, 415];
-  const all = new Set([...atTheDoor, ...ofBodies, ...of.errors]);
+  const ofForms = of.form === undefined ? [] : [413];
+  const all = new Set([...atTheDoor, ...ofKeys, ...ofBodies, ...ofForms, ...of.errors]);
   return [...all].toSorted((a, b) => a - b);
 }

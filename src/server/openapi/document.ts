@@ -21,14 +21,14 @@ const errorOf: Readonly<Record<Dialect, ReplyName>> = {
 
 const meanings: Readonly<Record<number, string>> = {
   400: "The request cannot be: its fields are wrong, or ask for what this server does not do.",
-  401: "No key, or one that is not known.",
+  401: "No key where one is asked for, or one that is not known.",
   403: "Not allowed: a web page of another origin, or more than the key may.",
   404: "There is nothing of that name.",
   409: "Something of that name is there already.",
   413: "The body is too large.",
   415: "The body is of another type.",
   421: "The Host header names another machine.",
-  429: "Too much at once. Try again after a moment.",
+  429: "Too much at once, more than a key may take, or too many wrong keys. Try again after `retry-after` seconds.",
   431: "Too many headers.",
   502: "What the model runs in has failed.",
   503: "Not now: the model starts or stops, or memory is short.",

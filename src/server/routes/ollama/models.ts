@@ -9,6 +9,7 @@ import { OllamaCopyRequest, type OllamaModel, OllamaNameRequest } from "@atalaya
 import { PlatformError } from "../../../base/errors.ts";
 import { readCheckpointFacts } from "../../../supervisor/checkpoint-facts.ts";
 import type { ModelInstance } from "../../../supervisor/instance.ts";
+import { mayAsk, refuseOtherModels } from "../../count-usage.ts";
 import type { App } from "../../http.ts";
 import { checkFields, listIgnored } from "../../known-fields.ts";
 import { sendLines } from "../../ndjson.ts";
@@ -29,8 +30,8 @@ export function listAndManage(app: App, services: OllamaServices): void {
   const { supervisor, resting, log } = services;
   const options = { errorHandler: ollamaErrors(log) };
 
-  app.get("/api/tags", options, async () => {
-    const present = presentModels(services);
+  app.get("/api/tags", options, async ({ principal }) => {
+    const present = presentModels(services).filter(({ uid }) => mayAsk(uid, principal));
     const aliased = [...supervisor.aliases()].flatMap(([alias, uid]) => {
       const model = present.find((candidate) => candidate.uid === uid);
       return model === undefined ? [] : [{ ...model, uid: alias }];
@@ -44,10 +45,10 @@ export function listAndManage(app: App, services: OllamaServices): void {
     };
   });
 
-  app.get("/api/ps", options, async () => ({
+  app.get("/api/ps", options, async ({ principal }) => ({
     models: await readable(
       supervisor.list().flatMap((instance) =>
-        instance.state === "ready"
+        instance.state === "ready" && mayAsk(instance.uid, principal)
           ? [
               readCheckpointFacts(instance.directory).then((facts) =>
                 toRunningModel(withTag(instance.uid), facts, {
@@ -69,6 +70,7 @@ export function listAndManage(app: App, services: OllamaServices): void {
       checkFields(body, { known, unsupported: unsupportedByShow, hints: showHints }),
     );
     const { uid, directory } = present(nameIn(body), services);
+    refuseOtherModels(uid, request.principal);
     const instance = supervisor.find(uid);
     const facts = await readCheckpointFacts(directory);
     return toShown(facts, instance?.state === "ready" ? instance : undefined);

@@ -1,6 +1,7 @@
 /** `GET /v1/models` and `GET /v1/models/{uid}`: OpenAI's list, with Xinference's fields beside. */
 import { ListModelsQuery, type ModelList, type ModelRecord } from "@atalaya/protocol";
 import type { Supervisor } from "../../../supervisor/supervisor.ts";
+import { mayAsk, refuseOtherModels } from "../../count-usage.ts";
 import type { App } from "../../http.ts";
 import { toModelRecord } from "../../model-record.ts";
 import { addressOf } from "../../own-address.ts";
@@ -10,7 +11,7 @@ import { notInTheList } from "../xinference/errors.ts";
 export function models(app: App, supervisor: Supervisor): void {
   app.get("/v1/models", async (request): Promise<ModelList> => {
     const { state } = parse(ListModelsQuery, request.query);
-    const instances = supervisor.list();
+    const instances = supervisor.list().filter(({ uid }) => mayAsk(uid, request.principal));
     const shown =
       state === "all" ? instances : instances.filter((instance) => instance.state === "ready");
     return {
@@ -21,10 +22,11 @@ export function models(app: App, supervisor: Supervisor): void {
 
   app.get<{ Params: { uid: string } }>(
     "/v1/models/:uid",
-    async ({ params: { uid }, query }): Promise<ModelRecord> => {
+    async ({ params: { uid }, query, principal }): Promise<ModelRecord> => {
       const { state } = parse(ListModelsQuery, query);
       try {
         const instance = state === "all" ? supervisor.get(uid) : supervisor.getReady(uid);
+        refuseOtherModels(instance.uid, principal);
         return toModelRecord(instance, addressOf(app));
       } catch (error) {
         throw notInTheList(error, uid);
