@@ -189,6 +189,23 @@ describe("routes", () => {
     });
   });
 
+  test.each([
+    "/ui/../../etc/passwd",
+    "/ui/%2e%2e%2f%2e%2e%2fetc/passwd",
+    "/ui/..%5c..%5cetc/passwd",
+    "/docs/../../package.json",
+    "/.env",
+    "/.git/config",
+    "/main.js.map",
+    "/<script>alert(1)</script>",
+    "/%3Cimg%20src=x%20onerror=alert(1)%3E",
+  ])("%s is not there, in JSON and without its markup (UI-05, UI-08, UI-09)", async (url) => {
+    const reply = await app.inject({ url });
+    expect(reply.statusCode).toBe(404);
+    expect(reply.headers["content-type"]).toMatch(/^application\/json/);
+    expect(reply.body).not.toMatch(/[<>]|root:|onerror/);
+  });
+
   test("a wrong method is told the right one", async () => {
     const reply = await app.inject({ url: "/v1/chat/completions" });
     expect(reply.statusCode).toBe(405);
@@ -278,12 +295,15 @@ describe("routes", () => {
       says: /Did you mean max_model_len\?/,
     },
     { body: { model_name: "demo", model_uid: "a/b" }, status: 400, says: /"model_uid"/ },
-  ])("a launch of $body is refused with a sentence", async ({ body, status, says, ...rest }) => {
-    const reply = await app.inject({ method: "POST", url: "/v1/models", payload: body });
-    expect(reply.json().error.message).toMatch(says);
-    expect(reply.json().detail).toMatch("detail" in rest ? rest.detail : says);
-    expect(reply.statusCode).toBe(status);
-  });
+  ])(
+    "a launch of $body is refused with a sentence (CL-05)",
+    async ({ body, status, says, ...rest }) => {
+      const reply = await app.inject({ method: "POST", url: "/v1/models", payload: body });
+      expect(reply.json().error.message).toMatch(says);
+      expect(reply.json().detail).toMatch("detail" in rest ? rest.detail : says);
+      expect(reply.statusCode).toBe(status);
+    },
+  );
 
   test("engines of a model are told, or the nearest name", async () => {
     const reply = await app.inject({ url: "/v1/engines/llama-3.2-vision" });

@@ -10,6 +10,9 @@ export const otherMachines: Section = {
     "02": { input: "a machine that joins without the token", notBuilt: alone },
     "03": { input: "serialized objects sent to a port", notBuilt: alone },
     "04": { input: "a network that is parted for 30 s", notBuilt: alone },
-    "05": { input: "a launch on a machine that is not one of ours", notBuilt: "to come" },
+    "05": {
+      input: "a launch on a machine that is not one of ours",
+      tests: ["src/server/app.test.ts"],
+    },
   },
 };

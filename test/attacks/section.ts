@@ -12,6 +12,11 @@ export type Attack =
       readonly input: string;
       /** Why nothing of it can be tested: the part of the program that it is aimed at does not exist. */
       readonly notBuilt: string;
+    }
+  | {
+      readonly input: string;
+      /** What a test would need, or what is known instead. */
+      readonly untested: string;
     };
 
 /** Attacks of one kind: `MF-01`, `MF-02` and so on, none left out. */

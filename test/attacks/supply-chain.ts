@@ -4,12 +4,18 @@ export const supplyChain: Section = {
   prefix: "SC",
   title: "what is installed",
   attacks: {
-    "01": { input: "the npm package without install scripts", notBuilt: "to come" },
+    "01": {
+      input: "the npm package without install scripts",
+      untested: "Every checkout is installed so (.npmrc), and all tests run on it.",
+    },
     "02": {
       input: "a wheel that was replaced in the index",
       tests: ["src/engines/python/make-environment.test.ts"],
     },
-    "03": { input: "an index that cannot be reached", notBuilt: "to come" },
+    "03": {
+      input: "an index that cannot be reached",
+      tests: ["src/engines/python/make-environment.test.ts"],
+    },
     "04": {
       input: "a new start-up hook in an environment",
       tests: ["src/engines/python/make-environment.test.ts"],

@@ -252,7 +252,7 @@ describe("the page", () => {
     expect(readFileSync(join(directory, "replies.d.ts"), "utf8")).toBe(types);
   });
 
-  test("is served, for programs and for people, and fetches nothing", async () => {
+  test("is served, for programs and for people, and fetches nothing (UI-04, UI-06)", async () => {
     const spec = await call("GET /openapi.json");
     expect(JSON.parse(spec.text).paths).toEqual(page.paths);
     const reply = await fetch(`${server.url}/docs`);

@@ -58,7 +58,7 @@ test("what ran comes back after kill -9, and what was terminated does not (RL-01
   expect((await fourth.server.ended).stderr).not.toContain("Starting again");
 });
 
-test("a server that is told to stop lets an answer end (RL-08)", async () => {
+test("a server that is told to stop lets an answer end (RL-08, WK-14)", async () => {
   using folder = temporaryFolder();
   const { server, client } = await serve(join(folder.path, "home"), "demo");
   await server.says(/demo is ready/);

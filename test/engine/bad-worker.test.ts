@@ -111,7 +111,7 @@ describe.skipIf(process.platform === "win32")("a worker that is stopped", () => 
 });
 
 describe.skipIf(process.platform !== "linux")("a worker's process", () => {
-  test("has its own three streams and its socket, no file of ours (WK-06), and listens nowhere else (WK-07)", async () => {
+  test("has its own three streams and its socket, no file of ours (WK-06), and listens nowhere else (WK-07, WK-12)", async () => {
     await using engine = await start(native);
     const pid = await engine.workerPid();
     const open = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {

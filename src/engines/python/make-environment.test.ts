@@ -122,6 +122,19 @@ describe.skipIf(found === undefined)(`an environment${title}`, () => {
     ).toEqual([]);
   });
 
+  test("is not made while its wheels cannot be had, and is when they can (SC-03)", async () => {
+    await rm(wheel());
+    await expect(makeEnvironment(spec, hooks())).rejects.toMatchObject({
+      code: "environment_failed",
+    });
+    expect(await findInstalled(spec)).toBeUndefined();
+    await writeWheel("value = 1");
+    const lock = join(folder, "tiny.txt");
+    const digest = createHash("sha256").update(readFileSync(wheel())).digest("hex");
+    await writeFile(lock, `tiny==1.0 \\\n    --hash=sha256:${digest}\n`);
+    expect((await makeEnvironment(spec, hooks())).wasThere).toBe(false);
+  });
+
   test("that is given up leaves nothing behind, one that was killed is made anew (SC-05)", async () => {
     const controller = new AbortController();
     const making = makeEnvironment(spec, {
