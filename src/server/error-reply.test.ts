@@ -5,6 +5,16 @@ import { toHttpError, withoutDirectories } from "./error-reply.ts";
 
 const log = createLogger("silent");
 
+test("says when to try again: half a minute while a model loads, else soon", () => {
+  const of = (code: "model_not_ready" | "queue_full" | "invalid_request"): unknown =>
+    toHttpError(new PlatformError(code, "No."), log).retryAfter;
+  expect([of("model_not_ready"), of("queue_full"), of("invalid_request")]).toEqual([
+    30,
+    1,
+    undefined,
+  ]);
+});
+
 describe("an error on the wire", () => {
   test.each([
     {

@@ -62,9 +62,14 @@ function fromPlatformError(error: PlatformError, log: Logger): HttpError {
     status,
     error.code,
     error.message,
-    typeof retryAfter === "number" ? retryAfter : retryable ? 1 : undefined,
+    typeof retryAfter === "number" ? retryAfter : retryable ? pauseAfter(error.code) : undefined,
     typeof param === "string" ? param : null,
   );
+}
+
+/** Seconds. A model takes a while to load: Xinference's clients are told the same. */
+function pauseAfter(code: ErrorCode): number {
+  return code === "model_not_ready" ? 30 : 1;
 }
 
 function httpError(

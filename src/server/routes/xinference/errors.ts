@@ -12,9 +12,6 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   engine_unavailable: 400,
 };
 
-/** Seconds; what Xinference tells whoever asks a model that is still loading. */
-const RETRY_SECONDS = 30;
-
 export function sendXinferenceError(
   reply: FastifyReply,
   error: unknown,
@@ -22,8 +19,7 @@ export function sendXinferenceError(
 ): FastifyReply {
   const { status, body, retryAfter } = toHttpError(error, log);
   const code = error instanceof PlatformError ? error.code : undefined;
-  if (code === "model_not_ready") reply.header("retry-after", RETRY_SECONDS);
-  else if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
+  if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
   return reply
     .code((code === undefined ? undefined : statuses[code]) ?? status)
     .type("application/json; charset=utf-8")
