@@ -11,6 +11,7 @@ export type LoadFlags = {
   readonly profile?: "ref" | "hf";
   readonly maxModelLen?: number;
   readonly maxNumSeqs?: number;
+  readonly maxNumBatchedTokens?: number;
   readonly kvCacheDtype?: "f32" | "f16";
   readonly numThreads?: number;
   /** As a shell leaves it when nothing follows: `true`. */
@@ -65,6 +66,11 @@ export function addLoadOptions(command: Command): Command {
     )
     .option("--max-model-len <tokens>", "prompt and answer together, at most", whole(1))
     .option("--max-num-seqs <count>", "requests answered at the same time, at most", whole(1))
+    .option(
+      "--max-num-batched-tokens <tokens>",
+      "tokens of one forward pass, of prompts and answers together, at most (default: 512)",
+      whole(1),
+    )
     .addOption(
       new Option(
         "--kv-cache-dtype <dtype>",
@@ -97,8 +103,9 @@ export function addLoadOptions(command: Command): Command {
 
 /** What only some engines know, by its names on the wire. Paths stay as they were typed. */
 export function engineOptionsOf(flags: LoadFlags): Record<string, unknown> {
-  const { imatrix, pictureCacheMemory, pictureCacheDisk } = flags;
+  const { imatrix, maxNumBatchedTokens, pictureCacheMemory, pictureCacheDisk } = flags;
   return {
+    ...(maxNumBatchedTokens !== undefined && { max_num_batched_tokens: maxNumBatchedTokens }),
     ...(imatrix !== undefined && { imatrix }),
     ...(pictureCacheMemory !== undefined && { picture_cache_memory: pictureCacheMemory }),
     ...(pictureCacheDisk !== undefined && { picture_cache_disk: pictureCacheDisk }),
@@ -112,6 +119,7 @@ export function typedLoadOptions(flags: LoadFlags): string[] {
     "--profile": flags.profile,
     "--max-model-len": flags.maxModelLen,
     "--max-num-seqs": flags.maxNumSeqs,
+    "--max-num-batched-tokens": flags.maxNumBatchedTokens,
     "--kv-cache-dtype": flags.kvCacheDtype,
     "--num-threads": flags.numThreads,
     "--picture-cache-memory": flags.pictureCacheMemory,

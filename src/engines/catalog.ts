@@ -56,6 +56,7 @@ const engines: ReadonlyMap<string, KnownEngine> = new Map([
           "kv_cache_dtype",
           "num_threads",
           "imatrix",
+          "max_num_batched_tokens",
           "picture_cache_memory",
           "picture_cache_disk",
           // It never records graphs, so it is always eager.

@@ -19,7 +19,7 @@ const KV_MEMORY_FRACTION = 0.25;
 const ROOM_FRACTION = 0.8;
 /** Of the free memory, what the cache gets even where the weights take all: they are read from disk then. */
 const LEAST_FRACTION = 1 / 64;
-/** Tokens of one forward pass, at most. */
+/** Tokens of one forward pass, at most, unless a launch says otherwise. */
 export const MAX_BATCHED_TOKENS = 512;
 /** Part of the machine's memory that pictures' states may take, and the most they take by default. */
 const PICTURE_MEMORY_FRACTION = 1 / 16;
@@ -121,8 +121,12 @@ export function pictureBudgetBytes(totalBytes: number): number {
  * block, or queries and keys in three forms while they are rotated. A sequence whose blocks do not
  * follow each other is gathered first, which is not counted.
  */
-export function stepBytes({ text }: ModelShape, contextLength: number): number {
-  const numTokens = Math.min(MAX_BATCHED_TOKENS, contextLength);
+export function stepBytes(
+  { text }: ModelShape,
+  contextLength: number,
+  maxBatchedTokens: number = MAX_BATCHED_TOKENS,
+): number {
+  const numTokens = Math.min(maxBatchedTokens, contextLength);
   const rotatedWidth = (text.numHeads + text.numKvHeads) * text.headSize;
   const feedForward = 2 * text.hiddenSize + 3 * text.intermediateSize;
   const attention = 2 * text.hiddenSize + 3 * rotatedWidth;

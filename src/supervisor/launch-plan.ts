@@ -22,6 +22,8 @@ export type MemoryWish = {
   readonly maxModelLen: number | undefined;
   readonly maxNumSeqs: number | undefined;
   readonly kvCacheDtype: StateDtype | undefined;
+  /** Tokens of one forward pass, at most; the engine's own when absent. */
+  readonly maxNumBatchedTokens?: number | undefined;
   /** Processes that have the model each; 1 when absent. */
   readonly replicas?: number | undefined;
 };
@@ -107,7 +109,7 @@ export function planMemory(
   const parts = [
     ...fixed,
     ofEach("KV cache", cacheBytes),
-    ofEach("buffers of a step", stepBytes(shape, contextLength)),
+    ofEach("buffers of a step", stepBytes(shape, contextLength, wish.maxNumBatchedTokens)),
   ];
   const totalBytes = sum(parts);
   const { availableBytes } = host;
@@ -121,6 +123,7 @@ export function planMemory(
     perToken,
     fixedBytes: sum(fixed),
     replicas,
+    maxNumBatchedTokens: wish.maxNumBatchedTokens,
     host,
   });
   return {
@@ -147,18 +150,20 @@ function findLargestContext(
     perToken,
     fixedBytes,
     replicas,
+    maxNumBatchedTokens,
     host,
   }: {
     readonly perToken: number;
     /** Of all replicas. */
     readonly fixedBytes: number;
     readonly replicas: number;
+    readonly maxNumBatchedTokens: number | undefined;
     readonly host: HostMemory;
   },
 ): number {
   const fits = (numBlocks: number): boolean => {
     const context = numBlocks * KV_BLOCK_SIZE;
-    const ofEach = context * perToken + stepBytes(shape, context);
+    const ofEach = context * perToken + stepBytes(shape, context, maxNumBatchedTokens);
     return fixedBytes + replicas * ofEach <= host.availableBytes;
   };
   let low = 0;

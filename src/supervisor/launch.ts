@@ -110,7 +110,11 @@ async function withMemory(
           tensorParallel: numberIn(options["tensor_parallel_size"]),
           memoryFraction: numberIn(options["gpu_memory_utilization"]),
         })
-      : planMemory(shape, { wish, host, alternatives: alternativesTo(model) });
+      : planMemory(shape, {
+          wish: { ...wish, maxNumBatchedTokens: numberIn(options["max_num_batched_tokens"]) },
+          host,
+          alternatives: alternativesTo(model),
+        });
   return { ...plan, memory, cards: cardsThatHold(shape) };
 }
 

@@ -53,6 +53,8 @@ export const LaunchRequest = z.looseObject({
   max_num_seqs: z.int().min(1).nullish(),
   kv_cache_dtype: z.enum(["f32", "f16"]).nullish(),
   num_threads: z.int().min(1).max(1_024).nullish(),
+  /** Tokens of one forward pass: prompts' pieces and answers' next tokens together. */
+  max_num_batched_tokens: z.int().min(1).nullish(),
   /** What pictures' states may take of the engine's memory, such as "2GiB". */
   picture_cache_memory: z.union([z.string(), z.int().min(0)]).nullish(),
   /** What encoded pictures may take of the disk, of all models together; "0" keeps none. */

@@ -41,7 +41,8 @@ export type NativeEngineOptions = {
   readonly grammars?: GrammarMasks | undefined;
 };
 
-const DEFAULT_MAX_NUM_SEQS = 16;
+/** Answers at the same time. */
+export const DEFAULT_MAX_NUM_SEQS = 16;
 const DEFAULT_MAX_WAITING = 256;
 
 export class NativeEngine implements AsyncDisposable {

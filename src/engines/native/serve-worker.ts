@@ -23,8 +23,9 @@ import {
 import { toConnectError } from "../worker/wire-error.ts";
 import { GrammarMasks } from "./grammar-masks.ts";
 import type { ModelRunner } from "./model-runner.ts";
-import { NativeEngine } from "./native-engine.ts";
+import { DEFAULT_MAX_NUM_SEQS, NativeEngine, type NativeEngineOptions } from "./native-engine.ts";
 import { pictureCaches } from "./picture-caches.ts";
+import { stepBudget } from "./step-budget.ts";
 
 export type RunnerFactory = (
   options: EngineLoadOptions,
@@ -140,7 +141,7 @@ class Worker {
         new PlatformError("model_already_launched", "This worker has a model already."),
       );
     }
-    const caches = this.#pictureCaches(options);
+    const limits = this.#limits(options);
     const progress: LoadProgress[] = [];
     let wake: (() => void) | undefined;
     let isDone = false;
@@ -175,7 +176,7 @@ class Worker {
       const { vocabSize } = runner.model;
       this.#engine = new NativeEngine(runner, {
         maxNumSeqs: options.maxNumSeqs,
-        ...caches,
+        ...limits,
         grammars: new GrammarMasks({ directory: options.directory, vocabSize }),
       });
       this.#state = "ready";
@@ -189,9 +190,12 @@ class Worker {
   }
 
   /** Before anything is loaded, so that a mistyped amount is told at once. */
-  #pictureCaches(options: EngineLoadOptions): ReturnType<typeof pictureCaches> {
+  #limits(options: EngineLoadOptions): NativeEngineOptions {
     try {
-      return pictureCaches(options, (fields, message) => this.#log.warn(fields, message));
+      return {
+        maxBatchedTokens: stepBudget(options, DEFAULT_MAX_NUM_SEQS),
+        ...pictureCaches(options, (fields, message) => this.#log.warn(fields, message)),
+      };
     } catch (error) {
       this.#state = "failed";
       throw toConnectError(error);

@@ -44,7 +44,11 @@ export function toLaunchOptions(
 }
 
 /** Words of a launch that some engines have, and that go to them as they are. */
-const engineFields: readonly string[] = ["picture_cache_memory", "picture_cache_disk"];
+const engineFields: readonly string[] = [
+  "max_num_batched_tokens",
+  "picture_cache_memory",
+  "picture_cache_disk",
+];
 
 function hubOf(name: string | null | undefined): LaunchOptions["hub"] {
   const given = name?.toLowerCase() ?? "auto";
