@@ -101,12 +101,16 @@ class Keeper:
     def __init__(self, library: Any, tokens: list[str]) -> None:
         self._library = library
         self._vocab_size = len(tokens)
-        info = library.TokenizerInfo(tokens, BYTE_LEVEL, len(tokens), [], False)
+        # The library is told that every token without text is an end: those that it takes for no ends it
+        # rules out at the end too, wherever most others may come.
+        self._textless = [index for index, text in enumerate(tokens) if text == ""]
+        info = library.TokenizerInfo(tokens, BYTE_LEVEL, len(tokens), self._textless, False)
         # One thread, and no cache of its own: ours has a bound.
         self._compiler = library.GrammarCompiler(info, 1, False, -1)
         # Least recently used first; matchers hold what they need.
         self._compiled: OrderedDict[str, Any] = OrderedDict()
-        self._matchers: dict[int, Any] = {}
+        # Each with the bits of tokens that are no text and do not end it, by their words of the mask.
+        self._matchers: dict[int, tuple[Any, dict[int, int]]] = {}
         # Those that are being opened → whether they are wanted still.
         self._opening: dict[int, bool] = {}
         self._lock = threading.Lock()
@@ -139,22 +143,23 @@ class Keeper:
 
     def open(self, question: dict[str, Any]) -> bytes | None:
         matcher = None
+        never = self._never(question["stop_token_ids"])
         try:
             compiled = self.compile(question["grammar"])
             matcher = self._library.GrammarMatcher(compiled, question["stop_token_ids"], False, -1)
             for token_id in question["accepted"]:
                 self._accept(matcher, token_id)
-            return self._next(matcher)
+            return self._next(matcher, never)
         finally:
             with self._lock:
                 if self._opening.pop(question["id"]) and matcher is not None:
-                    self._matchers[question["id"]] = matcher
+                    self._matchers[question["id"]] = (matcher, never)
 
     def accept(self, answer_id: int, token_id: int) -> bytes | None:
         """Raises KeyError for an answer that this process has never been told of."""
-        matcher = self._matchers[answer_id]
+        matcher, never = self._matchers[answer_id]
         self._accept(matcher, token_id)
-        return self._next(matcher)
+        return self._next(matcher, never)
 
     def close(self, answer_id: int) -> None:
         with self._lock:
@@ -166,12 +171,20 @@ class Keeper:
         if not matcher.is_terminated() and not matcher.accept_token(token_id, False):
             raise ValueError("a token was chosen that is not allowed")
 
-    def _next(self, matcher: Any) -> bytes | None:
+    def _never(self, stop_token_ids: list[int]) -> dict[int, int]:
+        words: dict[int, int] = {}
+        for index in set(self._textless) - set(stop_token_ids):
+            words[index >> 5] = words.get(index >> 5, 0) | 1 << (index & 31)
+        return words
+
+    def _next(self, matcher: Any, never: dict[int, int]) -> bytes | None:
         """A bit for each token, or None where the answer is complete."""
         if matcher.is_terminated():
             return None
         mask = array.array("i", [-1]) * ((self._vocab_size + 31) // 32)
         matcher.fill_next_token_bitmask(mask, 0, False)
+        for word, bits in never.items():
+            mask[word] &= ~bits
         return mask.tobytes()
 
 

@@ -53,6 +53,24 @@ def test_it_goes_on_with_the_answer_and_ends_where_a_sentence_is_complete(gramma
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    "grammar", ["root ::= [^x]*", r'root ::= "" | ([\0-\x7f] | [^\0-\x7f]) root']
+)
+def test_it_ends_where_anything_may_follow_and_with_its_own_ends_alone(grammars, grammar):
+    async def run():
+        state = await grammars.open(grammar, [STOP])
+        for _ in range(2):
+            allowed = shown(state)
+            assert {"<stop>", "a", "b"} <= set(allowed)
+            assert [text for text in allowed if text.startswith("<|")] == []
+            state.accept(VOCABULARY["a"])
+        state.accept(STOP)
+        assert state.allowed() is None
+        state.close()
+
+    asyncio.run(run())
+
+
 def test_a_special_token_is_no_text(grammars):
     async def run():
         allowed = shown(await grammars.open("root ::= [^x]*", [STOP]))
