@@ -50,6 +50,7 @@ export type PromptReport = {
 
 /** A rule of the chat that changed what was sent; see `pipeline/chat-rules.ts`. */
 export type PromptChange =
+  | "result-pictures-moved"
   | "tool-calls-split"
   | "text-beside-call-dropped"
   | "tools-in-text"

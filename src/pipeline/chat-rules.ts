@@ -15,6 +15,7 @@ import {
   beginWithUser,
   dropTextBesideCalls,
   linkToolTurns,
+  movePicturesBehindResults,
   splitToolCalls,
   writeToolsIntoText,
 } from "./tool-turns.ts";
@@ -39,16 +40,17 @@ export type RuledChat = {
 /**
  * Apply the rules, in order:
  *
- * 1. An assistant's turn of several calls becomes a turn a call, each followed by its result.
- * 2. Text beside a call is dropped: the template has no place for it.
- * 3. Functions are written in front of the first user text where the template cannot: the released one with
+ * 1. Pictures of functions' results go into a turn of the user's behind the results.
+ * 2. An assistant's turn of several calls becomes a turn a call, each followed by its result.
+ * 3. Text beside a call is dropped: the template has no place for it.
+ * 4. Functions are written in front of the first user text where the template cannot: the released one with
  *    a picture anywhere, others that do not know of functions.
- * 4. Empty text is dropped, and with it a system or assistant turn that held nothing else.
- * 5. Where there is a picture anywhere, system text goes in front of the first user text: the
+ * 5. Empty text is dropped, and with it a system or assistant turn that held nothing else.
+ * 6. Where there is a picture anywhere, system text goes in front of the first user text: the
  *    released template refuses both together.
- * 6. Adjacent turns of one role become one, their texts two line breaks apart; calls and results stay
+ * 7. Adjacent turns of one role become one, their texts two line breaks apart; calls and results stay
  *    by themselves.
- * 7. The pictures of a turn go in front of its text, unless `imageOrder` is `keep`.
+ * 8. The pictures of a turn go in front of its text, unless `imageOrder` is `keep`.
  *
  * @throws PlatformError `invalid_request` when a tool's result answers no call
  */
@@ -60,6 +62,7 @@ export function applyChatRules(
     templateTakesTools === "always" ||
     (templateTakesTools === "without-pictures" && !messages.some(hasPicture));
   const rules: readonly (readonly [PromptChange, (turns: Turns) => Turns])[] = [
+    ["result-pictures-moved", movePicturesBehindResults],
     ["tool-calls-split", splitToolCalls],
     ["text-beside-call-dropped", dropTextBesideCalls],
     [

@@ -36,12 +36,26 @@ describe("a tool's result", () => {
     ["in front of its call", [user, result("a"), calls("a")], "messages[9].tool_call_id"],
     ["given twice", [user, calls("a"), result("a"), result("a")], "messages[9].tool_call_id"],
     ["without any call", [user, result()], "messages[9].tool_call_id"],
-    ["with a picture", [user, calls("a"), { ...result("a"), content: [picture] }], "messages"],
   ])("%s is refused by the field's name", (_what, turns, param) => {
     expect(() => linkToolTurns(turns)).toThrow(
       expect.objectContaining({ code: "invalid_request", details: { param } }),
     );
   });
+});
+
+test("pictures of results stand behind the last of them, in a turn of the user's", () => {
+  const seeing = (id: string): ChatMessage => ({ ...result(id), content: [text(id), picture] });
+  const turns = [user, calls("a", "b"), seeing("a"), seeing("b"), user];
+  const { messages, changes } = applyChatRules(turns);
+  expect(messages).toEqual([
+    user,
+    calls("a"),
+    { ...result("a"), content: [text("a")] },
+    calls("b"),
+    { ...result("b"), content: [text("b")] },
+    { role: "user", content: [picture, picture, text("Where?")] },
+  ]);
+  expect(changes).toEqual(["result-pictures-moved", "tool-calls-split", "turns-merged"]);
 });
 
 describe("calls and results among other turns", () => {

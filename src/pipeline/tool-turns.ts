@@ -26,13 +26,6 @@ export function linkToolTurns(messages: Turns): Turns {
       message.toolCallId === undefined ? open[0] : open.find(({ id }) => id === message.toolCallId);
     if (call === undefined) throw unasked(message);
     open = open.filter((other) => other !== call);
-    if (message.content.some(({ type }) => type === "image")) {
-      throw new PlatformError(
-        "invalid_request",
-        "A tool's result holds a picture; the model looks at pictures of the user's turns alone. Send it in a user message after the result.",
-        { details: { param: "messages" } },
-      );
-    }
     return { ...message, toolCallId: call.id };
   });
 }
@@ -47,6 +40,26 @@ function unasked({ toolCallId, field = "messages" }: ChatMessage): PlatformError
     `${what} that is open: none in front of it has that id, or it was answered already. Send the assistant's message with the call first, and one result for each.`,
     { details: { param: field } },
   );
+}
+
+/** The model looks at pictures of the user's turns alone: those of results come in one behind the last of them. */
+export function movePicturesBehindResults(turns: Turns): Turns {
+  const isPicture = ({ type }: ContentPart): boolean => type === "image";
+  if (!turns.some(({ role, content }) => role === "tool" && content.some(isPicture))) return turns;
+  const moved: ChatMessage[] = [];
+  let pictures: ContentPart[] = [];
+  for (const [index, turn] of turns.entries()) {
+    if (turn.role !== "tool") {
+      moved.push(turn);
+      continue;
+    }
+    pictures.push(...turn.content.filter(isPicture));
+    moved.push({ ...turn, content: turn.content.filter((part) => !isPicture(part)) });
+    if (turns[index + 1]?.role === "tool" || pictures.length === 0) continue;
+    moved.push({ role: "user", content: pictures });
+    pictures = [];
+  }
+  return moved;
 }
 
 /** An assistant's turn of several calls becomes one turn a call, each followed by its result. */

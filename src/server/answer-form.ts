@@ -10,6 +10,7 @@ type FormBody = Pick<
   | "guided_regex"
   | "guided_choice"
   | "guided_grammar"
+  | "guided_json_object"
   | "structured_outputs"
   | "choices"
 >;
@@ -30,6 +31,9 @@ export function toAnswerForm(body: FormBody): AnswerForm | undefined {
       choice: structured?.choice,
       grammar: structured?.grammar,
     }),
+    body.guided_json_object === true
+      ? ({ type: "json-object", field: "guided_json_object" } as const)
+      : undefined,
     structured?.json_object === true
       ? ({ type: "json-object", field: `${inside}.json_object` } as const)
       : undefined,

@@ -298,6 +298,47 @@ describe("what the clients' types know is known here", () => {
   });
 });
 
+/** What Xinference's server takes beside OpenAI's fields, which its clients pass through as they are. */
+const ofXinference = [
+  "top_k",
+  "repetition_penalty",
+  "stop_token_ids",
+  "stream_interval",
+  "lora_name",
+  "guided_json",
+  "guided_regex",
+  "guided_choice",
+  "guided_grammar",
+  "guided_json_object",
+  "guided_decoding_backend",
+  "guided_whitespace_pattern",
+  "extra_body",
+] as const;
+
+test.each([
+  {
+    what: "chat",
+    known: chat,
+    more: ["chat_template_kwargs", "enable_thinking", "skip_special_tokens"],
+  },
+  {
+    what: "completions",
+    known: {
+      schema: CompletionRequest,
+      unsupported: unsupportedByCompletions,
+      hints: generatingHints,
+    },
+    more: ["logprobs", "echo", "suffix", "best_of", "user"],
+  },
+])("what Xinference takes is known: $what", ({ known, more }) => {
+  const names = new Set([
+    ...Object.keys(known.schema.shape),
+    ...Object.keys(known.unsupported ?? {}),
+    ...Object.keys(known.hints ?? {}),
+  ]);
+  expect([...ofXinference, ...more].filter((name) => !names.has(name))).toEqual([]);
+});
+
 describe("and has the fate that its table says", () => {
   let server: FakeServer;
   beforeAll(async () => {

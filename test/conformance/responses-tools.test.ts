@@ -231,11 +231,11 @@ describe("what cannot be is refused by its name", () => {
           call,
           {
             ...output,
-            output: [{ type: "input_image", image_url: "data:image/png;base64,cA==" }],
+            output: [{ type: "input_image", image_url: "a picture" }],
           },
         ],
       },
-      "input[1].output[0]",
+      "input[1].output[0].image_url",
     ],
     [{ input: [{ type: "custom_tool_call", call_id: "c" }] }, "input[0].type = custom_tool_call"],
     [{ max_tool_calls: 3 }, "max_tool_calls"],

@@ -99,6 +99,7 @@ describe("an answer has the form that was asked for", () => {
   test("any object; cut short it says so", async () => {
     const whole = await ask({ response_format: { type: "json_object" }, max_tokens: 400, seed: 1 });
     expect(textOf(whole)).toMatch(/^\{/);
+    expect(textOf(await ask({ guided_json_object: true, max_tokens: 400 }))).toMatch(/^\{/);
     const cut = await ask({ response_format: { type: "json_object" }, max_tokens: 2 });
     expect(cut.choices[0]?.finish_reason).toBe("length");
   });

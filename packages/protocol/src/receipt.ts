@@ -46,6 +46,7 @@ export type AnswerReceipt = {
   readonly profile: "ref" | "hf";
   /** What the rules of the chat changed before the template was rendered. */
   readonly prompt_changes: readonly (
+    | "result-pictures-moved"
     | "tool-calls-split"
     | "text-beside-call-dropped"
     | "tools-in-text"

@@ -22,6 +22,8 @@ const formFields = {
   guided_regex: z.string().min(1).nullish(),
   guided_choice: z.array(z.string().min(1)).min(1).max(requestLimits.maxOptions).nullish(),
   guided_grammar: z.string().min(1).nullish(),
+  /** Xinference's: any JSON object. */
+  guided_json_object: z.boolean().nullish(),
   structured_outputs: z
     .looseObject({
       json: z.unknown().optional(),

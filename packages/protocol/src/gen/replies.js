@@ -62,6 +62,7 @@ export const replySchemas = {
         "items": {
           "type": "string",
           "enum": [
+            "result-pictures-moved",
             "tool-calls-split",
             "text-beside-call-dropped",
             "tools-in-text",
@@ -5217,6 +5218,7 @@ export const replySchemas = {
             "items": {
               "type": "string",
               "enum": [
+                "result-pictures-moved",
                 "tool-calls-split",
                 "text-beside-call-dropped",
                 "tools-in-text",

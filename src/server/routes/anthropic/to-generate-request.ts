@@ -19,7 +19,6 @@ import type { ToolCall } from "../../../generation/tools.ts";
 import type { DefaultSampling } from "../../../supervisor/default-sampling.ts";
 import { ignoredIn } from "../../known-fields.ts";
 import { ignoredInParts, imageFromImagePart } from "../../picture-part.ts";
-import { resultTurns } from "../../tool-results.ts";
 import { toAnthropicOffer } from "./to-tool-offer.ts";
 
 /** @throws PlatformError `invalid_request`, `invalid_image`, `unsupported_url_scheme` */
@@ -88,7 +87,7 @@ function toMessages({ role, content }: AnthropicMessage, index: number): ChatMes
     field: `messages[${index}].content[${at}]`,
   }));
   const calls: ToolCall[] = [];
-  const results: Parameters<typeof resultTurns>[0][number][] = [];
+  const results: ChatMessage[] = [];
   const parts: ContentPart[] = [];
   for (const { block, field } of placed) {
     if (block.type === "tool_use") {
@@ -101,6 +100,7 @@ function toMessages({ role, content }: AnthropicMessage, index: number): ChatMes
     } else if (block.type === "tool_result") {
       if (role !== "user") throw misplaced(field, "tool_result", "a user's");
       results.push({
+        role: "tool",
         content: resultParts(block, field),
         toolCallId: block.tool_use_id,
         field: `${field}.tool_use_id`,
@@ -111,8 +111,7 @@ function toMessages({ role, content }: AnthropicMessage, index: number): ChatMes
     return [{ role, content: parts, toolCalls: calls, field: `messages[${index}].content` }];
   }
   if (results.length === 0) return [{ role, content: parts }];
-  const turns = resultTurns(results);
-  return parts.length === 0 ? turns : [...turns, { role, content: parts }];
+  return parts.length === 0 ? results : [...results, { role, content: parts }];
 }
 
 function resultParts(

@@ -19,7 +19,6 @@ import type { ModelFacts } from "../../../supervisor/router.ts";
 import { checkFields, unsupportedField } from "../../known-fields.ts";
 import { imageFromData } from "../../picture-part.ts";
 import { ignoredInTools, toToolOffer } from "../../tool-offer.ts";
-import { resultTurns } from "../../tool-results.ts";
 import { optionHints, unsupportedByMessages, unsupportedOptions } from "./fields.ts";
 
 /** A request, and the names of fields inside it that nothing reads. */
@@ -88,23 +87,24 @@ function toForm(format: OllamaChatRequest["format"]): AnswerForm | undefined {
   return { type: "json-schema", schema: format, field: "format" };
 }
 
-type Result = Parameters<typeof resultTurns>[0][number];
-
 /** Calls have no ids in most of this dialect: a result is that of the first open call of its function. */
 function toMessages(messages: readonly OllamaMessage[]): ChatMessage[] {
   const turns: ChatMessage[] = [];
   let open: ToolCall[] = [];
-  let results: Result[] = [];
   for (const [index, message] of messages.entries()) {
     const parts = toParts(message, index);
     if (message.role === "tool") {
       const id = callOf(message, open);
       open = open.filter((call) => call.id !== id);
-      results.push({ content: parts, toolCallId: id, field: `messages[${index}]` });
+      const field = `messages[${index}]`;
+      turns.push({
+        role: "tool",
+        content: parts,
+        field,
+        ...(id !== undefined && { toolCallId: id }),
+      });
       continue;
     }
-    turns.push(...resultTurns(results));
-    results = [];
     const calls = toCalls(message, turns.length);
     open.push(...calls);
     turns.push({
@@ -113,7 +113,7 @@ function toMessages(messages: readonly OllamaMessage[]): ChatMessage[] {
       ...(calls.length > 0 && { toolCalls: calls, field: `messages[${index}].tool_calls` }),
     });
   }
-  return [...turns, ...resultTurns(results)];
+  return turns;
 }
 
 /** The first that is open where a result says no more. */

@@ -81,15 +81,6 @@ describe("a chat request", () => {
       param: "messages[0].tool_call_id",
     },
     {
-      why: "a picture in a tool's result",
-      message: {
-        role: "tool",
-        tool_call_id: "c",
-        content: [{ type: "image_url", image_url: "data:image/png;base64,cA==" }],
-      },
-      param: "messages[0].content[0]",
-    },
-    {
       why: "calls of the user's",
       message: { role: "user", content: "x", tool_calls: [{ id: "c", function: { name: "f" } }] },
       param: "messages[0]",

@@ -187,14 +187,6 @@ function toResult(
   content: readonly ContentPart[],
   field: string,
 ): ChatMessage {
-  const picture = content.findIndex(({ type }) => type === "image");
-  if (picture >= 0) {
-    throw new PlatformError(
-      "invalid_request",
-      `"${field}.content[${picture}]" is a picture in a tool's result; the model looks at pictures of the user's messages alone. Send it in one of those, after the result.`,
-      { details: { param: `${field}.content[${picture}]` } },
-    );
-  }
   // The older form tells its calls apart by the function's name.
   const [key, callId] = role === "tool" ? ["tool_call_id", id] : ["name", name];
   if (typeof callId !== "string") {

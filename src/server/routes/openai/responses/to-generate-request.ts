@@ -176,13 +176,6 @@ function toResult(
     typeof output === "string"
       ? [{ type: "text", text: output }]
       : output.map((part, index) => toPart(part, `${field}.output[${index}]`));
-  const picture = content.findIndex(({ type }) => type === "image");
-  if (picture >= 0) {
-    throw invalid(
-      `"${field}.output[${picture}]" is a picture in a function's output; the model looks at pictures of the user's messages alone. Send it in one of those, after the output.`,
-      `${field}.output[${picture}]`,
-    );
-  }
   return { role: "tool", content, toolCallId, field: `${field}.call_id` };
 }
 
