@@ -23,6 +23,7 @@ export const supplyChain: Section = {
     "05": {
       input: "kill -9 while an environment is made",
       tests: ["src/engines/python/make-environment.test.ts"],
+      leavesOut: "The kill itself: the tests begin with what one leaves behind.",
     },
     "06": {
       input: "a native library with one byte changed",
