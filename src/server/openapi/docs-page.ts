@@ -91,7 +91,7 @@ export function docsPage(document: PageDocument): string {
 <body>
 <header>
 <h1>${text(info.title)} ${text(info.version)}</h1>
-<p>${text(info.description)}</p>
+<p>${words(info.description)}</p>
 <p>For programs: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1).</p>
 </header>
 <nav aria-label="Contents"><ul>${tags.map(({ name }) => `<li><a href="#${id(name)}">${text(name)}</a></li>`).join("")}<li><a href="#schemas">Schemas</a></li></ul></nav>
@@ -124,7 +124,7 @@ function operationHtml({
   );
   const answers = Object.entries(responses).map(([status, { description, content = {} }]) => [
     `<code>${text(status)}</code>`,
-    text(description),
+    words(description),
     Object.entries(content)
       .map(([media, of]) => {
         const schema = of["x-event-schema"] ?? of["x-line-schema"] ?? of.schema ?? {};
@@ -132,7 +132,7 @@ function operationHtml({
       })
       .join("<br>"),
   ]);
-  return `<details id="${id(operationId)}"><summary><span class="method">${method.toUpperCase()}</span> <span class="path">${text(path)}</span> <span class="words">${text(summary)}</span></summary>
+  return `<details id="${id(operationId)}"><summary><span class="method">${method.toUpperCase()}</span> <span class="path">${text(path)}</span> <span class="words">${words(summary)}</span></summary>
 ${parameterRows.length === 0 ? "" : `<h4>Parameters</h4>${table(["name", "in", "type"], parameterRows)}`}
 ${bodies.join("")}
 <h4>Answers</h4>${table(["status", "means", "form"], answers)}
@@ -145,7 +145,7 @@ function schemaHtml(schema: Schema): string {
   const rows = Object.entries(properties).map(([name, of]) => [
     `<code>${text(name)}</code>`,
     `${typeHtml(of)}${required.includes(name) ? ", required" : ""}`,
-    text(of.description ?? ""),
+    words(of.description ?? ""),
   ]);
   return table(["field", "type", ""], rows);
 }
@@ -190,6 +190,11 @@ function table(heads: readonly string[], rows: readonly (readonly string[])[]): 
   const head = heads.map((cell) => `<th scope="col">${text(cell)}</th>`).join("");
   const body = rows.map((cells) => `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`);
   return `<table><thead><tr>${head}</tr></thead><tbody>${body.join("")}</tbody></table>`;
+}
+
+/** Prose, in which backticks stand for code. */
+function words(value: string): string {
+  return text(value).replace(/`([^`]+)`/g, "<code>$1</code>");
 }
 
 function text(value: string): string {
