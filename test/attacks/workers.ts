@@ -10,11 +10,11 @@ export const workers: Section = {
     },
     "02": {
       input: "a worker that sends garbage, half a frame, a huge frame, or ends without a word",
-      tests: ["test/engine/bad-worker.test.ts"],
+      tests: ["test/engine/bad-worker.test.ts", "test/engine/misdeeds.test.ts"],
     },
     "03": {
       input: "a worker that is stopped (SIGSTOP)",
-      tests: ["test/engine/bad-worker.test.ts"],
+      tests: ["test/engine/bad-worker.test.ts", "test/engine/conformance.test.ts"],
     },
     "04": {
       input: "100 MB a second on its standard error",
@@ -24,10 +24,13 @@ export const workers: Section = {
       input: "a look into a worker's environment",
       tests: ["src/engines/python/python-worker.test.ts", "src/process/child.test.ts"],
     },
-    "06": { input: "a look at a worker's descriptors", tests: ["test/engine/bad-worker.test.ts"] },
+    "06": {
+      input: "a look at a worker's descriptors",
+      tests: ["test/engine/bad-worker.test.ts", "test/engine/conformance.test.ts"],
+    },
     "07": {
       input: "another user at a worker's socket; listening ports",
-      tests: ["test/engine/bad-worker.test.ts"],
+      tests: ["test/engine/bad-worker.test.ts", "test/engine/conformance.test.ts"],
     },
     "08": {
       input: "kill -9 of the server",
@@ -39,17 +42,22 @@ export const workers: Section = {
     },
     "10": {
       input: "a request that ends the worker every time",
-      untested:
-        "No request is sent to a worker twice by itself: whoever sent it is told, and a worker that ends five times is not started again (WK-09).",
+      tests: ["src/engines/worker/suspects.test.ts", "test/engine/misdeeds.test.ts"],
     },
     "11": {
       input: "a worker that runs out of memory",
       untested:
         "It needs a control group of its own, which tests may not make everywhere. The end is the one of WK-01, and its signal is told.",
     },
-    "12": { input: "an engine's own HTTP routes", tests: ["test/engine/bad-worker.test.ts"] },
+    "12": {
+      input: "an engine's own HTTP routes",
+      tests: ["test/engine/bad-worker.test.ts", "test/engine/conformance.test.ts"],
+    },
     "13": { input: "a worker that does not listen", tests: ["src/process/child.test.ts"] },
     "14": { input: "a stop while the engine computes", tests: ["test/e2e/restart.test.ts"] },
-    "15": { input: "a worker that started processes", tests: ["src/process/child.test.ts"] },
+    "15": {
+      input: "a worker that started processes",
+      tests: ["src/process/child.test.ts", "test/engine/conformance.test.ts"],
+    },
   },
 };

@@ -25,6 +25,8 @@ export type TestedEngine = {
     directory: string,
     options?: Partial<EngineLoadOptions>,
     hooks?: Partial<Hooks>,
+    /** After so long without a sign of life it is taken for lost; those in Python alone heed it. */
+    stallPatienceMs?: number,
   ) => Promise<WorkerDriver>;
 };
 
@@ -39,7 +41,7 @@ async function pythonEngine(kind: EngineKind, modules: readonly string[]): Promi
     profiles: ["ref", "hf"],
     keepsPictures: true,
     refuses: [],
-    start: async (directory, options = {}, hooks = {}) =>
+    start: async (directory, options = {}, hooks = {}, stallPatienceMs = 30_000) =>
       await WorkerDriver.start(
         {
           directory,
@@ -51,7 +53,7 @@ async function pythonEngine(kind: EngineKind, modules: readonly string[]): Promi
           ...options,
         },
         { signal: never, onProgress: () => {}, onLog: () => {}, ...hooks },
-        pythonWorker(kind, testPython),
+        { ...pythonWorker(kind, testPython), stallPatienceMs },
       ),
   };
 }
@@ -82,7 +84,7 @@ function vllmOnCpu(python: string | undefined): TestedEngine {
     keepsPictures: false,
     // Transformers 4.56 does not read its `rope_scaling.type`.
     refuses: ["tiny-b"],
-    start: async (directory, options = {}, hooks = {}) =>
+    start: async (directory, options = {}, hooks = {}, stallPatienceMs = 30_000) =>
       await WorkerDriver.start(
         {
           directory,
@@ -100,7 +102,11 @@ function vllmOnCpu(python: string | undefined): TestedEngine {
           ...options,
         },
         { signal: never, onProgress: () => {}, onLog: () => {}, ...hooks },
-        { ...pythonWorker("vllm", python ?? ""), args: ["-I", "-B", program, "vllm"] },
+        {
+          ...pythonWorker("vllm", python ?? ""),
+          args: ["-I", "-B", program, "vllm"],
+          stallPatienceMs,
+        },
       ),
   };
 }

@@ -24,6 +24,7 @@ import type {
   EngineStats,
 } from "../engine.ts";
 import { StallWatch } from "./stall-watch.ts";
+import { Suspects } from "./suspects.ts";
 import {
   fromGenerateReply,
   fromModelInfo,
@@ -73,6 +74,7 @@ export class WorkerDriver implements Engine {
   #model: EngineModelInfo;
   #crashTimes: number[] = [];
   #problem: PlatformError | undefined;
+  readonly #suspects = new Suspects();
   /** Aborts when the engine is disposed of. */
   readonly #disposal = new AbortController();
 
@@ -117,8 +119,21 @@ export class WorkerDriver implements Engine {
     prompt: EnginePrompt,
     options: { readonly sampling: EngineSampling; readonly signal: AbortSignal },
   ): AsyncGenerator<EngineEvent, void> {
-    const worker = await this.#ready(options.signal);
-    yield* worker.generate(prompt, options);
+    const witness = await this.#suspects.admit(prompt, options.signal);
+    let isWhole = false;
+    try {
+      const worker = await this.#ready(options.signal);
+      try {
+        yield* worker.generate(prompt, options);
+        isWhole = true;
+      } catch (error) {
+        if (worker.hasEnded) witness.accuse();
+        else isWhole = true;
+        throw error;
+      }
+    } finally {
+      witness.leave(isWhole);
+    }
   }
 
   async stats(): Promise<EngineStats> {
@@ -330,6 +345,10 @@ class LoadedWorker {
     }
   }
 
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   get pid(): number {
     return this.#child.pid;
   }
@@ -362,9 +381,15 @@ class LoadedWorker {
       if (signal.aborted) return;
       const known = fromConnectError(error);
       // When nobody here cancelled it, a cancelled call is a lost one too.
-      if (known !== undefined && known.code !== "cancelled") throw known;
-      // Until the exit is heard of, the next request would be sent to a dead process.
-      await endOf(this.#child);
+      if (known !== undefined && known.code !== "cancelled") {
+        // Some say so and end: what their step left behind is not to be trusted.
+        if (known.code === "worker_failed") await endOf(this.#child);
+        throw known;
+      }
+      // Until the exit is heard of, the next request would be sent to a dead process. One that lives and says
+      // what is none of the contract is ended: the rest that it says is not to be trusted.
+      if ((await endOf(this.#child)) === undefined) await this.#child.stop({ graceMs: 0 });
+      this.#hasEnded = true;
       if (this.#isStuck) {
         throw new PlatformError(
           "worker_timed_out",
