@@ -35,7 +35,7 @@ async function misbehave(
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   // A frame's head of 5 bytes, then field 1 (packed ids): its tag, its length, the first id.
-  const token = Buffer.concat(chunks)[7];
+  const token = Buffer.concat(chunks)[7] ?? 0;
   response.writeHead(200, { "content-type": "application/grpc+proto" });
   switch (token) {
     case misdeeds.garbage:
