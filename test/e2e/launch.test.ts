@@ -119,7 +119,9 @@ describe("a registered model", () => {
     const registered = await run("register", tinyCheckpoint, "--model-name", "shapes");
     expect(registered.stderr).toBe("shapes is registered. Launch it: atalaya launch shapes\n");
     expect(registered.exitCode).toBe(0);
-    expect((await run("registrations")).stdout).toMatch(/^LLM +shapes +.* chat, vision, tools +false$/m);
+    expect((await run("registrations")).stdout).toMatch(
+      /^LLM +shapes +.* chat, vision, tools +false$/m,
+    );
     expect((await run("model-card", "shapes")).stdout).toContain(
       `**Directory:** ${tinyCheckpoint}`,
     );
