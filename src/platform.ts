@@ -89,6 +89,8 @@ export type PlatformOptions = {
   readonly state?: StateDatabase;
   /** After so long without a question a model is freed until the next; never when absent. */
   readonly idleMs?: number | undefined;
+  /** Requests that may wait for one model; 256 when absent. */
+  readonly maxQueuedRequests?: number | undefined;
   /** Ends the whole program, when a client may ask for that. */
   readonly stop?: () => void;
   /** Who may ask; everybody when absent, so that only this machine may be listened to. */
@@ -144,6 +146,7 @@ export class Platform implements AsyncDisposable {
     settings,
     state = StateDatabase.inMemory(),
     idleMs,
+    maxQueuedRequests,
     stop,
     identity = { isRequired: false },
     access = {},
@@ -189,15 +192,18 @@ export class Platform implements AsyncDisposable {
     });
     const metrics = new Metrics({
       list: () => this.supervisor.list(),
+      queueOf: (instance) => this.router.queueOf(instance),
       version: packageVersion(),
     });
     this.metrics = metrics;
     this.supervisor.subscribe((change) => {
       if (change.type === "worker-ended") metrics.workerEnded(change);
     });
-    this.router = new Router(this.supervisor, (events, about) =>
-      observeAnswer(events, about, { metrics, log }),
-    );
+    this.router = new Router(this.supervisor, {
+      watch: (events, about) => observeAnswer(events, about, { metrics, log }),
+      watchQueue: (instance, how) => metrics.queued(instance, how),
+      maxQueuedRequests,
+    });
     this.state = state;
     this.resting = new RestingModels(this.supervisor, { idleMs });
     const { registry, supervisor, resting } = this;

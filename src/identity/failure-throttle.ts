@@ -29,7 +29,7 @@ export class FailureThrottle {
   /** @throws PlatformError `rate_limited`, with the seconds to wait */
   refuseBlocked(peer: string): void {
     const now = this.#nowMs();
-    const blockedUntil = this.#peers.get(keyOf(peer))?.blockedUntil ?? 0;
+    const blockedUntil = this.#peers.get(peerKey(peer))?.blockedUntil ?? 0;
     if (blockedUntil <= now) return;
     const retryAfter = Math.ceil((blockedUntil - now) / 1_000);
     throw new PlatformError(
@@ -51,12 +51,12 @@ export class FailureThrottle {
   forgive(peer?: string): void {
     if (peer === undefined) this.#peers.clear();
     // It may be shown to whoever asks here as its network.
-    else for (const key of [peer, keyOf(peer)]) this.#peers.delete(key);
+    else for (const key of [peer, peerKey(peer)]) this.#peers.delete(key);
   }
 
   failed(peer: string): void {
     const now = this.#nowMs();
-    const key = keyOf(peer);
+    const key = peerKey(peer);
     const known = this.#peers.get(key) ?? { failures: [], waitMs: 0, blockedUntil: 0 };
     // Last in order, so that who is heard of least is forgotten first.
     this.#peers.delete(key);
@@ -74,7 +74,7 @@ export class FailureThrottle {
 }
 
 /** One who has an IPv6 network has all its addresses. */
-function keyOf(peer: string): string {
+export function peerKey(peer: string): string {
   if (!peer.includes(":") || peer.startsWith("::ffff:")) return peer;
   const [head = "", tail] = peer.split("::");
   const groups = head === "" ? [] : head.split(":");

@@ -18,7 +18,7 @@ export type Principal = {
   /** For people and logs; never the secret. */
   readonly name: string;
   readonly permissions: readonly Permission[];
-  /** Uids that it may see and ask; all when absent. */
+  /** Uids that it may ask; all when absent. */
   readonly models: readonly string[] | undefined;
   readonly allowance: Allowance;
 };

@@ -7,18 +7,21 @@
  */
 import { totalmem } from "node:os";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { ModelInstance } from "../supervisor/instance.ts";
+import type { QueueState } from "../supervisor/fair-queue.ts";
+import type { ModelInstance, ReadyInstance } from "../supervisor/instance.ts";
 import { labelsOf, type ModelLabels, modelLabels } from "./model-labels.ts";
 import { ReplicaGauges } from "./replica-gauges.ts";
 
 /** What a scrape asks for: models and how their engines are doing. */
 export type Watched = {
   readonly list: () => readonly ModelInstance[];
+  readonly queueOf: (instance: ReadyInstance) => QueueState;
   readonly version: string;
 };
 
 const firstTokenBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const interTokenBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+const queueBuckets = [0.001, 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 const durationBuckets = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 export class Metrics {
@@ -127,6 +130,26 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly #queued = this.#gauge(
+    "atalaya_queue_waiting",
+    "Requests that wait for their turn at a model.",
+    [...modelLabels],
+  );
+  readonly #askers = this.#gauge(
+    "atalaya_queue_askers",
+    "Keys, accounts and addresses that these come from.",
+    [...modelLabels],
+  );
+  readonly #queueSeconds = this.#histogram(
+    "atalaya_queue_seconds",
+    "How long a request waited for its turn.",
+    queueBuckets,
+  );
+  readonly #queueRefused = this.#counter(
+    "atalaya_queue_refused_total",
+    "Requests refused because too many wait.",
+  );
+
   readonly #batchLines = new Counter({
     name: "atalaya_batch_lines_total",
     help: "Lines of batches by how they ended: a status, or expired.",
@@ -215,6 +238,13 @@ export class Metrics {
     this.#workerEnds.inc({ model_uid: uid, replica_index: `${replica}` });
   }
 
+  /** How one request's wait for its turn ended. */
+  queued(instance: ModelInstance, how: { readonly waitedMs: number } | "refused"): void {
+    const labels = labelsOf(instance);
+    if (how === "refused") this.#queueRefused.inc(labels);
+    else this.#queueSeconds.observe(labels, how.waitedMs / 1_000);
+  }
+
   /** @param outcome a status of ours, or `expired` */
   batchLine(outcome: string): void {
     this.#batchLines.inc({ outcome });
@@ -258,6 +288,7 @@ export class Metrics {
   async #collect(): Promise<void> {
     const instances = this.#watched.list();
     for (const gauge of [this.#info, this.#status, this.#loadSeconds]) gauge.reset();
+    for (const gauge of [this.#queued, this.#askers]) gauge.reset();
     this.#uptime.set((performance.now() - this.#startedAt) / 1_000);
     for (const instance of instances) {
       const { uid, modelName, state } = instance;
@@ -266,6 +297,9 @@ export class Metrics {
       const labels = labelsOf(instance);
       this.#info.set(labels, 1);
       this.#loadSeconds.set(labels, instance.loadMs / 1_000);
+      const { numWaiting, numAskers } = this.#watched.queueOf(instance);
+      this.#queued.set(labels, numWaiting);
+      this.#askers.set(labels, numAskers);
     }
     const numReady = instances.filter(({ state }) => state === "ready").length;
     this.#models.set({ model_type: "LLM" }, numReady);

@@ -1,6 +1,6 @@
 /** The part of answering that every dialect shares: ask the router, keep the receipt, read to the end. */
 import type { AnswerReceipt } from "@atalaya/protocol";
-import type { FastifyReply } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { PlatformError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { XinferenceEra } from "../config/settings.ts";
@@ -13,6 +13,7 @@ import type {
 } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
 import type { ToolCall } from "../generation/tools.ts";
+import { peerKey } from "../identity/failure-throttle.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { ModelFacts, Router } from "../supervisor/router.ts";
@@ -111,7 +112,8 @@ export function askModel(
   aboutAllowed(model, reply, router);
   const { id: requestId, traceContext, admission, principal } = reply.request;
   const owned = ownedBy(principal, request);
-  const answer = router.generate(model, owned, { signal, requestId, traceContext });
+  const asker = askerOf(reply.request);
+  const answer = router.generate(model, owned, { signal, asker, requestId, traceContext });
   return countUsage(answer, request, admission);
 }
 
@@ -144,6 +146,11 @@ export function aboutAllowed(model: string, reply: FastifyReply, router: Router)
 /** Of whoever has a key or an account, pictures are kept apart from everybody else's. */
 function ownedBy(principal: Principal, request: GenerateRequest): GenerateRequest {
   return principal.kind === "anonymous" ? request : { ...request, owner: principal.id };
+}
+
+/** Turns are shared out between keys and accounts, and between addresses where nobody needs a key. */
+function askerOf({ principal, ip }: FastifyRequest): string {
+  return principal.kind === "anonymous" ? `address ${peerKey(ip)}` : principal.id;
 }
 
 /** Pass events on while nobody aborts the request, and take it off the list at the end. */

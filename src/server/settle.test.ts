@@ -34,6 +34,15 @@ test("a slow second event is not waited for, and its error still arrives", async
   await expect(collect(events)).rejects.toThrow("late");
 });
 
+test("who waits long for the first event begins without it, and gets it when it comes", async () => {
+  async function* queued(): AsyncGenerator<string> {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    yield* ["a", "b"];
+  }
+  const events = await settle(queued(), { signal, firstLimitMs: 1 });
+  expect(await collect(events)).toEqual(["a", "b"]);
+});
+
 test("an abort ends the source even when nobody ever read from it", async () => {
   const controller = new AbortController();
   let hasEnded = false;

@@ -4,25 +4,44 @@
 const graceMs = 1_000;
 
 /**
+ * What can be wrong with a request shows by then, a picture that is fetched too. Who still waits for their
+ * turn gets the head of the answer, and the signs of life that follow it: proxies give up on silence.
+ */
+const patienceMs = 15_000;
+
+/**
  * Wait until `events` has begun, so that what is wrong with a request is thrown here.
  *
- * The first event says that the prompt stands; the second, that the engine took it. For the second
- * the wait is bounded.
+ * The first event says that the prompt stands; the second, that the engine took it. Both waits are
+ * bounded.
  *
- * @param signal ends `events` even when nobody ever reads what is returned
+ * @param options.signal ends `events` even when nobody ever reads what is returned
  * @returns all of `events`, the awaited ones included
  */
 export async function settle<Event>(
   events: AsyncIterable<Event>,
-  { signal, limitMs = graceMs }: { readonly signal: AbortSignal; readonly limitMs?: number },
+  {
+    signal,
+    limitMs = graceMs,
+    firstLimitMs = patienceMs,
+  }: {
+    readonly signal: AbortSignal;
+    readonly limitMs?: number;
+    readonly firstLimitMs?: number;
+  },
 ): Promise<AsyncIterable<Event>> {
   const iterator = events[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  if (first.done === true) return none();
+  const first = iterator.next();
+  const begun = await Promise.race([first, delay(firstLimitMs, first)]);
+  if (begun === undefined) {
+    endOnAbort(iterator, signal);
+    return rest([first], iterator);
+  }
+  if (begun.done === true) return none();
   const second = iterator.next();
   await Promise.race([second, delay(limitMs, second)]);
   endOnAbort(iterator, signal);
-  return rest(first.value, second, iterator);
+  return rest([first, second], iterator);
 }
 
 /** A generator that was never started does not end its source; a client may be gone before that. */
@@ -36,14 +55,18 @@ function endOnAbort(iterator: AsyncIterator<unknown>, signal: AbortSignal): void
 
 async function* none(): AsyncGenerator<never, void> {}
 
+/** @param asked of the iterator already, in order */
 async function* rest<Event>(
-  first: Event,
-  second: Promise<IteratorResult<Event>>,
+  asked: readonly Promise<IteratorResult<Event>>[],
   iterator: AsyncIterator<Event>,
 ): AsyncGenerator<Event, void> {
   try {
-    yield first;
-    for (let next = await second; next.done !== true; next = await iterator.next()) {
+    for (const early of asked) {
+      const next = await early;
+      if (next.done === true) return;
+      yield next.value;
+    }
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
       yield next.value;
     }
   } finally {
@@ -52,9 +75,9 @@ async function* rest<Event>(
 }
 
 /** Resolves after `limitMs`, or never when `other` settles first. */
-function delay(limitMs: number, other: Promise<unknown>): Promise<void> {
+function delay(limitMs: number, other: Promise<unknown>): Promise<undefined> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, limitMs);
+    const timer = setTimeout(() => resolve(undefined), limitMs);
     const stop = (): void => clearTimeout(timer);
     other.then(stop, stop);
   });

@@ -1,5 +1,6 @@
 /** How much a model has to do, and how much it could do at once. */
 import type { RestingModels } from "./resting-models.ts";
+import type { Router } from "./router.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export type ModelLoad = {
@@ -9,13 +10,30 @@ export type ModelLoad = {
   readonly numWaiting: number;
 };
 
-/** What engines take at once when nothing was said at the launch, the most careful of them. */
-const defaultSlots = 8;
+/** What every engine takes at once when nothing was said at the launch. */
+const defaultSlots = 16;
+
+/** @returns how many answers a model works on at one time, over all its replicas */
+export function slotsOf(uid: string, supervisor: Supervisor): number {
+  const instance = supervisor.find(uid);
+  const numReady = instance?.replicas.list().filter(({ state }) => state === "ready").length ?? 1;
+  const ofOne =
+    instance === undefined ? undefined : supervisor.launchOptionsOf(instance.uid).maxNumSeqs;
+  return (ofOne ?? defaultSlots) * Math.max(1, numReady);
+}
 
 /** @returns `undefined` when no model of that name runs or would come back */
 export async function loadOfModel(
   name: string,
-  { supervisor, resting }: { readonly supervisor: Supervisor; readonly resting: RestingModels },
+  {
+    supervisor,
+    resting,
+    router,
+  }: {
+    readonly supervisor: Supervisor;
+    readonly resting: RestingModels;
+    readonly router: Router;
+  },
 ): Promise<ModelLoad | undefined> {
   const instance = supervisor.find(name);
   if (instance === undefined) {
@@ -31,8 +49,8 @@ export async function loadOfModel(
       return undefined;
     case "ready": {
       const { numRunning, numWaiting } = await instance.engine.stats();
-      const slots = supervisor.launchOptionsOf(instance.uid).maxNumSeqs ?? defaultSlots;
-      return { slots, numRunning, numWaiting };
+      const slots = slotsOf(instance.uid, supervisor);
+      return { slots, numRunning, numWaiting: numWaiting + router.queueOf(instance).numWaiting };
     }
     default:
       return instance satisfies never;

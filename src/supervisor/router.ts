@@ -1,10 +1,13 @@
-/** Picks the instance that answers a request, and holds it while the answer lasts. */
+/** Picks the instance that answers a request, waits for its turn there, and holds it while the answer lasts. */
 import type { Context } from "@opentelemetry/api";
-import type { ModelProfile } from "../engines/engine.ts";
+import { PlatformError } from "../base/errors.ts";
+import type { Engine, ModelProfile } from "../engines/engine.ts";
 import type { GenerateEvent } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
 import type { DefaultSampling } from "./default-sampling.ts";
+import { FairQueue, type QueueState } from "./fair-queue.ts";
 import type { ReadyInstance } from "./instance.ts";
+import { slotsOf } from "./model-load.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export type ModelFacts = {
@@ -18,8 +21,11 @@ export type ModelFacts = {
   readonly hasChatTemplate: boolean;
 };
 
-/** Which request an answer belongs to, for logs and traces alone. */
+/** Which request an answer belongs to. */
 export type RequestOrigin = {
+  /** Whose it is: one key, one account, one address; turns are shared out between these. */
+  readonly asker?: string | undefined;
+  /** For logs and traces alone, as the next. */
   readonly requestId?: string | undefined;
   /** The span that it is part of. */
   readonly traceContext?: Context | undefined;
@@ -38,13 +44,47 @@ export type WatchAnswer = (
   about: AnswerAbout,
 ) => AsyncIterable<GenerateEvent>;
 
+/** Told how a request's wait for its turn ended. */
+export type WatchQueue = (
+  instance: ReadyInstance,
+  how: { readonly waitedMs: number } | "refused",
+) => void;
+
+export type RouterOptions = {
+  readonly watch?: WatchAnswer;
+  readonly watchQueue?: WatchQueue;
+  /** Requests that may wait for one model. */
+  readonly maxQueuedRequests?: number | undefined;
+};
+
+/** Requests that may wait for one model, when nobody said it. */
+export const defaultQueuedRequests = 256;
+
 export class Router {
   readonly #supervisor: Supervisor;
   readonly #watch: WatchAnswer;
+  readonly #watchQueue: WatchQueue;
+  readonly #maxWaiting: number;
+  /** By what is loaded: one that is launched anew begins with nobody waiting. */
+  readonly #queues = new WeakMap<Engine, FairQueue>();
 
-  constructor(supervisor: Supervisor, watch: WatchAnswer = (events) => events) {
+  constructor(
+    supervisor: Supervisor,
+    {
+      watch = (events) => events,
+      watchQueue = () => undefined,
+      maxQueuedRequests = defaultQueuedRequests,
+    }: RouterOptions = {},
+  ) {
     this.#supervisor = supervisor;
     this.#watch = watch;
+    this.#watchQueue = watchQueue;
+    this.#maxWaiting = maxQueuedRequests;
+  }
+
+  /** Who waits for a model that answers. */
+  queueOf({ engine }: ReadyInstance): QueueState {
+    return this.#queues.get(engine)?.state ?? { numRunning: 0, numWaiting: 0, numAskers: 0 };
   }
 
   /**
@@ -90,10 +130,10 @@ export class Router {
   }
 
   /**
-   * Answer `request`. Leaving the loop, or aborting `signal`, stops the work.
+   * Answer `request` when its turn comes. Leaving the loop, or aborting `signal`, stops the work.
    *
-   * @throws PlatformError whatever the pipeline and the engine say, `model_not_ready` when the model
-   *   is terminated under way
+   * @throws PlatformError `queue_full`, whatever the pipeline and the engine say, `model_not_ready` when the
+   *   model is terminated under way
    */
   async *generate(
     uid: string,
@@ -107,8 +147,9 @@ export class Router {
       replica = chosen;
     });
     const stop = AbortSignal.any([signal, lease.signal]);
+    const { asker = "" } = origin;
     try {
-      const events = instance.pipeline.generate(engine, request, { signal: stop });
+      const events = this.#inTurn({ instance, engine }, request, { asker, signal: stop });
       yield* this.#watch(events, { instance, replica: () => replica, ...origin });
     } catch (error) {
       // What a cut answer throws on its way out is noise; why it was cut is not.
@@ -117,4 +158,38 @@ export class Router {
     // An engine that was told to stop may end quietly; the caller must not take that for an answer.
     lease.signal.throwIfAborted();
   }
+
+  /** Nothing of a request is read or fetched before its turn: a long prompt or a slow picture is work too. */
+  async *#inTurn(
+    { instance, engine }: { readonly instance: ReadyInstance; readonly engine: Engine },
+    request: GenerateRequest,
+    { asker, signal }: { readonly asker: string; readonly signal: AbortSignal },
+  ): AsyncGenerator<GenerateEvent, void> {
+    const cost = numAnswers(request);
+    const waiting = this.#queueFor(instance).take(asker, { cost, signal });
+    waiting.catch((error: unknown) => {
+      const isRefused = error instanceof PlatformError && error.code === "queue_full";
+      if (isRefused) this.#watchQueue(instance, "refused");
+    });
+    using turn = await waiting;
+    this.#watchQueue(instance, turn);
+    yield* instance.pipeline.generate(engine, request, { signal });
+  }
+
+  #queueFor({ engine, uid }: ReadyInstance): FairQueue {
+    let queue = this.#queues.get(engine);
+    if (queue === undefined) {
+      queue = new FairQueue(() => ({
+        slots: slotsOf(uid, this.#supervisor),
+        maxWaiting: this.#maxWaiting,
+      }));
+      this.#queues.set(engine, queue);
+    }
+    return queue;
+  }
+}
+
+/** What an engine works on at the same time for one request. */
+function numAnswers({ numChoices = 1, bestOf = numChoices, options }: GenerateRequest): number {
+  return options === undefined ? Math.max(numChoices, bestOf) : 1;
 }

@@ -8,7 +8,11 @@ import { Metrics } from "../../src/observe/metrics.ts";
 const metric = /\b(?:atalaya|xinference)[_:][a-z_]+/g;
 
 async function known(): Promise<Set<string>> {
-  const metrics = new Metrics({ list: () => [], version: "0" });
+  const metrics = new Metrics({
+    list: () => [],
+    queueOf: () => ({ numRunning: 0, numWaiting: 0, numAskers: 0 }),
+    version: "0",
+  });
   metrics.countUnfinishedBatches(() => 0);
   const text = await metrics.render();
   return new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name ?? ""));

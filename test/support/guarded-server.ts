@@ -24,16 +24,22 @@ export async function guardedServer({
   host = "127.0.0.1",
   log = createLogger("silent"),
   trustedProxies = [],
+  maxNumSeqs,
+  maxQueuedRequests,
 }: {
   readonly answer?: FakeAnswer | string;
   readonly fileAccounts?: FileAccounts;
   readonly host?: string;
   readonly log?: Logger;
   readonly trustedProxies?: readonly string[];
+  /** Answers that the engine is said to take at one time. */
+  readonly maxNumSeqs?: number;
+  readonly maxQueuedRequests?: number;
 } = {}): Promise<GuardedServer> {
   const engine = await fakeEngine(answer);
   const platform = new Platform({
     log,
+    maxQueuedRequests,
     identity: { isRequired: true, fileAccounts },
     access: { trustedProxies, corsOrigins: ["https://chat.example.org"] },
     parts: { findEngine: findNative(async () => engine) },
@@ -44,7 +50,7 @@ export async function guardedServer({
     engine: "native",
     profile: "ref",
     maxModelLen: undefined,
-    maxNumSeqs: undefined,
+    maxNumSeqs,
     kvCacheDtype: undefined,
     numThreads: undefined,
   });

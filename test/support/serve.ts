@@ -74,6 +74,9 @@ export async function serveFakeEngine(
     /** The family that the model is said to be of. */
     readonly familyName?: string;
     readonly contextLength?: number;
+    /** Answers that the engine is said to take at one time. */
+    readonly maxNumSeqs?: number;
+    readonly maxQueuedRequests?: number;
     /** Whether a model that is loaded now stays on its way. */
     readonly isHeld?: () => boolean;
   } = {},
@@ -82,6 +85,7 @@ export async function serveFakeEngine(
   const engine = await fakeEngine("a", contextLength === undefined ? {} : { contextLength });
   const platform = new Platform({
     log,
+    maxQueuedRequests: options.maxQueuedRequests,
     parts: {
       findEngine: findNative(async (_options, { signal }) => {
         if (options.isHeld?.() === true) await once(signal, "abort");
@@ -99,7 +103,7 @@ export async function serveFakeEngine(
     engine: "native",
     profile: "ref",
     maxModelLen: undefined,
-    maxNumSeqs: undefined,
+    maxNumSeqs: options.maxNumSeqs,
     kvCacheDtype: undefined,
     numThreads: undefined,
   });

@@ -17,6 +17,7 @@ import {
   addQuantizationOptions,
   duration,
   type LoadFlags,
+  whole,
 } from "../options.ts";
 import { aborted, listenForInterrupt } from "../signals.ts";
 import { note, type Terminal } from "../terminal.ts";
@@ -28,6 +29,7 @@ type ServeFlags = SettingFlags &
     readonly autostart: boolean;
     /** Milliseconds. */
     readonly idleUnload?: number;
+    readonly maxQueuedRequests?: number;
   };
 
 /** Where Ollama's clients look when nobody tells them otherwise. */
@@ -50,6 +52,11 @@ export function serve(program: Command, terminal: Terminal): void {
       "--idle-unload <duration>",
       "free a model that nobody asked for so long, such as 30m; it comes back when asked",
       duration,
+    )
+    .option(
+      "--max-queued-requests <count>",
+      "requests that may wait for one model; further ones get 429 (default 256)",
+      whole(1),
     )
     // Xinference's: metrics are at GET /metrics of the same port, and there is no second process.
     .addOption(new Option("--metrics-exporter-host <address>").hideHelp())
@@ -86,6 +93,7 @@ async function runServe(
     settings,
     state: state.database,
     idleMs: flags.idleUnload,
+    maxQueuedRequests: flags.maxQueuedRequests,
     stop: interrupt.interrupt,
   });
   try {

@@ -11,7 +11,7 @@ preferSmallHeap();
 const [numTokens = 10, tokenDelayMs = 0] = process.argv.slice(2).map(Number);
 const server = await serveFakeEngine(
   { text: "a".repeat(numTokens), tokenDelayMs },
-  { contextLength: numTokens + 1_000 },
+  { contextLength: numTokens + 1_000, maxNumSeqs: 1_000 },
 );
 process.on("message", () => {
   const { user, system } = process.cpuUsage();

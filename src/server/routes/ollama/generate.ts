@@ -7,6 +7,7 @@ import {
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod";
 import { PlatformError } from "../../../base/errors.ts";
+import { allows } from "../../../identity/permissions.ts";
 import type { ModelFacts } from "../../../supervisor/router.ts";
 import { collectAnswer, settled, startAnswer, wakeAllowed } from "../../answer.ts";
 import { refuseOtherModels } from "../../count-usage.ts";
@@ -92,9 +93,9 @@ async function answer<Body extends GeneratingBody>(
     unsupported: kind.unsupported,
     hints: generatingHints,
   });
-  listIgnored(reply, ignored);
   const model = nameIn(body);
-  const keepAlive = parseKeepAlive(body.keep_alive);
+  const keepAlive = keepAliveOf(body, httpRequest, ignored);
+  listIgnored(reply, ignored);
   const head: AnswerHead = {
     model,
     form: kind.form,
@@ -127,6 +128,18 @@ async function answer<Body extends GeneratingBody>(
   if (body.stream === false) return toOllamaAnswer(await collectAnswer(onTheClock), head);
   const lines = toOllamaLines(await settled(onTheClock), head, started.receipt);
   return sendLines(reply, lines, (error) => toOllamaError(error, services.log));
+}
+
+/** How long a model stays is for whoever may launch and free models; anybody else has not said it. */
+function keepAliveOf(
+  body: GeneratingBody,
+  { principal }: FastifyRequest,
+  ignored: string[],
+): KeepAlive {
+  const wanted = parseKeepAlive(body.keep_alive);
+  if (wanted === undefined || allows(principal.permissions, "models:write")) return wanted;
+  ignored.push("keep_alive");
+  return undefined;
 }
 
 /** Ollama's clients expect a model that is named to be loaded, however long that takes. */
