@@ -58,7 +58,7 @@ export type RouterOptions = {
 };
 
 /** Requests that may wait for one model, when nobody said it. */
-export const defaultQueuedRequests = 256;
+const defaultQueuedRequests = 256;
 
 export class Router {
   readonly #supervisor: Supervisor;
