@@ -32,7 +32,7 @@ export const faults: Section = {
     },
     "09": {
       input: "10,000 requests of one key",
-      untested: "Not tried.",
+      tests: ["src/server/fairness.test.ts"],
     },
   },
 };
