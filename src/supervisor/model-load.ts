@@ -1,6 +1,7 @@
 /** How much a model has to do, and how much it could do at once. */
 import type { RestingModels } from "./resting-models.ts";
 import type { Router } from "./router.ts";
+import { slotsOf } from "./slots.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export type ModelLoad = {
@@ -9,18 +10,6 @@ export type ModelLoad = {
   readonly numRunning: number;
   readonly numWaiting: number;
 };
-
-/** What every engine takes at once when nothing was said at the launch. */
-const defaultSlots = 16;
-
-/** @returns how many answers a model works on at one time, over all its replicas */
-export function slotsOf(uid: string, supervisor: Supervisor): number {
-  const instance = supervisor.find(uid);
-  const numReady = instance?.replicas.list().filter(({ state }) => state === "ready").length ?? 1;
-  const ofOne =
-    instance === undefined ? undefined : supervisor.launchOptionsOf(instance.uid).maxNumSeqs;
-  return (ofOne ?? defaultSlots) * Math.max(1, numReady);
-}
 
 /** @returns `undefined` when no model of that name runs or would come back */
 export async function loadOfModel(

@@ -7,7 +7,7 @@ import type { GenerateRequest } from "../generation/request.ts";
 import type { DefaultSampling } from "./default-sampling.ts";
 import { FairQueue, type QueueState } from "./fair-queue.ts";
 import type { ReadyInstance } from "./instance.ts";
-import { slotsOf } from "./model-load.ts";
+import { slotsOf } from "./slots.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export type ModelFacts = {
