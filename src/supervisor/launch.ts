@@ -25,6 +25,7 @@ import {
   type ResolvedModel,
   resolveModel,
 } from "./resolve-model.ts";
+import { type SeenFiles, seeFiles } from "./seen-files.ts";
 import { withoutCards } from "./without-cards.ts";
 
 export type LaunchWish = ModelWish &
@@ -49,6 +50,8 @@ export type LaunchPlan = {
   readonly memory: MemoryPlan | undefined;
   /** Graphics cards that would hold it, for engines that use them. */
   readonly cards: readonly CardLayout[];
+  /** The files that were looked at; `undefined` when they are still to be fetched. */
+  readonly seen: SeenFiles | undefined;
 };
 
 /** What a model can be put on. */
@@ -84,11 +87,12 @@ export async function planLaunch(given: LaunchWish, parts: Parts): Promise<Launc
     wish = { ...given, engineOptions: withoutCards(engine, given.engineOptions) };
   }
   await refuseUnknownOptions(engine, optionsIn(wish));
+  const seen = model.directory === undefined ? undefined : await seeFiles(model.directory);
   const facts = await factsOfModel(model);
   const choices = quantizationChoices(engine, model, facts);
   const quantization = selectQuantization(modelName, wish.quantization, choices);
   const shape = facts?.shapeAs(model.format === GGUF_FORMAT ? "none" : quantization);
-  return await withMemory({ engine, model, quantization, shape }, wish, parts);
+  return await withMemory({ engine, model, quantization, shape, seen }, wish, parts);
 }
 
 type WithoutMemory = Omit<LaunchPlan, "memory" | "cards">;

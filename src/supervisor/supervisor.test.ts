@@ -1,5 +1,8 @@
+import { cp, mkdtemp, rename, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { greedy } from "../../test/support/greedy.ts";
 import {
   builtinRegistry,
@@ -61,6 +64,37 @@ async function readText(events: AsyncIterable<GenerateEvent>): Promise<string> {
 const { signal } = new AbortController();
 
 describe("launching", () => {
+  test("a directory that is exchanged between check and load is not served (MF-17)", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "exchanged-"));
+    const model = join(folder, "model");
+    for (const name of ["first", "second"]) {
+      await cp(tinyCheckpoint, join(folder, name), { recursive: true });
+      await symlink(join(folder, name), join(folder, `to-${name}`));
+    }
+    await rename(join(folder, "to-first"), model);
+    const engine = await fakeEngine("ab");
+    const freed = vi.spyOn(engine, Symbol.asyncDispose);
+    const supervisor = supervise(async () => {
+      // In one step, so that the tokenizer's files are there at any moment.
+      await rename(join(folder, "to-second"), model);
+      return engine;
+    });
+    try {
+      const { uid } = await supervisor.launch({ ...options, model });
+      const instance = await supervisor.whenSettled(uid);
+      expect(instance).toMatchObject({
+        state: "failed",
+        error: {
+          code: "corrupt_model_file",
+          message: expect.stringMatching(/was changed while the model was loaded/),
+        },
+      });
+      expect(freed).toHaveBeenCalled();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   test("shows how loading goes, then a model that answers", async () => {
     const engine = await fakeEngine("ab");
     const supervisor = supervise(async (_, { onProgress }) => {

@@ -12,7 +12,7 @@ import type { Pipeline } from "../pipeline/pipeline.ts";
 import { bringFiles, type FetchFiles } from "./bring-files.ts";
 import { withPlannedCards } from "./card-options.ts";
 import { type FileDownload, FileDownloads } from "./file-downloads.ts";
-import type { ModelInstance, ReadyInstance } from "./instance.ts";
+import type { LoadedModel, ModelInstance, ReadyInstance } from "./instance.ts";
 import {
   checkPlan,
   type Devices,
@@ -32,6 +32,7 @@ import type { EndReason, ModelChange, ModelListener } from "./model-change.ts";
 import { findByName } from "./model-names.ts";
 import { type ReplicaRecord, Replicas } from "./replicas.ts";
 import type { ModelResources } from "./resolve-model.ts";
+import { checkUnchanged, type SeenFiles } from "./seen-files.ts";
 import { withoutCards } from "./without-cards.ts";
 
 export type { LaunchOptions } from "./launch-options.ts";
@@ -423,6 +424,7 @@ export class Supervisor implements AsyncDisposable {
             log.warn({ modelUid: uid, ...end }, "worker ended unexpectedly"),
         },
       );
+      if (plan.seen !== undefined) await checkSeen(directory, plan.seen, loaded);
       const loadMs = Math.round(performance.now() - startedAt);
       slot.instance = { ...slot.instance, ...loaded, loadMs, state: "ready" };
       log.info({ modelUid: uid, loadMs }, "model-loaded");
@@ -570,6 +572,17 @@ export class Supervisor implements AsyncDisposable {
     return new PlatformError("internal", "Loading failed inside the server; its log says more.", {
       cause: error,
     });
+  }
+}
+
+/** @throws PlatformError `corrupt_model_file` when other files were loaded than were checked; nothing of them is kept */
+async function checkSeen(directory: string, seen: SeenFiles, loaded: LoadedModel): Promise<void> {
+  try {
+    await checkUnchanged(directory, seen);
+  } catch (error) {
+    await loaded.engine[Symbol.asyncDispose]();
+    await loaded.pipeline[Symbol.asyncDispose]();
+    throw error;
   }
 }
 

@@ -77,9 +77,7 @@ export const modelFiles: Section = {
     },
     "17": {
       input: "a directory that is exchanged between check and load",
-      tests: ["src/registry/registry.test.ts"],
-      leavesOut:
-        "An exchange after the launch has looked: the worker checks every file once more as it opens it, but not whether the directory is the one that was looked at.",
+      tests: ["src/supervisor/supervisor.test.ts", "src/registry/registry.test.ts"],
     },
     "18": {
       input: "weights that shrink while they are served",
