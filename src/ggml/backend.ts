@@ -120,10 +120,7 @@ export class Backend implements Disposable {
       const found = there.find(({ device }) => device.id === id);
       if (found !== undefined) return found;
       const ids = there.map(({ device }) => device.id).join(", ");
-      throw new PlatformError(
-        "engine_unavailable",
-        `There is no device ${id}; there are ${ids}. \`atalaya devices\` lists them.`,
-      );
+      throw new PlatformError("engine_unavailable", `There is no device ${id}; there are ${ids}.`);
     });
     // ggml's scheduler would copy a card's tensors to the processor for them.
     const hasKernels = usesKernels && cards.length === 0;
