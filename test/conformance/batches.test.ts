@@ -161,8 +161,8 @@ describe("a batch", () => {
         messages: [{ role: "user", content: "x" }],
       });
       most = Math.max(most, performance.now() - startedAt);
-      // Half of the eight slots it is taken to have, beside the one who asks.
-      expect(server.engine.numRunning).toBeLessThanOrEqual(5);
+      // Half of the sixteen slots it is taken to have, beside the one who asks.
+      expect(server.engine.numRunning).toBeLessThanOrEqual(9);
     }
     expect(most).toBeLessThan(5_000);
     await client.batches.cancel(made.id);
