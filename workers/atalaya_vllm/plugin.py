@@ -9,6 +9,7 @@ def register() -> None:
     """May be called several times."""
     from vllm import ModelRegistry
 
+    from .loopback_store import use_loopback_store
     from .model import Mllama
     from .raw_logprobs import use_raw_logprobs
 
@@ -16,3 +17,4 @@ def register() -> None:
     if ARCHITECTURE not in ModelRegistry.get_supported_archs():
         ModelRegistry.register_model(ARCHITECTURE, Mllama)
     use_raw_logprobs()
+    use_loopback_store()
