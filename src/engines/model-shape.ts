@@ -148,11 +148,16 @@ export function shapeOfCheckpoint(
   return shapeOf(config, entries, quantization);
 }
 
-/** The quantized type that most bytes of matrices have, in lower case; else `none`. */
+/**
+ * The type that most bytes of the decoder's layers have, in lower case; `none` when that is no quantized one. The tower and
+ * the embedding may be left as they were.
+ */
 function quantizationOf({ tensors }: Checkpoint): string {
   const bytes = new Map<FileDtype, number>();
   for (const [name, { dtype, shape, sizeBytes }] of tensors) {
-    if (mayBeQuantized(name, shape)) bytes.set(dtype, (bytes.get(dtype) ?? 0) + sizeBytes);
+    const isOfLayers = /language_model\b.*\.layers\./.test(name);
+    if (isOfLayers && mayBeQuantized(name, shape))
+      bytes.set(dtype, (bytes.get(dtype) ?? 0) + sizeBytes);
   }
   const [most] = [...bytes].toSorted(([, a], [, b]) => b - a);
   return most === undefined || fileDtypes[most[0]].length === 1 ? "none" : most[0].toLowerCase();
