@@ -121,7 +121,19 @@ function toDownload(file: FileDownload, replica: number, uid: string): DownloadF
   };
 }
 
+/** By launch: each stage of loading begins anew, and a bar must not go back. */
+const furthest = new WeakMap<ModelInstance["replicas"], number>();
+
+/** How far a launch is, never less than was said of it before; a failed one is nowhere. */
 function overall(instance: ModelInstance | undefined): Pick<ProgressReply, "stage" | "progress"> {
+  const now = reached(instance);
+  if (instance?.state !== "starting") return now;
+  const progress = Math.max(now.progress, furthest.get(instance.replicas) ?? 0);
+  furthest.set(instance.replicas, progress);
+  return { ...now, progress };
+}
+
+function reached(instance: ModelInstance | undefined): Pick<ProgressReply, "stage" | "progress"> {
   if (instance === undefined) return { stage: "pending", progress: 0 };
   if (instance.state !== "starting") {
     return { stage: "loading", progress: instance.state === "failed" ? 0 : 1 };
