@@ -138,12 +138,19 @@ def _result(call_id: str, content: str) -> dict:
 
 CONVERSATIONS = [
     {"tools": [WEATHER], "messages": [ASK]},
-    {"tools": [WEATHER, TIME, EMPTY], "messages": [{"role": "system", "content": " Be brief. "}, ASK]},
+    {
+        "tools": [WEATHER, TIME, EMPTY],
+        "messages": [{"role": "system", "content": " Be brief. "}, ASK],
+    },
     {
         "tools": [WEATHER],
         "messages": [
             ASK,
-            _asked("c1", "get_weather", {"city": "\u0141\u00f3d\u017a", "days": 2, "x": [1.5, None, {"a": True}]}),
+            _asked(
+                "c1",
+                "get_weather",
+                {"city": "\u0141\u00f3d\u017a", "days": 2, "x": [1.5, None, {"a": True}]},
+            ),
             _result("c1", "22"),
         ],
     },
@@ -162,12 +169,21 @@ CONVERSATIONS = [
     # What was called once stays in the conversation when nothing is offered any more.
     {
         "tools": None,
-        "messages": [ASK, _asked("c1", "get_weather", {"city": "Rome"}), _result("c1", "22"), ANSWER, ASK],
+        "messages": [
+            ASK,
+            _asked("c1", "get_weather", {"city": "Rome"}),
+            _result("c1", "22"),
+            ANSWER,
+            ASK,
+        ],
     },
     {
         "tools": None,
         "messages": [
-            {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Where is it?"}]},
+            {
+                "role": "user",
+                "content": [{"type": "image"}, {"type": "text", "text": "Where is it?"}],
+            },
             _asked("c1", "get_weather", {"city": "Rome"}),
             _result("c1", "22"),
         ],
