@@ -137,7 +137,8 @@ describe("a batch", () => {
   });
 
   test("is cancelled, which ends its work", async () => {
-    server.engine.answer = { text: "x".repeat(1_000), tokenDelayMs: 10 };
+    // An answer that is not cut takes longer than the test may.
+    server.engine.answer = { text: "x".repeat(5_000), tokenDelayMs: 10 };
     const made = await begin([1, 2, 3].map((id) => line(`${id}`, chat("x"))).join("\n"));
     while (server.engine.numRunning === 0) await sleep(5);
     expect((await client.batches.cancel(made.id)).status).toBe("cancelling");
