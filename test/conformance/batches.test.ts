@@ -151,7 +151,7 @@ describe("a batch", () => {
 
   test("leaves room to those who ask meanwhile", async () => {
     server.engine.answer = { text: "x".repeat(20), tokenDelayMs: 10 };
-    const lines = Array.from({ length: 30 }, (_, id) => line(`${id}`, chat("x"))).join("\n");
+    const lines = Array.from({ length: 500 }, (_, id) => line(`${id}`, chat("x"))).join("\n");
     const made = await begin(lines);
     while (server.engine.numRunning === 0) await sleep(5);
     let most = 0;
