@@ -2,6 +2,7 @@
 import { PlatformError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { quantizations } from "../models/mllama/quantization.ts";
+import { deviceOptions } from "./device-wish.ts";
 import type { EngineKind, EngineLoader, EngineOptions, Obstacle } from "./engine.ts";
 
 /** An engine that this version has. */
@@ -57,6 +58,7 @@ const engines: ReadonlyMap<string, KnownEngine> = new Map([
           "num_threads",
           "imatrix",
           "max_num_batched_tokens",
+          ...deviceOptions,
           "picture_cache_memory",
           "picture_cache_disk",
           // It never records graphs, so it is always eager.

@@ -30,6 +30,22 @@ export type EngineModelInfo = {
   readonly stopTokenIds: readonly TokenId[];
   /** Vision tokens of one tile: patches and the class token. */
   readonly visionTokensPerTile: number;
+  /** What lies on which device; absent where all of it is the processor's, or the engine does not say. */
+  readonly placement?: readonly PlacedPart[] | undefined;
+};
+
+/** What of a model lies on a device. */
+export type PlacedPart = {
+  /** `cpu`, `vulkan0`, `cuda1`, … */
+  readonly device: string;
+  /** As its driver calls it; empty for the processor. */
+  readonly name: string;
+  /** Of the text model. */
+  readonly numLayers: number;
+  readonly hasHead: boolean;
+  readonly hasTower: boolean;
+  /** Weights, caches and buffers as planned; 0 for the processor, whose memory is planned elsewhere. */
+  readonly bytes: number;
 };
 
 export type EngineLoadOptions = {

@@ -24,6 +24,8 @@ export const MAX_BATCHED_TOKENS = 512;
 /** Part of the machine's memory that pictures' states may take, and the most they take by default. */
 const PICTURE_MEMORY_FRACTION = 1 / 16;
 const MAX_PICTURE_BYTES = 2 ** 30;
+/** Pictures of every tile whose keys and values have room on cards. */
+export const PICTURES_ON_CARD = 4;
 /** ggml's attention reads the mask in groups of this many rows. */
 const MASK_ROW_GROUP = 64;
 /**

@@ -5,6 +5,7 @@ import { type FileDtype, fileDtypes, numBytesOf } from "../formats/tensor-entry.
 import { checkTensors } from "../models/mllama/check-tensors.ts";
 import { type Checkpoint, openCheckpoint, readTensorTables } from "../models/mllama/checkpoint.ts";
 import { type MllamaConfig, parseMllamaConfig } from "../models/mllama/config.ts";
+import { weightPlace } from "../models/mllama/placement.ts";
 import { quantizedTypes } from "../models/mllama/quantization.ts";
 import { isGate, isMatrix, mayBeQuantized } from "../models/mllama/weight-kinds.ts";
 import { expectedTensors } from "../models/mllama/weights.ts";
@@ -18,6 +19,8 @@ export type ModelShape = {
   readonly matrixBytes: number;
   /** Of everything else, widened to float32. */
   readonly vectorBytes: number;
+  /** Bytes of weights by where they may lie, matrices as they are and the rest in float32. */
+  readonly weights: WeightBytes;
   /** Whether any matrix is in float32: then keys and values are kept so, too. */
   readonly hasFloat32Matrices: boolean;
   readonly text: Readonly<
@@ -38,6 +41,18 @@ export type ModelShape = {
       "hiddenSize" | "intermediateSize" | "headSize" | "tokensPerTile" | "maxTiles"
     >
   > & { readonly numTaps: number };
+};
+
+export type WeightBytes = {
+  /** By layer of the text model. */
+  readonly layers: readonly number[];
+  /** Layers that read pictures. */
+  readonly crossLayers: readonly number[];
+  /** The last norm and the output head. */
+  readonly head: number;
+  readonly embedding: number;
+  /** The vision tower and the projector. */
+  readonly tower: number;
 };
 
 /** What a checkpoint on this machine says about itself. */
@@ -190,9 +205,31 @@ function shapeOf(
     fileBytes: sum(stored.map(({ dtype, shape }) => Number(numBytesOf(dtype, shape)))),
     matrixBytes: sum(matrices.map(({ sizeBytes }) => sizeBytes)),
     vectorBytes: sum(vectors.map(({ shape }) => numElements(shape) * 4)),
+    weights: weightBytes(text, [
+      ...matrices.map(({ name, sizeBytes }) => ({ name, bytes: sizeBytes })),
+      ...vectors.map(({ name, shape }) => ({ name, bytes: numElements(shape) * 4 })),
+    ]),
     hasFloat32Matrices,
     text: { ...text, numCrossLayers, numSelfLayers: text.numLayers - numCrossLayers },
     vision: { ...vision, numTaps: vision.tapLayers.length },
+  };
+}
+
+function weightBytes(
+  { numLayers, crossLayers }: MllamaConfig["text"],
+  tensors: readonly { readonly name: string; readonly bytes: number }[],
+): WeightBytes {
+  const bytes = new Map<string, number>();
+  for (const { name, bytes: ofTensor } of tensors) {
+    const place = weightPlace(name);
+    bytes.set(place, (bytes.get(place) ?? 0) + ofTensor);
+  }
+  return {
+    layers: Array.from({ length: numLayers }, (_, index) => bytes.get(`${index}`) ?? 0),
+    crossLayers,
+    head: bytes.get("head") ?? 0,
+    embedding: bytes.get("embedding") ?? 0,
+    tower: bytes.get("tower") ?? 0,
   };
 }
 

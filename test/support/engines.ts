@@ -6,6 +6,7 @@ import { pythonWorker } from "../../src/engines/python/python-worker.ts";
 import { WorkerDriver } from "../../src/engines/worker/worker-driver.ts";
 import { startNativeEngine } from "./native-engine.ts";
 import { lackOfPython, testPython } from "./python.ts";
+import { lackOfVulkan } from "./vulkan.ts";
 
 type Hooks = Parameters<typeof WorkerDriver.start>[1];
 
@@ -68,9 +69,29 @@ export const testedEngines: readonly TestedEngine[] = [
     refuses: [],
     start: startNativeEngine,
   },
+  nativeOnVulkan(lackOfVulkan()),
   await pythonEngine("transformers", ["torch", "transformers"]),
   vllmOnCpu(process.env["ATALAYA_VLLM_PYTHON"]),
 ];
+
+/** All of the model on the first Vulkan device; CI has Mesa's lavapipe. */
+function nativeOnVulkan(lacks: string | undefined): TestedEngine {
+  return {
+    kind: "native",
+    lacks,
+    title:
+      lacks === undefined ? "native on vulkan" : `native on vulkan (skipped: there is no ${lacks})`,
+    profiles: ["ref", "hf"],
+    keepsPictures: true,
+    refuses: [],
+    start: (directory, { engineOptions, ...options } = {}, hooks = {}) =>
+      startNativeEngine(
+        directory,
+        { ...options, engineOptions: { device: "vulkan0", gpu_layers: "all", ...engineOptions } },
+        hooks,
+      ),
+  };
+}
 
 /** vLLM's own engine with plain PyTorch for the kernels that need a card; see `workers/tests/vllm_engine/on_cpu`. */
 function vllmOnCpu(python: string | undefined): TestedEngine {

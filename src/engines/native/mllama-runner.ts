@@ -36,11 +36,14 @@ import {
   crossBytesPerTile,
   defaultStateDtype,
   KV_BLOCK_SIZE,
+  PICTURES_ON_CARD,
 } from "../memory.ts";
 import { shapeOfCheckpoint } from "../model-shape.ts";
+import type { PlacementPlan } from "../placement-plan.ts";
 import { pictureKey } from "./block-keys.ts";
 import type { CrossStates, EncodeOptions, ModelRunner, StepSequence } from "./model-runner.ts";
 import type { PictureEntry } from "./picture-keeper.ts";
+import { placeModel } from "./place-model.ts";
 import { quantizedDirectory } from "./quantize-model.ts";
 import { towerFingerprint } from "./tower-fingerprint.ts";
 
@@ -57,7 +60,9 @@ export async function loadMllamaRunner(
   const processor = parseImageProcessorConfig(checkpoint.preprocessor);
   const numThreads =
     options.numThreads ?? (checkpoint.fileBytes < SINGLE_THREAD_BYTES ? 1 : undefined);
-  const placement = allOn(CPU, checkpoint.config.text.numLayers);
+  refuseLongContext(checkpoint, options);
+  const planned = placeModel(shapeOfCheckpoint(checkpoint), options);
+  const placement = planned?.placement ?? allOn(CPU, checkpoint.config.text.numLayers);
   const backend = Backend.open({ numThreads, devices: cardsOf(placement) });
   let weights: LoadedWeights | undefined;
   try {
@@ -79,6 +84,7 @@ export async function loadMllamaRunner(
       processor,
       weights,
       placement,
+      planned,
       options,
       tower,
     });
@@ -133,6 +139,7 @@ class MllamaRunner implements ModelRunner {
   readonly blockSize = KV_BLOCK_SIZE;
   readonly numBlocks: number;
   readonly maxPictureBytes: number;
+  readonly pictureRoomBytes: number | undefined;
   readonly #mllama: MllamaModel;
   readonly #processor: ImageProcessorConfig;
   readonly #tower: string;
@@ -146,15 +153,16 @@ class MllamaRunner implements ModelRunner {
     readonly processor: ImageProcessorConfig;
     readonly weights: LoadedWeights;
     readonly placement: Placement;
+    /** `undefined`: all of it lies on the processor. */
+    readonly planned: PlacementPlan | undefined;
     readonly options: EngineLoadOptions;
     /** What pictures' tokens follow from beside the pictures. */
     readonly tower: string;
   }) {
-    const { backend, checkpoint, processor, weights, placement, options } = parts;
+    const { backend, checkpoint, processor, weights, placement, planned, options } = parts;
     const { config } = checkpoint;
     const shape = shapeOfCheckpoint(checkpoint);
     const kvDtype = options.kvCacheDtype ?? defaultStateDtype(shape);
-    refuseLongContext(checkpoint, options);
     this.#mllama = {
       backend,
       config,
@@ -168,12 +176,14 @@ class MllamaRunner implements ModelRunner {
     this.#tower = parts.tower;
     this.#weights = weights;
 
-    const { contextLength, numBlocks } = chooseCacheSize(shape, {
-      ...options,
-      dtype: kvDtype,
-      freeBytes: hostMemory().availableBytes,
-      otherBytes: bytesBesideCache(shape, kvDtype),
-    });
+    const { contextLength, numBlocks } =
+      planned?.cache ??
+      chooseCacheSize(shape, {
+        ...options,
+        dtype: kvDtype,
+        freeBytes: hostMemory().availableBytes,
+        otherBytes: bytesBesideCache(shape, kvDtype),
+      });
     this.numBlocks = numBlocks;
     this.#cacheSet = allocateCache(backend, checkpoint, {
       placement,
@@ -181,6 +191,8 @@ class MllamaRunner implements ModelRunner {
       numCells: this.numBlocks * KV_BLOCK_SIZE,
     });
     this.maxPictureBytes = config.vision.maxTiles * crossBytesPerTile(shape, kvDtype);
+    const hasPicturesOnCard = config.text.crossLayers.some((i) => placement.layers[i] !== CPU);
+    this.pictureRoomBytes = hasPicturesOnCard ? PICTURES_ON_CARD * this.maxPictureBytes : undefined;
     this.#kvCache = Array.from({ length: config.text.numLayers }, (_, index) =>
       config.text.crossLayers.includes(index)
         ? undefined
@@ -194,6 +206,7 @@ class MllamaRunner implements ModelRunner {
       bosTokenId: tokenId(checkpoint.bosTokenId),
       stopTokenIds: checkpoint.stopTokenIds.map(tokenId),
       visionTokensPerTile: config.vision.tokensPerTile,
+      ...(planned !== undefined && { placement: planned.parts }),
     };
   }
 

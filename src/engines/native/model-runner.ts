@@ -48,6 +48,8 @@ export interface ModelRunner extends AsyncDisposable {
   readonly numBlocks: number;
   /** What one picture's states take, at most. */
   readonly maxPictureBytes: number;
+  /** What pictures' states may take where they lie; absent, or `undefined`: the host's part for them. */
+  readonly pictureRoomBytes?: number | undefined;
   /** What it holds; absent in a stand-in. */
   memory?(): { readonly weightBytes: number; readonly cacheBytes: number };
   /** Under what a picture's tokens can be kept, and how large they are; absent where they cannot. */

@@ -72,7 +72,7 @@ export class NativeEngine implements AsyncDisposable {
     this.#blocks = new BlockPool(runner.numBlocks);
     this.#pictures = new VisionCache(
       (picture, cancelled) => this.#encode(picture, cancelled),
-      options.pictureBudgetBytes ?? pictureBudgetBytes(totalmem()),
+      options.pictureBudgetBytes ?? runner.pictureRoomBytes ?? pictureBudgetBytes(totalmem()),
       runner.maxPictureBytes,
     );
     this.#grammars = options.grammars;

@@ -28,7 +28,7 @@ import type {
   TokenReport,
 } from "../../generation/engine-prompt.ts";
 import type { FinishReason } from "../../generation/event.ts";
-import type { EngineLoadOptions, EngineModelInfo, EngineStats } from "../engine.ts";
+import type { EngineLoadOptions, EngineModelInfo, EngineStats, PlacedPart } from "../engine.ts";
 
 // ------------------------------------------------------------------------------------ loading
 
@@ -68,7 +68,11 @@ export function fromLoadRequest(request: LoadRequest): EngineLoadOptions {
 }
 
 export function toModelInfo(model: EngineModelInfo): ModelInfo {
-  return create(ModelInfoSchema, { ...model, stopTokenIds: [...model.stopTokenIds] });
+  const placement = (model.placement ?? []).map((part) => ({
+    ...part,
+    bytes: BigInt(Math.round(part.bytes)),
+  }));
+  return create(ModelInfoSchema, { ...model, stopTokenIds: [...model.stopTokenIds], placement });
 }
 
 export function fromModelInfo(info: ModelInfo): EngineModelInfo {
@@ -80,7 +84,13 @@ export function fromModelInfo(info: ModelInfo): EngineModelInfo {
     bosTokenId: tokenId(info.bosTokenId),
     stopTokenIds: info.stopTokenIds.map(tokenId),
     visionTokensPerTile: info.visionTokensPerTile,
+    ...(info.placement.length > 0 && { placement: info.placement.map(fromPlacedPart) }),
   };
+}
+
+function fromPlacedPart(part: ModelInfo["placement"][number]): PlacedPart {
+  const { device, name, numLayers, hasHead, hasTower, bytes } = part;
+  return { device, name, numLayers, hasHead, hasTower, bytes: Number(bytes) };
 }
 
 // --------------------------------------------------------------------------------- generating

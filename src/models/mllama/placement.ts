@@ -30,14 +30,24 @@ export function stepPlacement(placement: Placement): Placement | undefined {
 }
 
 /**
- * Where a tensor lies. The embedding stays with the processor: of its rows a step reads a few, and a card
- * has better use for the room.
+ * What a tensor belongs to: the number of a layer, or a name.
  *
  * @param name as in the published files
  */
-export function deviceOfTensor({ layers, head, tower }: Placement, name: string): string {
+export function weightPlace(name: string): "embedding" | "head" | "tower" | `${number}` {
   const layer = /^language_model\.model\.layers\.(\d+)\./.exec(name)?.[1];
-  if (layer !== undefined) return layers[Number(layer)] ?? CPU;
-  if (name === "language_model.model.embed_tokens.weight") return CPU;
-  return name.startsWith("language_model.") ? head : tower;
+  if (layer !== undefined) return `${Number(layer)}`;
+  if (name === "language_model.model.embed_tokens.weight") return "embedding";
+  return name.startsWith("language_model.") ? "head" : "tower";
+}
+
+/**
+ * Where a tensor lies. The embedding stays with the processor: of its rows a step reads a few, and a card
+ * has better use for the room.
+ */
+export function deviceOfTensor({ layers, head, tower }: Placement, name: string): string {
+  const place = weightPlace(name);
+  if (place === "embedding") return CPU;
+  if (place === "head") return head;
+  return place === "tower" ? tower : (layers[Number(place)] ?? CPU);
 }

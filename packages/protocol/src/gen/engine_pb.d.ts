@@ -179,6 +179,13 @@ export declare type ModelInfo = Message<"atalaya.engine.v1.ModelInfo"> & {
    * @generated from field: uint32 vision_tokens_per_tile = 7;
    */
   visionTokensPerTile: number;
+
+  /**
+   * What lies on which device; empty where all of it is the processor's, or the engine does not say.
+   *
+   * @generated from field: repeated atalaya.engine.v1.PlacedPart placement = 8;
+   */
+  placement: PlacedPart[];
 };
 
 /**
@@ -186,6 +193,51 @@ export declare type ModelInfo = Message<"atalaya.engine.v1.ModelInfo"> & {
  * Use `create(ModelInfoSchema)` to create a new message.
  */
 export declare const ModelInfoSchema: GenMessage<ModelInfo>;
+
+/**
+ * @generated from message atalaya.engine.v1.PlacedPart
+ */
+export declare type PlacedPart = Message<"atalaya.engine.v1.PlacedPart"> & {
+  /**
+   * "cpu", "vulkan0", "cuda1", …
+   *
+   * @generated from field: string device = 1;
+   */
+  device: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Of the text model.
+   *
+   * @generated from field: uint32 num_layers = 3;
+   */
+  numLayers: number;
+
+  /**
+   * @generated from field: bool has_head = 4;
+   */
+  hasHead: boolean;
+
+  /**
+   * @generated from field: bool has_tower = 5;
+   */
+  hasTower: boolean;
+
+  /**
+   * @generated from field: uint64 bytes = 6;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message atalaya.engine.v1.PlacedPart.
+ * Use `create(PlacedPartSchema)` to create a new message.
+ */
+export declare const PlacedPartSchema: GenMessage<PlacedPart>;
 
 /**
  * @generated from message atalaya.engine.v1.Picture

@@ -1,0 +1,49 @@
+/** Where a model's parts go, by what the launch asks for and what the cards have free at this moment. */
+import { PlatformError } from "../../base/errors.ts";
+import { hostMemory } from "../../devices/host-memory.ts";
+import { listDevices, loadAccelerators } from "../../ggml/accelerators.ts";
+import { readDeviceWish } from "../device-wish.ts";
+import type { EngineLoadOptions } from "../engine.ts";
+import { defaultStateDtype } from "../memory.ts";
+import type { ModelShape } from "../model-shape.ts";
+import { type PlacementPlan, planPlacement } from "../placement-plan.ts";
+import { acceleratorDirectories } from "./accelerator-directories.ts";
+import { mayHaveCard } from "./list-devices.ts";
+
+/**
+ * Loads the back ends of cards into this process when one may be used.
+ *
+ * @returns `undefined` when all of it goes on the processor
+ * @throws PlatformError `invalid_request`, `engine_unavailable`, `out_of_memory`
+ */
+export function placeModel(
+  shape: ModelShape,
+  { engineOptions, kvCacheDtype, maxModelLen, maxNumSeqs }: EngineLoadOptions,
+): PlacementPlan | undefined {
+  const wish = readDeviceWish(engineOptions);
+  if (
+    wish.devices === "auto"
+      ? !mayHaveCard() && wish.gpuLayers === "auto"
+      : wish.devices.length === 0
+  ) {
+    return undefined;
+  }
+  const problems = loadAccelerators(acceleratorDirectories());
+  try {
+    return planPlacement(shape, {
+      wish,
+      devices: listDevices(),
+      dtype: kvCacheDtype ?? defaultStateDtype(shape),
+      maxModelLen,
+      maxNumSeqs,
+      hostFreeBytes: hostMemory().availableBytes,
+    });
+  } catch (error) {
+    if (!(error instanceof PlatformError) || error.code !== "engine_unavailable") throw error;
+    throw new PlatformError(
+      error.code,
+      [error.message, ...problems.map(({ reason }) => reason)].join(" "),
+      { details: { param: "device" }, cause: error },
+    );
+  }
+}
