@@ -112,6 +112,7 @@ export type AccessOptions = {
 
 const defaultMedia: MediaPolicy = { fetchRemote: true, root: undefined };
 
+export { listDevices } from "./supervisor/device-report.ts";
 export { launchAndWait } from "./supervisor/launch-and-wait.ts";
 export type { LaunchEvent, LaunchStage } from "./supervisor/launch-log.ts";
 export { checkPlan, type LaunchPlan };

@@ -17,6 +17,9 @@ export type LoadFlags = {
   /** As a shell leaves it when nothing follows: `true`. */
   readonly quantization?: string | true;
   readonly imatrix?: string;
+  /** As it is typed: ids of devices. */
+  readonly device?: string;
+  readonly gpuLayers?: number | "all" | "auto";
   /** As it is typed: an amount of memory. */
   readonly pictureCacheMemory?: string;
   readonly pictureCacheDisk?: string;
@@ -83,6 +86,15 @@ export function addLoadOptions(command: Command): Command {
       whole(1, 1_024),
     )
     .option(
+      "--device <ids>",
+      "what it runs on: cpu, or devices of `atalaya devices` with commas (default: auto)",
+    )
+    .option(
+      "--gpu-layers <count>",
+      "layers on cards, from the last one; all or auto (default: as many as fit)",
+      layerCount,
+    )
+    .option(
       "--picture-cache-memory <size>",
       "memory for pictures seen before (default: 1GiB, a sixteenth of the memory at most)",
       byteSize,
@@ -102,10 +114,13 @@ export function addLoadOptions(command: Command): Command {
 }
 
 /** What only some engines know, by its names on the wire. Paths stay as they were typed. */
-export function engineOptionsOf(flags: LoadFlags): Record<string, unknown> {
+export function engineOptionsOf(flags: Omit<LoadFlags, "quantization">): Record<string, unknown> {
   const { imatrix, maxNumBatchedTokens, pictureCacheMemory, pictureCacheDisk } = flags;
+  const { device, gpuLayers } = flags;
   return {
     ...(maxNumBatchedTokens !== undefined && { max_num_batched_tokens: maxNumBatchedTokens }),
+    ...(device !== undefined && { device }),
+    ...(gpuLayers !== undefined && { gpu_layers: gpuLayers }),
     ...(imatrix !== undefined && { imatrix }),
     ...(pictureCacheMemory !== undefined && { picture_cache_memory: pictureCacheMemory }),
     ...(pictureCacheDisk !== undefined && { picture_cache_disk: pictureCacheDisk }),
@@ -122,6 +137,8 @@ export function typedLoadOptions(flags: LoadFlags): string[] {
     "--max-num-batched-tokens": flags.maxNumBatchedTokens,
     "--kv-cache-dtype": flags.kvCacheDtype,
     "--num-threads": flags.numThreads,
+    "--device": flags.device,
+    "--gpu-layers": flags.gpuLayers,
     "--picture-cache-memory": flags.pictureCacheMemory,
     "--picture-cache-disk": flags.pictureCacheDisk,
     "--hub": flags.hub === "auto" ? undefined : flags.hub,
@@ -271,6 +288,13 @@ function byteSize(text: string): string {
     throw new InvalidArgumentError("It must be an amount of memory, such as 512MB, 4GiB or 0.");
   }
   return text;
+}
+
+function layerCount(text: string): number | "all" | "auto" {
+  if (text === "all" || text === "auto") return text;
+  if (text === "-1") return "all";
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number, all or auto.");
 }
 
 /** Milliseconds, more than none. */

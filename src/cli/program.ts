@@ -8,6 +8,7 @@ import { chat } from "./commands/chat.ts";
 import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
 import { dev } from "./commands/dev.ts";
+import { devices } from "./commands/devices.ts";
 import { engine } from "./commands/engine.ts";
 import { generate } from "./commands/generate.ts";
 import { key } from "./commands/key.ts";
@@ -66,6 +67,7 @@ Examples:
     removeCache,
     modelCard,
     engine,
+    devices,
     calModelMem,
     register,
     unregister,

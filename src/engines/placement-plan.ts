@@ -42,13 +42,15 @@ const RESERVED_FRACTION = 0.06;
 /** Back ends that know a card best, first: the same card may be seen by two. */
 const preference = ["cuda", "metal", "vulkan"];
 
-type Request = {
+export type PlacementRequest = {
   readonly wish: DeviceWish;
   /** All devices that there are. */
   readonly devices: readonly Card[];
   readonly dtype: StateDtype;
   readonly maxModelLen: number | undefined;
   readonly maxNumSeqs: number | undefined;
+  /** Tokens of one forward pass, at most; the engine's own when absent. */
+  readonly maxNumBatchedTokens?: number | undefined;
   /** Of the host, for what is not on cards. */
   readonly hostFreeBytes: number;
 };
@@ -58,7 +60,10 @@ type Request = {
  * @throws PlatformError `engine_unavailable` for a device that is not there, `out_of_memory` for more layers
  *   than fit
  */
-export function planPlacement(shape: ModelShape, request: Request): PlacementPlan | undefined {
+export function planPlacement(
+  shape: ModelShape,
+  request: PlacementRequest,
+): PlacementPlan | undefined {
   const { wish } = request;
   const cards = chooseCards(request.devices, wish);
   if (cards.length === 0) {
@@ -102,7 +107,7 @@ export function planPlacement(shape: ModelShape, request: Request): PlacementPla
 
 const onCard = ({ device, numLayers }: PlacedPart): number => (device === CPU ? 0 : numLayers);
 
-function cacheFor(shape: ModelShape, request: Request, freeBytes: number): CacheSize {
+function cacheFor(shape: ModelShape, request: PlacementRequest, freeBytes: number): CacheSize {
   const { dtype, maxModelLen, maxNumSeqs } = request;
   return chooseCacheSize(shape, {
     dtype,
@@ -130,6 +135,7 @@ function chooseCards(devices: readonly Card[], { devices: wanted }: DeviceWish):
 type Wanted = {
   readonly dtype: StateDtype;
   readonly cache: CacheSize;
+  readonly maxNumBatchedTokens?: number | undefined;
   /** Layers on cards. */
   readonly count: number;
 };
@@ -165,7 +171,7 @@ function tryLayers(
   const { weights } = shape;
   const { dtype, cache, count } = wanted;
   const numLayers = weights.layers.length;
-  const step = stepBytes(shape, cache.contextLength);
+  const step = stepBytes(shape, cache.contextLength, wanted.maxNumBatchedTokens);
   const tower = weights.tower + towerBytes(shape, dtype);
   const used = cards.map(() => 0);
   const layers = allOn(CPU, numLayers).layers.slice();

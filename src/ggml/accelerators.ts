@@ -15,8 +15,8 @@ import { findPackage, loadGgml } from "./library.ts";
 import { countVulkanDevices } from "./vulkan-driver.ts";
 
 /** Back ends that are files of their own. Metal comes with the package for its machines. */
-export const accelerators = ["vulkan", "cuda"] as const;
-export type Accelerator = (typeof accelerators)[number];
+const accelerators = ["vulkan"] as const;
+type Accelerator = (typeof accelerators)[number];
 
 /** By back end: its library's directory, absolute. */
 export type AcceleratorDirectories = Readonly<Partial<Record<Accelerator, string>>>;
@@ -43,12 +43,9 @@ function loadAccelerator(backend: Accelerator, directory: string): void {
   const library = loadGgml();
   const file = libraryOf(backend, directory);
   requireSameGgml(library.directory, directory, backend);
-  if (backend === "vulkan") showSoftwareDevices();
-  if (backend === "cuda") loadCompanions(directory);
-  const numLines = library.log.length;
+  showSoftwareDevices();
   if (library.registry.ggml_backend_load(file) === null) {
-    const logged = library.log.slice(numLines).join(" ");
-    throw unavailable(backend, logged === "" ? whyNotLoaded(file) : logged);
+    throw unavailable(backend, whyNotLoaded(file));
   }
   isLoaded.add(backend);
 }
@@ -104,34 +101,23 @@ function showSoftwareDevices(): void {
   process.env[variable] = Array.from({ length: numSoftware }, (_, index) => index).join(",");
 }
 
-/** CUDA's own libraries, which the back end needs and which lie beside it, in the order of need. */
-function loadCompanions(directory: string): void {
-  const names = readdirSync(directory);
-  for (const stem of ["cudart", "cublasLt", "cublas"]) {
-    const name = names.find((entry) => new RegExp(`^(lib)?${stem}(\\.so|64_)`).test(entry));
-    if (name === undefined) continue;
-    try {
-      koffi.load(join(directory, name), { global: true, lazy: true });
-    } catch {
-      // The back end's own loading says what is missing.
-    }
-  }
-}
-
-/** The system's loader says it best: which library of the driver is missing. */
+/** The system's loader knows which library is missing; a back end that starts all the same found no driver. */
 function whyNotLoaded(file: string): string {
   try {
     koffi.load(file, { lazy: true });
-    return "it found no driver that it can use";
+    return "there is no driver for it (Debian: mesa-vulkan-drivers, or the one of the card)";
   } catch (error) {
-    return (error instanceof Error ? error.message : String(error)).trim();
+    const said = error instanceof Error ? error.message : String(error);
+    const [, missing] = /(\S+\.so[.\d]*): cannot open shared object/.exec(said) ?? [];
+    return missing === undefined
+      ? "the system's loader refuses its library"
+      : `${missing} is missing (Debian: libvulkan1)`;
   }
 }
 
 function unavailable(backend: Accelerator, reason: string): PlatformError {
-  const title = backend === "cuda" ? "CUDA" : "Vulkan";
   return new PlatformError(
     "engine_unavailable",
-    `ggml's ${title} back end could not be loaded: ${reason.replace(/\.+$/, "")}. Look at the driver, or run without \`--device\`.`,
+    `ggml's back end ${backend} could not be loaded: ${reason.replace(/\.+$/, "")}. Without it the processor computes.`,
   );
 }

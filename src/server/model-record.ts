@@ -31,12 +31,29 @@ export function toModelRecord(instance: ModelInstance, address: string): ModelRe
     revision: source?.revision ?? null,
     address,
     accelerators: [],
+    ...(isReady && placementOf(instance)),
     multimodal_projector: null,
     strict_system_first: false,
     replica: instance.replicas.list().length,
     profile,
     state,
     ...stateDetails(instance),
+  };
+}
+
+/** Of the first replica; the others place themselves by what is free when they start. */
+function placementOf({ engine }: ReadyInstance): Pick<ModelRecord, "placement"> {
+  const { placement } = engine.model;
+  if (placement === undefined) return {};
+  return {
+    placement: placement.map(({ device, name, numLayers, hasHead, hasTower, bytes }) => ({
+      device,
+      name,
+      num_layers: numLayers,
+      has_head: hasHead,
+      has_tower: hasTower,
+      bytes,
+    })),
   };
 }
 

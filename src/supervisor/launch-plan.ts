@@ -17,6 +17,7 @@ import {
   WORKER_BASE_BYTES,
 } from "../engines/memory.ts";
 import type { ModelShape } from "../engines/model-shape.ts";
+import type { PlacementPlan } from "../engines/placement-plan.ts";
 
 export type MemoryWish = {
   readonly maxModelLen: number | undefined;
@@ -56,6 +57,8 @@ export type MemoryPlan = {
   readonly largestContext: number;
   /** Options, or another model, that would fit; `undefined` when it fits, or nothing does. */
   readonly nearest: string | undefined;
+  /** What lies on which device; absent where all of it lies on this one. */
+  readonly placed?: PlacementPlan["parts"] | undefined;
 };
 
 /** Another size or quantization of the model, to offer when this one does not fit. */

@@ -5,12 +5,14 @@ import { type HostMemory, hostMemory } from "../devices/host-memory.ts";
 import { type GraphicsCard, listGraphicsCards } from "../devices/nvidia-smi.ts";
 import { type EngineEntry, enginesOfFormat } from "../engines/catalog.ts";
 import type { EngineOptions } from "../engines/engine.ts";
+import { defaultStateDtype } from "../engines/memory.ts";
 import type { ModelShape } from "../engines/model-shape.ts";
 import {
   type CheckpointFacts,
   readCheckpointFacts,
   shapeOfConfig,
 } from "../engines/model-shape.ts";
+import { placeOnDevices } from "../engines/native/place-on-devices.ts";
 import type { RepoOnHubs } from "../hub/hub.ts";
 import type { HubName } from "../hub/settings.ts";
 import { selectQuantization } from "../registry/select-spec.ts";
@@ -18,6 +20,7 @@ import { toWanted } from "./bring-files.ts";
 import { type CardLayout, cardsThatHold, planOnCards } from "./card-plan.ts";
 import { type Alternative, type MemoryPlan, type MemoryWish, planMemory } from "./launch-plan.ts";
 import { GGUF_FORMAT } from "./local-gguf.ts";
+import { planPlaced } from "./placed-plan.ts";
 import {
   filesMissing,
   type ModelResources,
@@ -114,12 +117,33 @@ async function withMemory(
           tensorParallel: numberIn(options["tensor_parallel_size"]),
           memoryFraction: numberIn(options["gpu_memory_utilization"]),
         })
-      : planMemory(shape, {
+      : ((await planOnNativeCards(shape, wish, { engine, host })) ??
+        planMemory(shape, {
           wish: { ...wish, maxNumBatchedTokens: numberIn(options["max_num_batched_tokens"]) },
           host,
           alternatives: alternativesTo(model),
-        });
+        }));
   return { ...plan, memory, cards: cardsThatHold(shape) };
+}
+
+/** `undefined` where the model lies on the processor alone, or another engine has it. */
+async function planOnNativeCards(
+  shape: ModelShape,
+  wish: LaunchWish,
+  { engine, host }: { readonly engine: EngineEntry; readonly host: HostMemory },
+): Promise<MemoryPlan | undefined> {
+  if (engine.kind !== "native") return undefined;
+  const maxNumBatchedTokens = numberIn(wish.engineOptions?.["max_num_batched_tokens"]);
+  const dtype = wish.kvCacheDtype ?? defaultStateDtype(shape);
+  const plan = await placeOnDevices(shape, {
+    engineOptions: wish.engineOptions,
+    dtype,
+    maxModelLen: wish.maxModelLen,
+    maxNumSeqs: wish.maxNumSeqs,
+    maxNumBatchedTokens,
+    hostFreeBytes: host.availableBytes,
+  });
+  return plan && planPlaced(shape, { plan, dtype, host, maxNumBatchedTokens });
 }
 
 const numberIn = (value: unknown): number | undefined =>

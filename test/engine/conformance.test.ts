@@ -77,7 +77,7 @@ async function statusOf(socketPath: string, path: string): Promise<number | unde
 }
 
 describe.each(testedEngines)("the engine $title", (engineUnderTest) => {
-  const { kind, lacks, start, profiles, keepsPictures, refuses } = engineUnderTest;
+  const { kind, lacks, start, profiles, keepsPictures, refuses, isSlow } = engineUnderTest;
   describe.skipIf(lacks !== undefined)("running", () => {
     let engine: WorkerDriver;
     const progress: LoadProgress[] = [];
@@ -124,6 +124,7 @@ describe.each(testedEngines)("the engine $title", (engineUnderTest) => {
     });
 
     test("answers two prompts at once, and two hundred, each in full", async () => {
+      const numPrompts = isSlow === true ? 40 : 200;
       const one = await ask(engine, text, greedily(32));
       const both = await Promise.all([
         ask(engine, text, greedily(32)),
@@ -132,13 +133,15 @@ describe.each(testedEngines)("the engine $title", (engineUnderTest) => {
       expect(both[0].tokenIds).toEqual(one.tokenIds);
       expect(both[1].tokenIds).not.toEqual(one.tokenIds);
       const answers = await Promise.all(
-        Array.from({ length: 200 }, (_, index) =>
+        Array.from({ length: numPrompts }, (_, index) =>
           ask(engine, promptOf([1, index % 200, 30], []), greedily(8)),
         ),
       );
       expect(answers.map(({ tokenIds }) => tokenIds.length)).toEqual(answers.map(() => 8));
       // Equal prompts, equal answers; different ones differ somewhere.
-      expect(new Set(answers.map(({ tokenIds }) => tokenIds.join())).size).toBeGreaterThan(50);
+      expect(new Set(answers.map(({ tokenIds }) => tokenIds.join())).size).toBeGreaterThan(
+        numPrompts / 4,
+      );
     });
 
     test("encodes a picture once, and says what its memory is for", async () => {
@@ -401,7 +404,8 @@ describe.each(testedEngines)("the engine $title", (engineUnderTest) => {
     const models = ["tiny-a", "tiny-b", "tiny-c"].filter((model) => !refuses.includes(model));
     test.each(models)("%s: the reference's tokens", async (model) => {
       await using engine = await start(goldenCheckpoint(model), { profile });
-      const cases = manifest.cases.filter((one) => one.model === model);
+      const all = manifest.cases.filter((one) => one.model === model);
+      const cases = isSlow === true ? all.slice(0, 4) : all;
       expect(cases.length).toBeGreaterThan(3);
       const answers = await Promise.all(
         cases.map((one) => {

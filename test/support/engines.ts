@@ -20,6 +20,8 @@ export type TestedEngine = {
   readonly profiles: readonly ModelProfile[];
   /** Whether pictures' states are kept for later requests. */
   readonly keepsPictures: boolean;
+  /** Long tests take a part of their work. */
+  readonly isSlow?: true;
   /** Tiny checkpoints that it refuses, with a sentence. */
   readonly refuses: readonly string[];
   readonly start: (
@@ -83,6 +85,7 @@ function nativeOnVulkan(lacks: string | undefined): TestedEngine {
       lacks === undefined ? "native on vulkan" : `native on vulkan (skipped: there is no ${lacks})`,
     profiles: ["ref", "hf"],
     keepsPictures: true,
+    isSlow: true,
     refuses: [],
     start: (directory, { engineOptions, ...options } = {}, hooks = {}) =>
       startNativeEngine(

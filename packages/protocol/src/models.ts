@@ -98,6 +98,8 @@ export type ModelRecord = {
   readonly address: string;
   /** Graphics cards that it was given, by number. */
   readonly accelerators: readonly string[];
+  /** What lies on which device, when a part of it lies on cards; of its first replica. */
+  readonly placement?: readonly PlacedPartRecord[];
   readonly multimodal_projector: null;
   /** Further system messages may come anywhere in a conversation. */
   readonly strict_system_first: false;
@@ -110,6 +112,19 @@ export type ModelRecord = {
   readonly progress?: { readonly stage: string; readonly fraction: number | null };
   /** When failed, or ready but unable to answer. */
   readonly error?: { readonly code: string; readonly message: string };
+};
+
+export type PlacedPartRecord = {
+  /** As `atalaya devices` has it. */
+  readonly device: string;
+  /** As its driver calls it; empty for the processor. */
+  readonly name: string;
+  /** Of the text model. */
+  readonly num_layers: number;
+  readonly has_head: boolean;
+  readonly has_tower: boolean;
+  /** Weights, caches and buffers as planned; 0 for the processor. */
+  readonly bytes: number;
 };
 
 export type ModelList = { readonly object: "list"; readonly data: readonly ModelRecord[] };

@@ -13,7 +13,14 @@ import type { Contestant } from "../bench/contestant.ts";
 import { type Measure, measuresOf } from "../bench/measures.ts";
 import { renderOutcomes, renderSvg, toJson } from "../bench/report.ts";
 import { toLaunchable } from "../find-model.ts";
-import { addLoadOptions, addLogOption, collect, type LoadFlags, whole } from "../options.ts";
+import {
+  addLoadOptions,
+  addLogOption,
+  collect,
+  engineOptionsOf,
+  type LoadFlags,
+  whole,
+} from "../options.ts";
 import { listenForInterrupt } from "../signals.ts";
 import { note, type Terminal } from "../terminal.ts";
 
@@ -147,6 +154,7 @@ async function load(
       maxNumSeqs: maxNumSeqs ?? Math.max(...flags.streams),
       kvCacheDtype,
       numThreads,
+      engineOptions: engineOptionsOf(flags),
       download,
       origin: "command",
     },

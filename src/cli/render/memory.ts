@@ -18,11 +18,31 @@ export function renderMemory(plan: LaunchPlan): string {
     memory.device === "this machine"
       ? `of ${showBytes(memory.availableBytes)} that are free`
       : `of ${showBytes(memory.availableBytes)} on ${memory.device}`;
+  const placed = (memory.placed ?? []).filter(({ device }) => device !== "cpu");
+  const onCards = placed.map(
+    (part) => `${part.device}, ${part.name}: ${describePart(part)}, ${showPlaced(part)}.`,
+  );
   const table = renderTable(
     ["What", "Memory", ""],
     [...rows, ["all together", showBytes(memory.totalBytes), free]],
   );
-  return `${describeModel(plan)}\n\n${table}\n${[...verdictLines(plan), ...cardLines(plan)].join("\n")}\n`;
+  return `${describeModel(plan)}\n\n${table}\n${[...onCards, ...verdictLines(plan), ...cardLines(plan)].join("\n")}\n`;
+}
+
+type Placed = NonNullable<NonNullable<LaunchPlan["memory"]>["placed"]>[number];
+
+/** `24 layers, output head, vision tower`. */
+export function describePart({ numLayers, hasHead, hasTower }: Placed): string {
+  return [
+    ...(numLayers > 0 ? [`${numLayers} ${numLayers === 1 ? "layer" : "layers"}`] : []),
+    ...(hasHead ? ["output head"] : []),
+    ...(hasTower ? ["vision tower"] : []),
+  ].join(", ");
+}
+
+/** `9.1 GB of 23.5 GB that are free there`. */
+export function showPlaced({ bytes, freeBytes }: Placed): string {
+  return `${showBytes(bytes)} of ${showBytes(freeBytes)} that are free there`;
 }
 
 /** `llama-3.2-vision, 11 billion parameters, pytorch, none`. */

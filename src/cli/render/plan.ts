@@ -1,6 +1,6 @@
 /** What a launch would do, as `launch --dry-run` prints it. */
 import type { LaunchPlan } from "../../platform.ts";
-import { describeModel, showBytes } from "./memory.ts";
+import { describeModel, describePart, showBytes, showPlaced } from "./memory.ts";
 
 /** @returns lines that end in a line feed */
 export function renderPlan(
@@ -21,6 +21,9 @@ export function renderPlan(
             "context",
             `${memory.contextLength} tokens, for ${memory.numSequences} of such length at once`,
           ],
+          ...(memory.placed ?? [])
+            .filter(({ device }) => device !== "cpu")
+            .map((part) => [part.device, `${describePart(part)}: ${showPlaced(part)}`]),
           [
             "memory",
             `${showBytes(memory.totalBytes)} of ${showBytes(memory.availableBytes)} that are free, ${verdicts[memory.verdict]}`,

@@ -2,9 +2,11 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { promisify } from "node:util";
+import { PlatformError } from "../../base/errors.ts";
 import { processArguments, workerEntry } from "../../base/worker-entry.ts";
 import type { AcceleratorProblem } from "../../ggml/accelerators.ts";
 import { CPU, type Device } from "../../ggml/device.ts";
+import type { DeviceWish } from "../device-wish.ts";
 
 export type ProbedDevices = {
   readonly devices: readonly Device[];
@@ -45,10 +47,23 @@ function whyProbeFailed(error: unknown): string {
 }
 
 /** Whether there may be a card, without loading a driver: where there is none, nothing needs to be asked. */
-export function mayHaveCard(): boolean {
+function mayHaveCard(): boolean {
   if (process.platform !== "linux")
     return process.platform !== "darwin" || process.arch === "arm64";
   const hasRenderNode = (): boolean =>
     existsSync("/dev/dri") && readdirSync("/dev/dri").some((name) => name.startsWith("render"));
   return hasRenderNode() || existsSync("/proc/driver/nvidia/gpus") || existsSync("/dev/dxg");
+}
+
+/** Whether devices have to be asked for at all. */
+export function mayUseCard({ devices, gpuLayers }: DeviceWish): boolean {
+  if (devices !== "auto") return devices.length > 0;
+  return gpuLayers !== 0 && (mayHaveCard() || gpuLayers !== "auto");
+}
+
+/** An error about a device that is not there says why it may be missing. */
+export function withProblems(error: unknown, problems: readonly Problem[]): unknown {
+  if (!(error instanceof PlatformError) || error.code !== "engine_unavailable") return error;
+  const message = [error.message, ...problems.map(({ reason }) => reason)].join(" ");
+  return new PlatformError(error.code, message, { details: { param: "device" }, cause: error });
 }

@@ -1,5 +1,4 @@
 /** Where a model's parts go, by what the launch asks for and what the cards have free at this moment. */
-import { PlatformError } from "../../base/errors.ts";
 import { hostMemory } from "../../devices/host-memory.ts";
 import { listDevices, loadAccelerators } from "../../ggml/accelerators.ts";
 import { readDeviceWish } from "../device-wish.ts";
@@ -8,7 +7,7 @@ import { defaultStateDtype } from "../memory.ts";
 import type { ModelShape } from "../model-shape.ts";
 import { type PlacementPlan, planPlacement } from "../placement-plan.ts";
 import { acceleratorDirectories } from "./accelerator-directories.ts";
-import { mayHaveCard } from "./list-devices.ts";
+import { mayUseCard, withProblems } from "./list-devices.ts";
 
 /**
  * Loads the back ends of cards into this process when one may be used.
@@ -21,14 +20,9 @@ export function placeModel(
   { engineOptions, kvCacheDtype, maxModelLen, maxNumSeqs }: EngineLoadOptions,
 ): PlacementPlan | undefined {
   const wish = readDeviceWish(engineOptions);
-  if (
-    wish.devices === "auto"
-      ? !mayHaveCard() && wish.gpuLayers === "auto"
-      : wish.devices.length === 0
-  ) {
-    return undefined;
-  }
+  if (!mayUseCard(wish)) return undefined;
   const problems = loadAccelerators(acceleratorDirectories());
+  const maxNumBatchedTokens = engineOptions?.["max_num_batched_tokens"];
   try {
     return planPlacement(shape, {
       wish,
@@ -36,14 +30,11 @@ export function placeModel(
       dtype: kvCacheDtype ?? defaultStateDtype(shape),
       maxModelLen,
       maxNumSeqs,
+      maxNumBatchedTokens:
+        typeof maxNumBatchedTokens === "number" ? maxNumBatchedTokens : undefined,
       hostFreeBytes: hostMemory().availableBytes,
     });
   } catch (error) {
-    if (!(error instanceof PlatformError) || error.code !== "engine_unavailable") throw error;
-    throw new PlatformError(
-      error.code,
-      [error.message, ...problems.map(({ reason }) => reason)].join(" "),
-      { details: { param: "device" }, cause: error },
-    );
+    throw withProblems(error, problems);
   }
 }

@@ -2864,6 +2864,13 @@ export const replySchemas = {
         },
         "description": "Graphics cards that it was given, by number."
       },
+      "placement": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/PlacedPartRecord"
+        },
+        "description": "What lies on which device, when a part of it lies on cards; of its first replica."
+      },
       "multimodal_projector": {
         "type": "null"
       },
@@ -4228,6 +4235,42 @@ export const replySchemas = {
     "items": {
       "$ref": "#/components/schemas/PastLaunchRecord"
     }
+  },
+  "PlacedPartRecord": {
+    "type": "object",
+    "properties": {
+      "device": {
+        "type": "string",
+        "description": "As `atalaya devices` has it."
+      },
+      "name": {
+        "type": "string",
+        "description": "As its driver calls it; empty for the processor."
+      },
+      "num_layers": {
+        "type": "number",
+        "description": "Of the text model."
+      },
+      "has_head": {
+        "type": "boolean"
+      },
+      "has_tower": {
+        "type": "boolean"
+      },
+      "bytes": {
+        "type": "number",
+        "description": "Weights, caches and buffers as planned; 0 for the processor."
+      }
+    },
+    "required": [
+      "device",
+      "name",
+      "num_layers",
+      "has_head",
+      "has_tower",
+      "bytes"
+    ],
+    "additionalProperties": false
   },
   "ProgressReply": {
     "type": "object",
