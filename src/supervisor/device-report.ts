@@ -1,7 +1,7 @@
 /** The native engine's devices with what only their drivers' own tools know, and what keeps others away. */
 import { hostMemory } from "../devices/host-memory.ts";
 import { type GraphicsCard, listGraphicsCards } from "../devices/nvidia-smi.ts";
-import { listNativeDevices, type ProbedDevices } from "../engines/native/list-devices.ts";
+import { listNativeDevices, type ProbedDevices } from "../engines/list-devices.ts";
 
 export type DeviceReport = {
   readonly devices: readonly (ProbedDevices["devices"][number] & {

@@ -12,7 +12,7 @@ import {
   readCheckpointFacts,
   shapeOfConfig,
 } from "../engines/model-shape.ts";
-import { placeOnDevices } from "../engines/native/place-on-devices.ts";
+import { placeOnDevices } from "../engines/place-on-devices.ts";
 import type { RepoOnHubs } from "../hub/hub.ts";
 import type { HubName } from "../hub/settings.ts";
 import { selectQuantization } from "../registry/select-spec.ts";

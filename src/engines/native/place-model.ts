@@ -1,13 +1,13 @@
 /** Where a model's parts go, by what the launch asks for and what the cards have free at this moment. */
 import { hostMemory } from "../../devices/host-memory.ts";
 import { listDevices, loadAccelerators } from "../../ggml/accelerators.ts";
+import { acceleratorDirectories } from "../accelerator-directories.ts";
 import { readDeviceWish } from "../device-wish.ts";
 import type { EngineLoadOptions } from "../engine.ts";
+import { mayUseCard, withProblems } from "../list-devices.ts";
 import { defaultStateDtype } from "../memory.ts";
 import type { ModelShape } from "../model-shape.ts";
 import { type PlacementPlan, planPlacement } from "../placement-plan.ts";
-import { acceleratorDirectories } from "./accelerator-directories.ts";
-import { mayUseCard, withProblems } from "./list-devices.ts";
 
 /**
  * Loads the back ends of cards into this process when one may be used.

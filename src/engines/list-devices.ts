@@ -2,11 +2,11 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { promisify } from "node:util";
-import { PlatformError } from "../../base/errors.ts";
-import { processArguments, workerEntry } from "../../base/worker-entry.ts";
-import type { AcceleratorProblem } from "../../ggml/accelerators.ts";
-import { CPU, type Device } from "../../ggml/device.ts";
-import type { DeviceWish } from "../device-wish.ts";
+import { PlatformError } from "../base/errors.ts";
+import { processArguments, workerEntry } from "../base/worker-entry.ts";
+import type { AcceleratorProblem } from "../ggml/accelerators.ts";
+import { CPU, type Device } from "../ggml/device.ts";
+import type { DeviceWish } from "./device-wish.ts";
 
 export type ProbedDevices = {
   readonly devices: readonly Device[];

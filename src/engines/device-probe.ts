@@ -4,7 +4,7 @@
  *
  * Prints one line of JSON, a `ProbedDevices`.
  */
-import { listDevices, loadAccelerators } from "../../ggml/accelerators.ts";
+import { listDevices, loadAccelerators } from "../ggml/accelerators.ts";
 import { acceleratorDirectories } from "./accelerator-directories.ts";
 
 const problems = loadAccelerators(acceleratorDirectories());

@@ -1,9 +1,9 @@
 /** The plan of `place-model.ts`, made by a process that loads no driver: devices are asked for in another one. */
-import { readDeviceWish } from "../device-wish.ts";
-import type { EngineOptions } from "../engine.ts";
-import type { ModelShape } from "../model-shape.ts";
-import { type PlacementPlan, type PlacementRequest, planPlacement } from "../placement-plan.ts";
+import { readDeviceWish } from "./device-wish.ts";
+import type { EngineOptions } from "./engine.ts";
 import { listNativeDevices, mayUseCard, withProblems } from "./list-devices.ts";
+import type { ModelShape } from "./model-shape.ts";
+import { type PlacementPlan, type PlacementRequest, planPlacement } from "./placement-plan.ts";
 
 /**
  * @returns `undefined` when all of it goes on the processor
