@@ -1,4 +1,4 @@
-"""Locks an engine's Python packages: python scripts/locks/make_locks.py ENGINE, with `uv` on the PATH.
+"""Locks an engine's Python packages, or NVIDIA's for the native one: python scripts/locks/make_locks.py ENGINE, with `uv` on the PATH.
 
 From workers/locks/ENGINE.in, which names what the worker imports, it makes
 
@@ -33,7 +33,12 @@ LEFT_OUT = {
         "fastar", "detect-installer", "agent-detector",
     ],
 }  # fmt: skip
-PYTHONS = {"transformers": ("3.11", "3.13"), "vllm": ("3.10", "3.12")}
+PYTHONS = {
+    "transformers": ("3.11", "3.13"),
+    "vllm": ("3.10", "3.12"),
+    "cuda-13": ("3.9", "3.14"),
+    "cuda-12": ("3.9", "3.14"),
+}
 
 
 def compile_lock(engine: str) -> str:
@@ -87,7 +92,9 @@ def write(name: str, what: str, entries: list[str]) -> None:
 def main(engine: str, refresh: bool) -> None:
     entries = requirements(compile_lock(engine))
     write(f"{engine}.txt", "Every system, and Linux with CUDA.", entries)
-    torch = next(entry for entry in entries if entry.startswith("torch=="))
+    torch = next((entry for entry in entries if entry.startswith("torch==")), None)
+    if torch is None:
+        return
     version = torch.split()[0].removeprefix("torch==")
     if refresh:
         refresh_cpu_wheels(version)

@@ -5,9 +5,9 @@
  * Prints one line of JSON, a `ProbedDevices`.
  */
 import { listDevices, loadAccelerators } from "../ggml/accelerators.ts";
-import { acceleratorDirectories } from "./accelerator-directories.ts";
+import { installedAccelerators } from "./installed-accelerators.ts";
 
-const problems = loadAccelerators(acceleratorDirectories());
+const problems = loadAccelerators(await installedAccelerators());
 process.stdout.write(`${JSON.stringify({ devices: listDevices(), problems })}\n`, () => {
   // Drivers' threads would keep it.
   process.exit(0);

@@ -3,8 +3,9 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
-import type { EngineKind } from "./engine.ts";
+import { cudaEnvironment } from "./cuda/environment-spec.ts";
 import {
+  type EnvironmentKind,
   type EnvironmentSpec,
   enginesDirectory,
   environmentOf,
@@ -23,10 +24,14 @@ import { vllmEnvironment } from "./vllm/environment-spec.ts";
 
 export type { MakeHooks };
 
-const specs: readonly EnvironmentSpec[] = [transformersEnvironment, vllmEnvironment];
+const specs: readonly EnvironmentSpec[] = [
+  transformersEnvironment,
+  vllmEnvironment,
+  cudaEnvironment,
+];
 
 export type EnvironmentRow = {
-  readonly engine: EngineKind;
+  readonly engine: EnvironmentKind;
   readonly title: string;
   /** `yours`: the engine's variable names a Python. */
   readonly state: "installed" | "not installed" | "broken" | "yours";
@@ -118,17 +123,19 @@ async function describe(spec: EnvironmentSpec): Promise<EnvironmentRow> {
   const installed = await findInstalled(spec);
   if (installed !== undefined) {
     const { python, variant, installer, torchFrom } = installed.record;
-    const detail = `Python ${python}, ${variant}, by ${installer}, PyTorch from the ${torchFrom}`;
+    const detail =
+      installed.variant.holds ??
+      `Python ${python}, ${variant}, by ${installer}, PyTorch from the ${torchFrom}`;
     return { ...row, state: "installed", detail, path: installed.directory };
   }
-  for (const variant of spec.variants()) {
+  for (const variant of await spec.variants()) {
     const environment = environmentOf(kind, variant);
     const state = await stateOf(environment);
     if (state.state === "broken") {
       return { ...row, state: "broken", detail: state.why, path: environment.directory };
     }
   }
-  const [variant] = spec.variants();
+  const [variant] = await spec.variants();
   const gigabytes = ((variant?.downloadBytes ?? 0) / 1e9).toFixed(1);
   return {
     ...row,

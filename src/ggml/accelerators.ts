@@ -6,58 +6,72 @@
  * one ggml that is there, after a comparison: two of them in one process would not know each other's
  * tensors.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import koffi from "koffi";
 import { PlatformError } from "../base/errors.ts";
 import { type Device, findDevices } from "./device.ts";
-import { findPackage, loadGgml } from "./library.ts";
+import { findPackage, loadGgml, openLibrary } from "./library.ts";
 import { countVulkanDevices } from "./vulkan-driver.ts";
 
 /** Back ends that are files of their own. Metal comes with the package for its machines. */
-const accelerators = ["vulkan"] as const;
+const accelerators = ["cuda", "vulkan"] as const;
 type Accelerator = (typeof accelerators)[number];
 
-/** By back end: its library's directory, absolute. */
-export type AcceleratorDirectories = Readonly<Partial<Record<Accelerator, string>>>;
+/** A back end that is installed; all paths are absolute. */
+export type AcceleratorFiles = {
+  readonly library: string;
+  /** What it calls and the system may not find by itself, in the order to load it. */
+  readonly libraries?: readonly string[];
+  /** Of the package it came in, where its ggml's base library is not beside it. */
+  readonly packageVersion?: string;
+};
+
+export type InstalledAccelerators = Readonly<Partial<Record<Accelerator, AcceleratorFiles>>>;
 
 const isLoaded = new Set<Accelerator>();
 
 export type AcceleratorProblem = { readonly backend: Accelerator; readonly reason: string };
 
 /** Where npm has put the Vulkan back end; `undefined`: nowhere. */
-export function findVulkanDirectory(): string | undefined {
+export function findVulkan(): AcceleratorFiles | undefined {
   const { platform, arch } = process;
   const system = platform === "win32" ? "win" : platform;
-  return findPackage(`@node-llama-cpp/${system}-${arch}-vulkan`);
+  const directory = findPackage(`@node-llama-cpp/${system}-${arch}-vulkan`);
+  const name = (directory === undefined ? [] : readdirSync(directory)).find((entry) =>
+    /^(lib)?ggml-vulkan\.(so|dll)$/.test(entry),
+  );
+  if (directory === undefined || name === undefined) return undefined;
+  return { library: join(directory, name) };
 }
 
 /**
  * Load a back end, once.
  *
- * @param directory of its package, with the libraries in it
  * @throws PlatformError `engine_unavailable` when the driver is missing, or it belongs to another ggml
  */
-function loadAccelerator(backend: Accelerator, directory: string): void {
+function loadAccelerator(backend: Accelerator, files: AcceleratorFiles): void {
   if (isLoaded.has(backend)) return;
-  const library = loadGgml();
-  const file = libraryOf(backend, directory);
-  requireSameGgml(library.directory, directory, backend);
-  showSoftwareDevices();
-  if (library.registry.ggml_backend_load(file) === null) {
-    throw unavailable(backend, whyNotLoaded(file));
+  const { directory, registry } = loadGgml();
+  requireSameGgml(directory, files, backend);
+  if (backend === "vulkan") showSoftwareDevices();
+  // A library that is loaded is found by its name when another asks for it.
+  for (const library of files.libraries ?? []) openLibrary(library, { lazy: true, global: true });
+  if (registry.ggml_backend_load(files.library) === null) {
+    throw unavailable(backend, whyNotLoaded(backend, files.library));
   }
   isLoaded.add(backend);
 }
 
 /** Load what there is, and say why the others cannot be. */
-export function loadAccelerators(directories: AcceleratorDirectories): AcceleratorProblem[] {
+export function loadAccelerators(installed: InstalledAccelerators): AcceleratorProblem[] {
   return accelerators.flatMap((backend) => {
-    const directory = directories[backend];
-    if (directory === undefined) return [];
+    const files = installed[backend];
+    if (files === undefined) return [];
     try {
-      loadAccelerator(backend, directory);
-      return [];
+      loadAccelerator(backend, files);
+      if (listDevices().some((device) => device.backend === backend)) return [];
+      throw unavailable(backend, noDevice[backend]);
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
       return [{ backend, reason: error.message }];
@@ -70,23 +84,30 @@ export function listDevices(): readonly Device[] {
   return findDevices(loadGgml()).map(({ device }) => device);
 }
 
-function libraryOf(backend: Accelerator, directory: string): string {
-  const name = (existsSync(directory) ? readdirSync(directory) : []).find((entry) =>
-    new RegExp(`^(lib)?ggml-${backend}\\.(so|dll)$`).test(entry),
-  );
-  if (name !== undefined) return join(directory, name);
-  throw unavailable(backend, "its package has no such library");
-}
-
 /** A byte that differs may be a structure that differs, and a crash much later. */
-function requireSameGgml(ours: string, theirs: string, backend: Accelerator): void {
+function requireSameGgml(
+  ours: string,
+  { library, packageVersion }: AcceleratorFiles,
+  backend: Accelerator,
+): void {
   const read = (directory: string): Buffer | undefined => {
     const name = readdirSync(directory).find((entry) => /^(lib)?ggml-base\.(so|dll)$/.test(entry));
     return name === undefined ? undefined : readFileSync(join(directory, name));
   };
-  const [own, other] = [read(ours), read(theirs)];
+  const [own, other] = [read(ours), read(dirname(library))];
   if (own !== undefined && other !== undefined && own.equals(other)) return;
+  if (packageVersion !== undefined && packageVersion === versionOfPackage(ours)) return;
   throw unavailable(backend, "it was built with another ggml than the one that is loaded");
+}
+
+/** Of the npm package whose libraries lie here. */
+function versionOfPackage(directory: string): string | undefined {
+  try {
+    const text = readFileSync(join(directory, "..", "..", "package.json"), "utf8");
+    return String(JSON.parse(text).version);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -101,17 +122,28 @@ function showSoftwareDevices(): void {
   process.env[variable] = Array.from({ length: numSoftware }, (_, index) => index).join(",");
 }
 
+const noDevice: Readonly<Record<Accelerator, string>> = {
+  cuda: "NVIDIA's driver has no card for it",
+  vulkan: "there is no driver for it (Debian: mesa-vulkan-drivers, or the one of the card)",
+};
+
+/** A library of the system that a back end needs. */
+const comesWith: Readonly<Record<Accelerator, string>> = {
+  cuda: "it comes with NVIDIA's driver",
+  vulkan: "Debian: libvulkan1",
+};
+
 /** The system's loader knows which library is missing; a back end that starts all the same found no driver. */
-function whyNotLoaded(file: string): string {
+function whyNotLoaded(backend: Accelerator, file: string): string {
   try {
     koffi.load(file, { lazy: true });
-    return "there is no driver for it (Debian: mesa-vulkan-drivers, or the one of the card)";
+    return noDevice[backend];
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
     const [, missing] = /(\S+\.so[.\d]*): cannot open shared object/.exec(said) ?? [];
     return missing === undefined
       ? "the system's loader refuses its library"
-      : `${missing} is missing (Debian: libvulkan1)`;
+      : `${missing} is missing (${comesWith[backend]})`;
   }
 }
 

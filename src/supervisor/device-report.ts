@@ -1,6 +1,7 @@
 /** The native engine's devices with what only their drivers' own tools know, and what keeps others away. */
 import { hostMemory } from "../devices/host-memory.ts";
 import { type GraphicsCard, listGraphicsCards } from "../devices/nvidia-smi.ts";
+import { listEnvironments } from "../engines/environments.ts";
 import { listNativeDevices, type ProbedDevices } from "../engines/list-devices.ts";
 
 export type DeviceReport = {
@@ -14,7 +15,15 @@ export type DeviceReport = {
 
 export async function listDevices(): Promise<DeviceReport> {
   const [probed, cards] = await Promise.all([listNativeDevices(), listGraphicsCards()]);
-  return toReport(probed, { cards, hostFreeBytes: hostMemory().availableBytes });
+  const cuda =
+    cards.length === 0
+      ? undefined
+      : (await listEnvironments()).find(({ engine }) => engine === "cuda");
+  return toReport(probed, {
+    cards,
+    hostFreeBytes: hostMemory().availableBytes,
+    cudaToInstall: cuda?.state === "not installed" ? cuda.detail : undefined,
+  });
 }
 
 /** Pure. */
@@ -23,7 +32,13 @@ export function toReport(
   {
     cards,
     hostFreeBytes,
-  }: { readonly cards: readonly GraphicsCard[]; readonly hostFreeBytes: number },
+    cudaToInstall,
+  }: {
+    readonly cards: readonly GraphicsCard[];
+    readonly hostFreeBytes: number;
+    /** The size and the command, where CUDA could be installed; a sentence's end. */
+    readonly cudaToInstall: string | undefined;
+  },
 ): DeviceReport {
   const unseen = cards.filter((card) => !devices.some(({ name }) => isSame(name, card)));
   return {
@@ -39,6 +54,11 @@ export function toReport(
         ({ name, driverVersion }) =>
           `nvidia-smi sees ${name} (driver ${driverVersion}), and no back end of the native engine does. Install the driver's Vulkan part (libvulkan1 and the driver's own libraries), or launch with --model-engine vllm.`,
       ),
+      ...(cudaToInstall === undefined
+        ? []
+        : [
+            `NVIDIA's cards can also be used through CUDA, which is not installed: ${cudaToInstall}.`,
+          ]),
     ],
   };
 }

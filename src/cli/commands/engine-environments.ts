@@ -12,8 +12,10 @@ type InstallFlags = { readonly verbose?: boolean };
 export function addEnvironmentCommands(engine: Command, terminal: Terminal): void {
   engine
     .command("install")
-    .description("Make the Python environment that an engine needs, or mend it.")
-    .argument("<engine>", "transformers or vllm")
+    .description(
+      "Fetch what an engine needs, or mend it: a Python environment, or CUDA for the native one.",
+    )
+    .argument("<engine>", "transformers, vllm, or cuda for the native engine")
     .option("--verbose", "print what the installer says")
     .addHelpText(
       "after",
@@ -24,6 +26,7 @@ otherwise, with your own pip configuration; every package is checked against a l
 Examples:
   $ atalaya engine install transformers
   $ atalaya engine install vllm
+  $ atalaya engine install cuda            NVIDIA's cards for the native engine, beside Vulkan
   $ ATALAYA_TRANSFORMERS_PYTHON=/opt/venv/bin/python atalaya serve     use one of your own instead`,
     )
     .action((name: string, flags: InstallFlags) => runInstall(name, flags, terminal));
@@ -34,7 +37,7 @@ Examples:
   engine
     .command("remove")
     .description("Delete an engine's environments, those of older versions too.")
-    .argument("<engine>", "transformers or vllm")
+    .argument("<engine>", "transformers, vllm or cuda")
     .action((name: string) => runRemove(name, terminal));
 }
 

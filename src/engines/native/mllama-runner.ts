@@ -61,7 +61,7 @@ export async function loadMllamaRunner(
   const numThreads =
     options.numThreads ?? (checkpoint.fileBytes < SINGLE_THREAD_BYTES ? 1 : undefined);
   refuseLongContext(checkpoint, options);
-  const planned = placeModel(shapeOfCheckpoint(checkpoint), options);
+  const planned = await placeModel(shapeOfCheckpoint(checkpoint), options);
   const placement = planned?.placement ?? allOn(CPU, checkpoint.config.text.numLayers);
   const backend = Backend.open({ numThreads, devices: cardsOf(placement) });
   let weights: LoadedWeights | undefined;

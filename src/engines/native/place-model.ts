@@ -1,9 +1,9 @@
 /** Where a model's parts go, by what the launch asks for and what the cards have free at this moment. */
 import { hostMemory } from "../../devices/host-memory.ts";
 import { listDevices, loadAccelerators } from "../../ggml/accelerators.ts";
-import { acceleratorDirectories } from "../accelerator-directories.ts";
 import { readDeviceWish } from "../device-wish.ts";
 import type { EngineLoadOptions } from "../engine.ts";
+import { installedAccelerators } from "../installed-accelerators.ts";
 import { mayUseCard, withProblems } from "../list-devices.ts";
 import { defaultStateDtype } from "../memory.ts";
 import type { ModelShape } from "../model-shape.ts";
@@ -15,13 +15,13 @@ import { type PlacementPlan, planPlacement } from "../placement-plan.ts";
  * @returns `undefined` when all of it goes on the processor
  * @throws PlatformError `invalid_request`, `engine_unavailable`, `out_of_memory`
  */
-export function placeModel(
+export async function placeModel(
   shape: ModelShape,
   { engineOptions, kvCacheDtype, maxModelLen, maxNumSeqs }: EngineLoadOptions,
-): PlacementPlan | undefined {
+): Promise<PlacementPlan | undefined> {
   const wish = readDeviceWish(engineOptions);
   if (!mayUseCard(wish)) return undefined;
-  const problems = loadAccelerators(acceleratorDirectories());
+  const problems = loadAccelerators(await installedAccelerators());
   const maxNumBatchedTokens = engineOptions?.["max_num_batched_tokens"];
   try {
     return planPlacement(shape, {

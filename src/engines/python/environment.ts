@@ -11,28 +11,52 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { atalayaHome } from "../../base/home.ts";
 import { packageRoot } from "../../base/package-root.ts";
-import type { EngineKind, Obstacle } from "../engine.ts";
+import type { RunOptions, RunResult } from "../../process/run-program.ts";
+import type { EngineKind, LoadProgress, Obstacle } from "../engine.ts";
 import type { PythonRange } from "./find-python.ts";
 
-export type EnvironmentSpec = {
+/** That of an engine whose worker is a Python program. */
+export type EngineEnvironment = EnvironmentSpec & {
   readonly kind: EngineKind;
+  readonly variable: string;
+};
+
+/** What an environment is for: an engine, or NVIDIA's libraries for the native one. */
+export type EnvironmentKind = EngineKind | "cuda";
+
+export type EnvironmentSpec = {
+  readonly kind: EnvironmentKind;
   /** As people write it. */
   readonly title: string;
   readonly pythons: PythonRange;
-  /** Names the interpreter of an environment that somebody made themselves. */
-  readonly variable: string;
+  /** Names the interpreter of an environment that somebody made themselves; absent where none can. */
+  readonly variable?: string;
   /** Those that do on this machine, best first. */
-  readonly variants: () => readonly EnvironmentVariant[];
+  readonly variants: () => readonly EnvironmentVariant[] | Promise<readonly EnvironmentVariant[]>;
   /** Modules whose import shows that the environment works. */
   readonly imports: readonly string[];
+  /** Put in what is no package of Python's, before it is tried. */
+  readonly complete?: (parts: EnvironmentParts) => Promise<void>;
   /** What else this machine lacks for the engine to run, whose environment can be made all the same. */
   readonly findLack?: () => Promise<Obstacle | undefined>;
   /** Variables that the worker may see beside the usual ones. */
   readonly alsoSees?: RegExp;
 };
 
+export type EnvironmentParts = {
+  readonly variant: EnvironmentVariant;
+  /** Where Python's packages lie, absolute. */
+  readonly sitePackages: string;
+  /** Its interpreter. */
+  readonly python: string;
+  readonly run: (options: RunOptions) => Promise<RunResult>;
+  readonly onProgress: (progress: LoadProgress) => void;
+};
+
 export type EnvironmentVariant = {
   readonly name: string;
+  /** What it holds, for lists; its Python and installer are told when absent. */
+  readonly holds?: string;
   /** A file of `workers/locks`, or an absolute path. */
   readonly lock: string;
   /** About what is fetched, and what it takes on the disk; measured with Python 3.11 on Linux x64. */
@@ -75,7 +99,7 @@ export function lockPath({ lock }: EnvironmentVariant): string {
 }
 
 /** Where an environment lies, or would lie. */
-export function environmentOf(kind: EngineKind, variant: EnvironmentVariant): Environment {
+export function environmentOf(kind: EnvironmentKind, variant: EnvironmentVariant): Environment {
   const key = lockDigest(variant).slice(0, 12);
   return { variant, directory: join(enginesDirectory(), `${kind}-${variant.name}-${key}`) };
 }
@@ -145,7 +169,7 @@ export async function contentsOf(
 export async function findInstalled(
   spec: EnvironmentSpec,
 ): Promise<(Environment & { readonly record: EnvironmentRecord }) | undefined> {
-  for (const variant of spec.variants()) {
+  for (const variant of await spec.variants()) {
     const environment = environmentOf(spec.kind, variant);
     const state = await stateOf(environment);
     if (state.state === "installed") return { ...environment, record: state.record };

@@ -90,7 +90,7 @@ describe.skipIf(found === undefined)(`an environment${title}`, () => {
     expect(both.map(({ wasThere }) => wasThere)).toContain(false);
     expect(both.map(({ wasThere }) => wasThere)).toContain(true);
 
-    const environment = environmentOf(spec.kind, spec.variants()[0] ?? expect.fail());
+    const environment = environmentOf(spec.kind, (await spec.variants())[0] ?? expect.fail());
     const state = await stateOf(environment);
     if (state.state !== "installed") throw new Error(state.state);
     const sitePackages = join(made.directory, state.record.sitePackages);
@@ -148,7 +148,7 @@ describe.skipIf(found === undefined)(`an environment${title}`, () => {
     const engines = join(folder, "home", "engines");
     expect(readdirSync(engines).filter((name) => !name.endsWith(".lock"))).toEqual([]);
 
-    const { directory } = environmentOf(spec.kind, spec.variants()[0] ?? expect.fail());
+    const { directory } = environmentOf(spec.kind, (await spec.variants())[0] ?? expect.fail());
     // What kill -9 leaves: a draft, and perhaps a directory without a record.
     await mkdir(join(engines, `.making-${directory.split("/").at(-1)}`, "bin"), {
       recursive: true,
@@ -159,7 +159,7 @@ describe.skipIf(found === undefined)(`an environment${title}`, () => {
   });
 
   test("without room, or without a Python that does, says so", async () => {
-    const [variant] = spec.variants();
+    const [variant] = await spec.variants();
     if (variant === undefined) throw new Error("no variant");
     const huge = { ...spec, variants: () => [{ ...variant, installedBytes: 1e18 }] };
     await expect(makeEnvironment(huge, hooks())).rejects.toMatchObject({

@@ -58,7 +58,7 @@ export async function makeEnvironment(
   hooks: MakeHooks,
   { thorough = false }: { readonly thorough?: boolean } = {},
 ): Promise<Made> {
-  const variants = spec.variants();
+  const variants = await spec.variants();
   for (const variant of variants) {
     const environment = environmentOf(spec.kind, variant);
     if (await isWhole(spec, environment, { hooks, thorough })) return made(environment, true);
@@ -134,7 +134,10 @@ async function requirePython(spec: EnvironmentSpec): Promise<string> {
 export function noPython(spec: EnvironmentSpec, rejected: readonly string[]): string {
   const seen =
     rejected.length === 0 ? "none is on the PATH" : `there is only ${rejected.join("; ")}`;
-  return `The engine ${spec.title} needs ${showRange(spec.pythons)}, and ${seen}. Install one with its module venv (on Debian and Ubuntu: apt install python3-venv), or name an environment of your own in ${spec.variable}.`;
+  const what = spec.kind === "cuda" ? `Installing ${spec.title}` : `The engine ${spec.title}`;
+  const ownOne =
+    spec.variable === undefined ? "" : `, or name an environment of your own in ${spec.variable}`;
+  return `${what} needs ${showRange(spec.pythons)}, and ${seen}. Install one with its module venv (on Debian and Ubuntu: apt install python3-venv)${ownOne}.`;
 }
 
 type Reachable = {
@@ -252,7 +255,11 @@ async function fill(
   // uv does not read pip's configuration.
   const useUv = !(await hasOwnIndex(python, signal)) && (await isThere("uv", signal));
   const installer = useUv ? "uv" : "pip";
-  onProgress({ stage: `making the environment of ${spec.title}`, fraction: undefined });
+  const { downloadBytes, installedBytes } = variant;
+  onProgress({
+    stage: `making the environment of ${spec.title}: ${gigabytes(downloadBytes)} to fetch, ${gigabytes(installedBytes)} on the disk`,
+    fraction: undefined,
+  });
   const venv = useUv
     ? await run({
         program: "uv",
@@ -287,6 +294,8 @@ async function fill(
     });
     if (torch.code !== 0) throw failed(spec, torch);
   }
+  const { sitePackages } = await whereIn(draft);
+  await spec.complete?.({ variant, sitePackages, python: interpreter, run, onProgress });
   onProgress({ stage: "trying what is installed", fraction: undefined });
   const problem = await tryImports(spec, interpreter, hooks);
   if (problem !== undefined) {
@@ -308,6 +317,22 @@ async function describe(
     installer,
   }: Reachable & { readonly draft: string; readonly installer: string },
 ): Promise<EnvironmentRecord> {
+  const { version, sitePackages } = await whereIn(draft);
+  return {
+    engine: spec.kind,
+    variant: variant.name,
+    lock: lockDigest(variant),
+    python: version,
+    installer,
+    torchFrom,
+    madeAt: new Date().toISOString(),
+    sitePackages: relative(draft, sitePackages),
+    ...(await contentsOf(sitePackages)),
+  };
+}
+
+/** @returns the version of an environment's Python, and where its packages lie */
+async function whereIn(draft: string): Promise<{ version: string; sitePackages: string }> {
   const { stdout } = await runProgram({
     program: interpreterIn(draft),
     args: [
@@ -316,18 +341,8 @@ async function describe(
       "import platform, sysconfig; print(platform.python_version()); print(sysconfig.get_path('purelib'))",
     ],
   });
-  const [python = "", purelib = ""] = stdout.trim().split(/\r?\n/);
-  return {
-    engine: spec.kind,
-    variant: variant.name,
-    lock: lockDigest(variant),
-    python,
-    installer,
-    torchFrom,
-    madeAt: new Date().toISOString(),
-    sitePackages: relative(draft, purelib),
-    ...(await contentsOf(purelib)),
-  };
+  const [version = "", sitePackages = ""] = stdout.trim().split(/\r?\n/);
+  return { version, sitePackages };
 }
 
 /** The lock file, without PyTorch where that comes from elsewhere. */

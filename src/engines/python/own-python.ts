@@ -18,7 +18,7 @@ print(json.dumps([list(sys.version_info[:3]), problem]))`;
 
 /** The interpreter that the engine's variable names; `undefined` when it is not set. */
 export function ownPython({ variable }: Pick<EnvironmentSpec, "variable">): string | undefined {
-  const path = process.env[variable];
+  const path = variable === undefined ? undefined : process.env[variable];
   return path === undefined || path === "" ? undefined : path;
 }
 
@@ -28,6 +28,7 @@ export async function checkOwnPython(
   path: string,
 ): Promise<Obstacle | undefined> {
   const { kind, variable, title, pythons, alsoSees } = spec;
+  if (variable === undefined) return undefined;
   const remedy = `Name another Python in ${variable}, or unset it: then Atalaya makes an environment of its own.`;
   if (!isAbsolute(path) || !existsSync(path)) {
     return { reason: `${variable} is ${path}, and there is no such program.`, remedy };

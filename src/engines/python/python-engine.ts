@@ -2,14 +2,14 @@
 import { PlatformError } from "../../base/errors.ts";
 import type { EngineLoader, Obstacle } from "../engine.ts";
 import { type WorkerCommand, WorkerDriver } from "../worker/worker-driver.ts";
-import { type EnvironmentSpec, findInstalled } from "./environment.ts";
+import { type EngineEnvironment, findInstalled } from "./environment.ts";
 import { findPython } from "./find-python.ts";
 import { type MakeHooks, makeEnvironment, noPython } from "./make-environment.ts";
 import { checkOwnPython, ownPython } from "./own-python.ts";
 import { pythonWorker } from "./python-worker.ts";
 
 /** Why the engine does not run here as it is; one that a launch removes by itself says so. */
-export async function findPythonObstacle(spec: EnvironmentSpec): Promise<Obstacle | undefined> {
+export async function findPythonObstacle(spec: EngineEnvironment): Promise<Obstacle | undefined> {
   const own = ownPython(spec);
   if (own !== undefined) return await checkOwnPython(spec, own);
   if ((await findInstalled(spec)) !== undefined) return undefined;
@@ -18,7 +18,7 @@ export async function findPythonObstacle(spec: EnvironmentSpec): Promise<Obstacl
     const [reason = "", remedy = ""] = noPython(spec, rejected).split(/(?<=\.) (?=Install)/, 2);
     return { reason, remedy };
   }
-  const [variant] = spec.variants();
+  const [variant] = await spec.variants();
   const size = ((variant?.downloadBytes ?? 0) / 1e9).toFixed(1);
   return {
     reason: `The environment of ${spec.title} is not installed: ${size} GB are to be fetched.`,
@@ -32,7 +32,7 @@ export async function findPythonObstacle(spec: EnvironmentSpec): Promise<Obstacl
  *
  * @throws PlatformError `engine_unavailable`, and whatever `makeEnvironment` throws
  */
-async function preparePython(spec: EnvironmentSpec, hooks: MakeHooks): Promise<string> {
+async function preparePython(spec: EngineEnvironment, hooks: MakeHooks): Promise<string> {
   const own = ownPython(spec);
   if (own === undefined) return (await makeEnvironment(spec, hooks)).python;
   const obstacle = await checkOwnPython(spec, own);
@@ -44,7 +44,7 @@ async function preparePython(spec: EnvironmentSpec, hooks: MakeHooks): Promise<s
 
 /** @param adapt changes how the worker is started */
 export function pythonEngineLoader(
-  spec: EnvironmentSpec,
+  spec: EngineEnvironment,
   adapt: (command: WorkerCommand) => WorkerCommand = (command) => command,
 ): EngineLoader {
   return async (options, hooks) => {

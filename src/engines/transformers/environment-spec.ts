@@ -1,6 +1,6 @@
 /** The Transformers engine's environment: current Transformers with a CPU or CUDA build of PyTorch. */
 import { hasNvidiaDriver } from "../python/cuda.ts";
-import type { EnvironmentSpec, EnvironmentVariant } from "../python/environment.ts";
+import type { EngineEnvironment, EnvironmentVariant } from "../python/environment.ts";
 
 const full: EnvironmentVariant = {
   name: "full",
@@ -18,7 +18,7 @@ const cpu: EnvironmentVariant = {
   cpuTorch: "torch==2.13.0+cpu",
 };
 
-export const transformersEnvironment: EnvironmentSpec = {
+export const transformersEnvironment: EngineEnvironment = {
   kind: "transformers",
   title: "Transformers",
   pythons: { from: 11, to: 13 },

@@ -1,5 +1,5 @@
 /** The vLLM engine's environment: vLLM 0.10.2, the last that has this model, with PyTorch's CUDA build. */
-import type { EnvironmentSpec, EnvironmentVariant } from "../python/environment.ts";
+import type { EngineEnvironment, EnvironmentVariant } from "../python/environment.ts";
 import { findCardObstacle } from "./card-obstacle.ts";
 
 const cuda: EnvironmentVariant = {
@@ -9,7 +9,7 @@ const cuda: EnvironmentVariant = {
   installedBytes: 9.7e9,
 };
 
-export const vllmEnvironment: EnvironmentSpec = {
+export const vllmEnvironment: EngineEnvironment = {
   kind: "vllm",
   title: "vLLM",
   pythons: { from: 10, to: 12 },
