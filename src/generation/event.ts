@@ -6,11 +6,17 @@ export type { FinishReason } from "./engine-prompt.ts";
 
 /** What a caller gets back: events in order, then exactly one `finish` for each answer. A failure is thrown. */
 export type GenerateEvent =
-  | ({ readonly type: "started"; readonly promptTokenIds: readonly TokenId[] } & PromptReport)
+  | ({
+      readonly type: "started";
+      /** Which of several prompts, here and below; the first when absent. */
+      readonly promptIndex?: number;
+      readonly promptTokenIds: readonly TokenId[];
+    } & PromptReport)
   | { readonly type: "image"; readonly report: ImageReport }
   | {
       readonly type: "text-delta";
-      /** Which of several answers; the first when absent. */
+      readonly promptIndex?: number;
+      /** Which of several answers, over all prompts; the first when absent. */
       readonly choice?: number;
       /** Never ends in half a character; may be empty while a character or a stop string is open. */
       readonly text: string;
@@ -22,6 +28,7 @@ export type GenerateEvent =
   /** One for each answer; its usage is that of this answer alone. */
   | {
       readonly type: "finish";
+      readonly promptIndex?: number;
       readonly choice?: number;
       readonly reason: FinishReason;
       /** The stop string that ended it; `undefined` when something else did. */
@@ -46,6 +53,8 @@ export type PromptReport = {
   readonly changes: readonly PromptChange[];
   /** For each picture, in order: whether the text of the last turn, and so the answer, looks at it. */
   readonly seenByLastTurn: readonly boolean[];
+  /** What a prompt of token ids says; absent of every other prompt. */
+  readonly decodedText?: string;
 };
 
 /** A rule of the chat that changed what was sent; see `pipeline/chat-rules.ts`. */

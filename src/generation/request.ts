@@ -50,11 +50,17 @@ export type ImageOrder = "hoist" | "keep";
  */
 export type RawPrompt = {
   readonly type: "raw";
-  /** In pieces, text that is not ours stays text, whatever it looks like, and nothing is added. */
-  readonly text: string | readonly TextPiece[];
+  /**
+   * In pieces, text that is not ours stays text, whatever it looks like, and nothing is added; nor is
+   * anything to token ids.
+   */
+  readonly text: string | readonly TextPiece[] | TokenText;
   readonly images: readonly ImageSource[];
   readonly bos: "auto" | "never";
 };
+
+/** Text that its caller has encoded. `field` is where it stood, for the sentence that refuses it. */
+export type TokenText = { readonly tokenIds: readonly number[]; readonly field: string };
 
 /** Text, or one of the special strings. */
 export type TextPiece =

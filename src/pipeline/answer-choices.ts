@@ -1,4 +1,5 @@
 /** Several answers to one prompt, side by side; or the best of several. */
+import { sideBySide } from "../base/side-by-side.ts";
 import type { GenerateEvent } from "../generation/event.ts";
 
 type Finish = Extract<GenerateEvent, { type: "finish" }>;
@@ -12,33 +13,12 @@ export async function* answerChoices(
   start: (choice: number) => AsyncIterable<GenerateEvent>,
   numChoices: number,
 ): AsyncGenerator<GenerateEvent, void> {
-  const answers = Array.from({ length: numChoices }, (_, choice) =>
-    start(choice)[Symbol.asyncIterator](),
-  );
-  const next = async (choice: number): Promise<Step> => {
-    const result = await answers[choice]?.next();
-    return { choice, event: result?.done === true ? undefined : result?.value };
-  };
-  const pending = new Map(answers.map((_, choice) => [choice, next(choice)]));
-  try {
-    while (pending.size > 0) {
-      const { choice, event } = await Promise.race(pending.values());
-      if (event === undefined) {
-        pending.delete(choice);
-        continue;
-      }
-      pending.set(choice, next(choice));
-      const isAnswer = event.type === "text-delta" || event.type === "finish";
-      if (isAnswer) yield { ...event, choice };
-      else if (choice === 0) yield event;
-    }
-  } finally {
-    for (const failed of pending.values()) failed.catch(() => undefined);
-    await Promise.all(answers.map(async (answer) => await answer.return?.()));
+  for await (const { index: choice, value: event } of sideBySide(start, numChoices)) {
+    const isAnswer = event.type === "text-delta" || event.type === "finish";
+    if (isAnswer) yield { ...event, choice };
+    else if (choice === 0) yield event;
   }
 }
-
-type Step = { readonly choice: number; readonly event: GenerateEvent | undefined };
 
 /**
  * Of all answers those whose tokens are likeliest on average, once all are complete.

@@ -19,6 +19,8 @@ export type TextOptions = {
   readonly model: EngineModelInfo;
   /** Text that ends the answer; it is not part of it. */
   readonly stop: readonly string[];
+  /** Whether the prompt's first token, of which no engine can say how likely it was, is reported before the others. */
+  readonly reportsFirst?: boolean;
   /** Tokens that end the answer and have no text, beside the model's own. */
   readonly stopTokenIds?: readonly TokenId[];
 };
@@ -32,12 +34,17 @@ export type TextOptions = {
  */
 export async function* generateText(
   events: AsyncIterable<EngineEvent>,
-  { promptTokenIds, promptReport, vocabulary, model, stop, stopTokenIds = [] }: TextOptions,
+  options: TextOptions,
 ): AsyncGenerator<GenerateEvent, void> {
+  const { promptTokenIds, promptReport, vocabulary, model, stop, stopTokenIds = [] } = options;
   const detokenizer = new Detokenizer();
   const stops = new StopStrings(stop);
   const stopIds = new Set([...model.stopTokenIds, ...stopTokenIds]);
-  const promptTokens: GeneratedToken[] = [];
+  const promptTokens: GeneratedToken[] = promptTokenIds
+    .slice(0, options.reportsFirst === true ? 1 : 0)
+    .map((id) =>
+      toGeneratedToken({ tokenId: id, logprob: undefined, topLogprobs: [] }, vocabulary),
+    );
   const takePrompt = (): { readonly prompt?: readonly GeneratedToken[] } =>
     promptTokens.length === 0 ? {} : { prompt: promptTokens.splice(0) };
   let completionTokens = 0;

@@ -108,6 +108,8 @@ export class Pipeline implements AsyncDisposable {
         vocabulary: this.tokenizer.vocabulary,
         model: engine.model,
         stop: request.sampling.stop,
+        // Of a text it is the begin of text, which nobody sent.
+        reportsFirst: request.reportsPrompt === true && report.decodedText !== undefined,
         stopTokenIds: sampling.stopTokenIds,
       });
       return tools === undefined ? text : withToolCalls(text, tools);

@@ -11,7 +11,7 @@ import type {
   ImageSource,
   RawPrompt,
   SamplingParams,
-  TextPiece,
+  TokenText,
 } from "../generation/request.ts";
 import type { ToolFunction } from "../generation/tools.ts";
 import { answerGrammar } from "../grammar/answer-grammar.ts";
@@ -21,6 +21,7 @@ import { decodeImage } from "../image/decode.ts";
 import { maxPixels } from "../image/decode-protocol.ts";
 import { readImageHeader } from "../image/image-header.ts";
 import type { FetchMedia } from "../media/media-fetcher.ts";
+import { Detokenizer } from "../tokenizer/detokenize.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { applyChatRules } from "./chat-rules.ts";
 import { checkSamplingParams } from "./check-sampling.ts";
@@ -157,7 +158,19 @@ export async function encodePrompt(
       : await encodeChat(ruled ?? { prompt: sent, changes: [] }, images.length, context);
   checkTokenIds(tokenIds, context.model);
   const seenByLastTurn = picturesInView(tokenIds, context.model.imageTokenId);
-  return { tokenIds, images, report: { changes: ruled?.changes ?? [], seenByLastTurn } };
+  const report: PromptReport = {
+    changes: ruled?.changes ?? [],
+    seenByLastTurn,
+    ...(sent.type === "raw" &&
+      isTokenText(sent.text) && { decodedText: decode(tokenIds, context.tokenizer) }),
+  };
+  return { tokenIds, images, report };
+}
+
+function decode(tokenIds: readonly TokenId[], { vocabulary }: Tokenizer): string {
+  const detokenizer = new Detokenizer();
+  const texts = tokenIds.map((id) => detokenizer.push(vocabulary.bytesOf(id)));
+  return texts.join("") + detokenizer.end();
 }
 
 function ruledChat(prompt: ChatPrompt, { tokenizer }: EncodeContext): RuledPrompt {
@@ -188,10 +201,7 @@ async function encodeChat(
     signal,
     ...(functions !== undefined && { functions }),
   });
-  const numMarkers = tokenIds.filter((id) => id === model.imageTokenId).length;
-  if (numMarkers !== numImages) {
-    throw markerMismatch({ numMarkers, numImages, marker: markersOf(tokenizer, model).image });
-  }
+  checkMarkers(tokenIds, numImages, { tokenizer, model });
   return tokenIds;
 }
 
@@ -200,30 +210,47 @@ async function encodeRaw(
   { tokenizer, model, signal }: EncodeContext,
 ): Promise<readonly TokenId[]> {
   const markers = markersOf(tokenizer, model);
-  const tokenIds =
-    typeof text === "string"
-      ? await tokenizer.encode(
-          completeRawPrompt(text, { numImages: images.length, bos, markers }),
-          { specialTokens: true, signal },
-        )
-      : await encodePieces(text, images.length, { tokenizer, model, signal });
+  let tokenIds: readonly TokenId[];
+  if (typeof text === "string") {
+    tokenIds = await tokenizer.encode(
+      completeRawPrompt(text, { numImages: images.length, bos, markers }),
+      { specialTokens: true, signal },
+    );
+  } else if (isTokenText(text)) {
+    tokenIds = checkedTokenIds(text, model);
+    checkMarkers(tokenIds, images.length, { tokenizer, model });
+  } else {
+    tokenIds = await tokenizer.encodePieces(text, { signal });
+    checkMarkers(tokenIds, images.length, { tokenizer, model });
+  }
   if (tokenIds.length === 0) {
     throw new PlatformError("invalid_request", "The prompt is empty. Give at least one token.");
   }
   return tokenIds;
 }
 
-async function encodePieces(
-  pieces: readonly TextPiece[],
+/** @throws PlatformError `invalid_request` when a caller names a token that the model does not have */
+function checkedTokenIds(
+  { tokenIds, field }: TokenText,
+  { numEmbeddings }: EngineModelInfo,
+): readonly TokenId[] {
+  const wrong = tokenIds.find((id) => !Number.isInteger(id) || id < 0 || id >= numEmbeddings);
+  if (wrong === undefined) return tokenIds.map(tokenId);
+  throw new PlatformError(
+    "invalid_request",
+    `"${field}" names the token ${wrong}; this model has those from 0 to ${number(numEmbeddings - 1)}.`,
+    { details: { param: field } },
+  );
+}
+
+function checkMarkers(
+  tokenIds: readonly TokenId[],
   numImages: number,
-  { tokenizer, model, signal }: Pick<EncodeContext, "tokenizer" | "model" | "signal">,
-): Promise<readonly TokenId[]> {
-  const tokenIds = await tokenizer.encodePieces(pieces, { signal });
+  { tokenizer, model }: Pick<EncodeContext, "tokenizer" | "model">,
+): void {
   const numMarkers = tokenIds.filter((id) => id === model.imageTokenId).length;
-  if (numMarkers !== numImages) {
-    throw markerMismatch({ numMarkers, numImages, marker: markersOf(tokenizer, model).image });
-  }
-  return tokenIds;
+  if (numMarkers === numImages) return;
+  throw markerMismatch({ numMarkers, numImages, marker: markersOf(tokenizer, model).image });
 }
 
 /** How the model's own special tokens are written. */
@@ -342,9 +369,7 @@ function checkTexts(prompt: ChatPrompt | RawPrompt): void {
   }
   const texts =
     prompt.type === "raw"
-      ? typeof prompt.text === "string"
-        ? [prompt.text]
-        : prompt.text.map(({ text }) => text)
+      ? rawTexts(prompt)
       : prompt.messages.flatMap(({ content }) =>
           content.flatMap((part) => (part.type === "text" ? [part.text] : [])),
         );
@@ -353,6 +378,15 @@ function checkTexts(prompt: ChatPrompt | RawPrompt): void {
     "invalid_request",
     "The text holds half a character (a lone UTF-16 surrogate). Send whole characters.",
   );
+}
+
+function rawTexts({ text }: RawPrompt): readonly string[] {
+  if (typeof text === "string") return [text];
+  return isTokenText(text) ? [] : text.map((piece) => piece.text);
+}
+
+function isTokenText(text: RawPrompt["text"]): text is TokenText {
+  return typeof text === "object" && "tokenIds" in text;
 }
 
 function number(value: number): string {

@@ -3,6 +3,7 @@ import type { AnswerReceipt } from "@atalaya/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { PlatformError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import { sideBySide } from "../base/side-by-side.ts";
 import type { XinferenceEra } from "../config/settings.ts";
 import type {
   FinishReason,
@@ -50,6 +51,10 @@ export type AnswerChoice = {
   readonly tokens: readonly GeneratedToken[];
   /** The prompt's own tokens, where they were asked for. */
   readonly prompt: readonly GeneratedToken[];
+  /** Which of several prompts it answers. */
+  readonly promptIndex: number;
+  /** What that prompt says, where it came as token ids. */
+  readonly decodedPrompt?: string;
   readonly finishReason: WholeFinishReason;
   readonly stopString: string | undefined;
   readonly options?: readonly OptionProbability[];
@@ -60,9 +65,17 @@ export type AnswerChoice = {
 /** The first of its choices, and all of them. */
 export type Answer = AnswerChoice & {
   readonly choices: readonly AnswerChoice[];
-  /** Of all choices together; the prompt counts once. */
+  /** Of all choices together; each prompt counts once. */
   readonly usage: Usage;
   readonly receipt: AnswerReceipt;
+};
+
+type Question = {
+  readonly model: string;
+  /** Fields that nothing read. */
+  readonly ignoredFields: readonly string[];
+  /** What its client calls it. */
+  readonly clientId?: string | undefined;
 };
 
 /**
@@ -71,27 +84,102 @@ export type Answer = AnswerChoice & {
  * @throws PlatformError `model_not_found`, `model_not_ready`, `forbidden`, `rate_limited`
  */
 export function startAnswer(
-  question: {
-    readonly model: string;
-    readonly request: GenerateRequest;
-    /** Fields that nothing read. */
-    readonly ignoredFields: readonly string[];
-    /** What its client calls it. */
-    readonly clientId?: string | undefined;
-  },
+  { request, ...question }: Question & { readonly request: GenerateRequest },
   reply: FastifyReply,
-  { router, requests }: GeneratingServices,
+  services: GeneratingServices,
 ): StartedAnswer {
-  const { model, request, ignoredFields } = question;
+  return startAnswers({ ...question, requests: [request] }, reply, services);
+}
+
+/** Of one call's prompts, at the same time: a long list must not fill the model's queue. */
+const maxPromptsAtOnce = 8;
+
+/**
+ * Put several prompts to a model, each with a turn of its own: of those that are asked at the same time, what
+ * comes first is told first. A failure of one ends all of them.
+ *
+ * @param question.requests at least one, each for equally many answers
+ * @throws PlatformError `model_not_found`, `model_not_ready`, `forbidden`, `rate_limited`
+ */
+export function startAnswers(
+  question: Question & { readonly requests: readonly GenerateRequest[] },
+  reply: FastifyReply,
+  { router, requests: known }: GeneratingServices,
+): StartedAnswer {
+  const { model, requests, ignoredFields } = question;
   const { profile } = aboutAllowed(model, reply, router);
   const receipt = new Receipt({ profile, ignoredFields });
   const { clientId } = question;
-  const running = clientId === undefined ? undefined : requests?.add(model, clientId);
+  const running = clientId === undefined ? undefined : known?.add(model, clientId);
   const hungUp = abortedByClient(reply);
   const signal = running === undefined ? hungUp : AbortSignal.any([hungUp, running.signal]);
-  const answer = askModel({ model, request, signal }, reply, router);
-  const events = whileRunning(withReceipt(answer, receipt, reply), running);
+  const answers = answerPrompts(requests, (request) =>
+    askModel({ model, request, signal }, reply, router),
+  );
+  const events = whileRunning(withReceipt(answers, receipt, reply), running);
   return { events, receipt, signal };
+}
+
+function answerPrompts(
+  requests: readonly GenerateRequest[],
+  ask: (request: GenerateRequest) => AsyncIterable<GenerateEvent>,
+): AsyncIterable<GenerateEvent> {
+  const [first] = requests;
+  if (first === undefined) throw new Error("there is no prompt");
+  if (requests.length === 1) return ask(first);
+  return answerEach(requests, ask);
+}
+
+async function* answerEach(
+  requests: readonly GenerateRequest[],
+  ask: (request: GenerateRequest) => AsyncIterable<GenerateEvent>,
+): AsyncGenerator<GenerateEvent, void> {
+  const start = (index: number): AsyncIterable<GenerateEvent> => {
+    const request = requests[index];
+    if (request === undefined) throw new Error(`there is no prompt ${index}`);
+    return saying(`prompt[${index}]`, ask(request));
+  };
+  const [{ numChoices = 1 } = {}] = requests;
+  const options = { width: maxPromptsAtOnce };
+  for await (const { index, value: event } of sideBySide(start, requests.length, options)) {
+    switch (event.type) {
+      case "started":
+        yield { ...event, promptIndex: index };
+        break;
+      case "image":
+        yield event;
+        break;
+      case "text-delta":
+      case "finish":
+        yield {
+          ...event,
+          promptIndex: index,
+          choice: index * numChoices + (event.choice ?? 0),
+        };
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+}
+
+/** What a prompt is refused for says which one it was. */
+async function* saying<Event>(
+  place: string,
+  events: AsyncIterable<Event>,
+): AsyncGenerator<Event, void> {
+  try {
+    yield* events;
+  } catch (error) {
+    if (!(error instanceof PlatformError) || !isAboutPrompt(error)) throw error;
+    const { code, message, details } = error;
+    throw new PlatformError(code, `"${place}": ${message}`, { cause: error, details });
+  }
+}
+
+function isAboutPrompt({ code, message }: PlatformError): boolean {
+  const isRefusal = code === "invalid_request" || code === "context_length_exceeded";
+  return isRefusal && !message.startsWith('"');
 }
 
 /**
@@ -177,28 +265,36 @@ export async function settled({
 export async function collectAnswer({ events, receipt }: StartedAnswer): Promise<Answer> {
   const open = new Map<number, OpenChoice>();
   const complete = new Map<number, AnswerChoice>();
-  let usage: Usage | undefined;
+  const decodedPrompts = new Map<number, string>();
+  const usage = new UsageSum();
   for await (const event of events) {
     switch (event.type) {
       case "started":
+        if (event.decodedText !== undefined) {
+          decodedPrompts.set(event.promptIndex ?? 0, event.decodedText);
+        }
+        break;
       case "image":
         break;
       case "text-delta":
         noteDelta(open, event);
         break;
       case "finish": {
-        const index = event.choice ?? 0;
+        const { choice: index = 0, promptIndex = 0 } = event;
         const { text, tokens, prompt } = open.get(index) ?? { text: "", tokens: [], prompt: [] };
+        const decodedPrompt = decodedPrompts.get(promptIndex);
         complete.set(index, {
           text,
           tokens,
           prompt,
+          promptIndex,
+          ...(decodedPrompt !== undefined && { decodedPrompt }),
           finishReason: wholeFinishReason(event.reason),
           stopString: event.stopString,
           ...(event.options !== undefined && { options: event.options }),
           ...(event.toolCalls !== undefined && { toolCalls: event.toolCalls }),
         });
-        usage = addUsage(usage, event.usage);
+        usage.add(event);
         break;
       }
       default:
@@ -206,11 +302,9 @@ export async function collectAnswer({ events, receipt }: StartedAnswer): Promise
     }
   }
   const first = complete.get(0);
-  if (first === undefined || usage === undefined) {
-    throw new Error("the events ended without a finish");
-  }
+  if (first === undefined) throw new Error("the events ended without a finish");
   const choices = [...complete].toSorted(([a], [b]) => a - b).map(([, choice]) => choice);
-  return { ...first, choices, usage, receipt: receipt.toWire() };
+  return { ...first, choices, usage: usage.total, receipt: receipt.toWire() };
 }
 
 type OpenChoice = {
@@ -230,9 +324,29 @@ function noteDelta(
   sofar.prompt.push(...prompt);
 }
 
-/** The prompt is the same for all answers, and counts once. */
-export function addUsage(sum: Usage | undefined, usage: Usage): Usage {
-  if (sum === undefined) return usage;
+/** What several answers took together: a prompt is the same for all its answers, and counts once. */
+export class UsageSum {
+  readonly #byPrompt = new Map<number, Usage>();
+
+  add({ promptIndex = 0, usage }: Extract<GenerateEvent, { type: "finish" }>): void {
+    const sum = this.#byPrompt.get(promptIndex);
+    this.#byPrompt.set(promptIndex, sum === undefined ? usage : withAnother(sum, usage));
+  }
+
+  get total(): Usage {
+    const prompts = [...this.#byPrompt.values()];
+    const sumOf = (count: (usage: Usage) => number): number =>
+      prompts.reduce((sum, usage) => sum + count(usage), 0);
+    return {
+      promptTokens: sumOf((usage) => usage.promptTokens),
+      completionTokens: sumOf((usage) => usage.completionTokens),
+      imageTokens: sumOf((usage) => usage.imageTokens),
+      cachedTokens: sumOf((usage) => usage.cachedTokens ?? 0),
+    };
+  }
+}
+
+function withAnother(sum: Usage, usage: Usage): Usage {
   return {
     ...sum,
     completionTokens: sum.completionTokens + usage.completionTokens,

@@ -4,6 +4,7 @@
  * The bounds hold before anything recursive (schemas, serialisers) meets the value. Of a key that
  * comes twice in one object, the last one counts, as `JSON.parse` has it.
  */
+import { requestLimits } from "@atalaya/protocol";
 import { PlatformError } from "../base/errors.ts";
 import { isByte } from "./data-url.ts";
 import { httpLimits } from "./limits.ts";
@@ -76,12 +77,20 @@ function endOfString(body: Buffer, start: number): number {
 /** Where a picture may come as the numbers of its bytes; nothing further in walks through those. */
 const byteFields: ReadonlySet<string> = new Set(["data", "image", "images[]"]);
 
+/** Where a prompt may come as token ids, which are as many as a context holds. */
+const tokenFields: ReadonlySet<string> = new Set(["prompt", "prompt[]"]);
+
+function areTokenIds(value: readonly unknown[]): boolean {
+  return value.length <= requestLimits.maxPromptTokenIds && value.every(Number.isSafeInteger);
+}
+
 /** @param field the key that `value` stands under, `key[]` for the members of a list */
 function refuseOddValues(value: unknown, field = ""): void {
   if (typeof value === "string") refuseLoneSurrogates(value);
   if (typeof value !== "object" || value === null) return;
   if (Array.isArray(value)) {
     if (byteFields.has(field) && value.every(isByte)) return;
+    if (tokenFields.has(field) && areTokenIds(value)) return;
     refuseBreadth(value.length);
     for (const member of value) refuseOddValues(member, `${field}[]`);
     return;

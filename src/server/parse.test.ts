@@ -68,8 +68,13 @@ describe("what is wrong with a field is one sentence with the field and the valu
     );
   });
 
-  test("a prompt of token ids is refused", () => {
-    expect(() => parse(CompletionRequest, { model: "m", prompt: [1, 2] })).toThrow(/"prompt/);
+  test.each([
+    { prompt: ["x", 5], says: /^"prompt\[1\]" must be text, but is 5\.$/ },
+    { prompt: [5, "x"], says: /^"prompt\[1\]" must be a finite number, but is "x"\.$/ },
+    { prompt: Array(129).fill("x"), says: /^"prompt" must have at most 128 items, but has 129\.$/ },
+    { prompt: [[5], [6, -1]], says: /^"prompt\[1\]\[1\]" must be at least 0, but is -1\.$/ },
+  ])("of the forms that a prompt may have the one that was meant: $says", ({ prompt, says }) => {
+    expect(() => parse(CompletionRequest, { model: "m", prompt })).toThrow(says);
   });
 
   test("null stands for what is not set", () => {

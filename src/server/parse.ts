@@ -31,8 +31,19 @@ function deepest(issue: Issue): Issue {
     .map((nested) => deepest({ ...nested, path: [...issue.path, ...nested.path] }))
     // A branch whose type fitted got further than one whose type did not.
     .filter((nested) => nested.path.length > issue.path.length || nested.code !== "invalid_type")
-    .toSorted((a, b) => b.path.length - a.path.length);
+    .toSorted((a, b) => distance(b, issue) - distance(a, issue) || lastIndex(b) - lastIndex(a));
   return furthest ?? issue;
+}
+
+/** How far a branch got: one that minds only how much there is has found nothing else wrong, all the way. */
+function distance({ code, path }: Issue, union: Issue): number {
+  const isAboutSize = code === "too_big" || code === "too_small";
+  return isAboutSize && path.length === union.path.length ? Infinity : path.length;
+}
+
+function lastIndex({ path }: Issue): number {
+  const last = path.at(-1);
+  return typeof last === "number" ? last : -1;
 }
 
 function demand(issue: Issue, value: unknown): string {

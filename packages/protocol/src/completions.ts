@@ -6,12 +6,28 @@ import { PictureData } from "./pictures.ts";
 import type { AnswerReceipt, OptionScore, Usage } from "./receipt.ts";
 import { samplingFields } from "./sampling.ts";
 
+const tokenIds = z
+  .array(
+    z
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1),
+  )
+  .min(1)
+  .max(requestLimits.maxPromptTokenIds);
+
 export const CompletionRequest = z.looseObject({
   model: z.string().min(1),
-  prompt: z.union([z.string(), z.array(z.string()).length(1)]),
+  /** A text, or its token ids; or several of either, each with answers of its own. */
+  prompt: z.union([
+    z.string(),
+    tokenIds,
+    z.array(z.string()).min(1).max(requestLimits.maxPrompts),
+    z.array(tokenIds).min(1).max(requestLimits.maxPrompts),
+  ]),
   /**
    * `data:` URLs, addresses or bytes. They stand for the `<|image|>` markers of the prompt in order; with
-   * no marker they are put in front.
+   * no marker they are put in front of a text. Of a single prompt alone.
    */
   images: z.array(PictureData).max(requestLimits.maxImages).nullish(),
   ...samplingFields,
@@ -44,6 +60,7 @@ export type Completion = {
   readonly model: string;
   /** Empty only in the usage chunk of a stream. */
   readonly choices: readonly {
+    /** With several prompts: the answers of the first one, then those of the second, and so on. */
     readonly index: number;
     readonly text: string;
     readonly logprobs: CompletionLogprobs | null;

@@ -10,6 +10,12 @@ export const requestLimits = {
   maxTopLogprobs: 20,
   /** Answers to one prompt, and candidates for them. */
   maxChoices: 32,
+  /** Plain prompts of one request. */
+  maxPrompts: 128,
+  /** Answers of one request with several prompts, candidates included. */
+  maxAnswers: 256,
+  /** Of one prompt that comes as token ids: the longest context of this family. */
+  maxPromptTokenIds: 131_072,
   /** Texts that an answer is chosen from. */
   maxOptions: 256,
   /** Functions that an answer may call, and calls in one message. */

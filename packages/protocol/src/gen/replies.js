@@ -1563,7 +1563,8 @@ export const replySchemas = {
           "type": "object",
           "properties": {
             "index": {
-              "type": "number"
+              "type": "number",
+              "description": "With several prompts: the answers of the first one, then those of the second, and so on."
             },
             "text": {
               "type": "string"

@@ -7,6 +7,7 @@ const answer = {
   text: "A red circle.",
   tokens: [],
   prompt: [],
+  promptIndex: 0,
   finishReason: "length",
   stopString: undefined,
   usage: { promptTokens: 5, completionTokens: 100, imageTokens: 17 },

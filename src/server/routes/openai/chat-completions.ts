@@ -13,7 +13,7 @@ const dialect: Dialect<ChatCompletionRequest> = {
   unsupported: unsupportedByChat,
   ignoredInside: (body) => [...ignoredInMessages(body.messages), ...ignoredInTools(body)],
   idPrefix: "chatcmpl-",
-  toRequest: fromChatRequest,
+  toRequests: (body, defaults) => [fromChatRequest(body, defaults)],
   toReply: toChatCompletion,
   toChunks: toChatChunks,
 };

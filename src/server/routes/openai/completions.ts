@@ -12,7 +12,7 @@ const dialect: Dialect<CompletionRequest> = {
   unsupported: unsupportedByCompletions,
   ignoredInside: () => [],
   idPrefix: "cmpl-",
-  toRequest: fromCompletionRequest,
+  toRequests: fromCompletionRequest,
   toReply: toCompletion,
   toChunks: toCompletionChunks,
 };

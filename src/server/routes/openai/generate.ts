@@ -11,7 +11,7 @@ import {
   collectAnswer,
   type GeneratingServices,
   settled,
-  startAnswer,
+  startAnswers,
   wakeAllowed,
 } from "../../answer.ts";
 import {
@@ -38,9 +38,12 @@ type GeneratingBody = {
   readonly structured_outputs?: object | null | undefined;
 };
 
+/** One for each prompt; they differ in nothing else. */
+export type Requests = readonly [GenerateRequest, ...GenerateRequest[]];
+
 /** What an answer is shaped by. */
 export type Asked<Body> = {
-  readonly request: GenerateRequest;
+  readonly requests: Requests;
   readonly body: Body;
 };
 
@@ -57,7 +60,7 @@ export type Dialect<Body extends GeneratingBody> = {
   /** Names of fields further inside that nothing reads. */
   readonly ignoredInside: (body: Body) => readonly string[];
   readonly idPrefix: string;
-  readonly toRequest: (body: Body, defaults: DefaultSampling) => GenerateRequest;
+  readonly toRequests: (body: Body, defaults: DefaultSampling) => Requests;
   readonly toReply: (answer: Answer, head: AnswerHead, asked: Asked<Body>) => object;
   readonly toChunks: (
     events: AsyncIterable<GenerateEvent>,
@@ -85,18 +88,18 @@ export async function answer<Body extends GeneratingBody>(
   const { model } = body;
   await wakeAllowed(model, reply, services.resting);
   const { defaultSampling } = aboutAllowed(model, reply, services.router);
-  const request = dialect.toRequest(body, defaultSampling);
+  const requests = dialect.toRequests(body, defaultSampling);
   const head = {
     id: `${dialect.idPrefix}${randomUUID()}`,
     created: Math.floor(Date.now() / 1_000),
     model,
   };
-  const started = startAnswer({ model, request, ignoredFields, clientId }, reply, services);
+  const started = startAnswers({ model, requests, ignoredFields, clientId }, reply, services);
   if (body.stream !== true) {
-    return dialect.toReply(await collectAnswer(started), head, { request, body });
+    return dialect.toReply(await collectAnswer(started), head, { requests, body });
   }
   const chunks = dialect.toChunks(await settled(started), head, {
-    request,
+    requests,
     body,
     receipt: started.receipt,
     includeUsage: body.stream_options?.include_usage === true,

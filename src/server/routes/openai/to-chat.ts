@@ -8,9 +8,9 @@ import type {
   ChatLogprobs,
   ChatToolCallReply,
 } from "@atalaya/protocol";
-import type { GeneratedToken, GenerateEvent, Usage } from "../../../generation/event.ts";
+import type { GeneratedToken, GenerateEvent } from "../../../generation/event.ts";
 import type { ToolCall } from "../../../generation/tools.ts";
-import { type Answer, addUsage, type WholeFinishReason, wholeFinishReason } from "../../answer.ts";
+import { type Answer, UsageSum, type WholeFinishReason, wholeFinishReason } from "../../answer.ts";
 import { tokenText, toLogprob } from "../../token-text.ts";
 import { type AnswerHead, toOptions, toUsage } from "./answer.ts";
 import type { Asked, ChunkOptions } from "./generate.ts";
@@ -18,7 +18,7 @@ import type { Asked, ChunkOptions } from "./generate.ts";
 export function toChatCompletion(
   answer: Answer,
   head: AnswerHead,
-  { request: { sampling }, body }: Asked<ChatCompletionRequest>,
+  { requests: [request], body }: Asked<ChatCompletionRequest>,
 ): ChatCompletion {
   return {
     ...head,
@@ -31,7 +31,7 @@ export function toChatCompletion(
         refusal: null,
         ...toCalls(choice, body),
       },
-      logprobs: sampling.logprobs === undefined ? null : toLogprobs(choice.tokens),
+      logprobs: request.sampling.logprobs === undefined ? null : toLogprobs(choice.tokens),
       finish_reason: toFinishReason(choice.finishReason, choice, body),
       ...toOptions(choice),
     })),
@@ -47,7 +47,7 @@ export function toChatCompletion(
 export async function* toChatChunks(
   events: AsyncIterable<GenerateEvent>,
   head: AnswerHead,
-  { request, body, receipt, includeUsage }: ChunkOptions<ChatCompletionRequest>,
+  { requests: [request], body, receipt, includeUsage }: ChunkOptions<ChatCompletionRequest>,
 ): AsyncGenerator<ChatCompletionChunk, void> {
   const wantsLogprobs = request.sampling.logprobs !== undefined;
   const base = {
@@ -63,7 +63,7 @@ export async function* toChatChunks(
       choices: [{ ...openingOf(index), delta: { role: "assistant", content: "" } }],
     };
   }
-  let usage: Usage | undefined;
+  const usage = new UsageSum();
   let numOpen = numChoices;
   for await (const event of events) {
     switch (event.type) {
@@ -84,7 +84,7 @@ export async function* toChatChunks(
         };
         break;
       case "finish":
-        usage = addUsage(usage, event.usage);
+        usage.add(event);
         numOpen -= 1;
         yield {
           ...base,
@@ -99,7 +99,7 @@ export async function* toChatChunks(
           ...(numOpen === 0 && { atalaya: receipt.toWire() }),
         };
         if (numOpen > 0) break;
-        if (includeUsage) yield { ...base, choices: [], usage: toUsage(usage) };
+        if (includeUsage) yield { ...base, choices: [], usage: toUsage(usage.total) };
         return;
       default:
         event satisfies never;

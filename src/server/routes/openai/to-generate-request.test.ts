@@ -110,7 +110,7 @@ describe("a plain completion", () => {
     fromCompletionRequest(
       CompletionRequest.parse({ model: "m", prompt: "x", ...fields }),
       defaults,
-    );
+    )[0];
 
   test("is a raw prompt, at most 16 tokens unless it says more", () => {
     expect(complete({ prompt: ["only"] })).toMatchObject({

@@ -11,6 +11,7 @@ import type {
   ChatMessage,
   ContentPart,
   GenerateRequest,
+  RawPrompt,
   SamplingParams,
 } from "../../../generation/request.ts";
 import type { DefaultSampling } from "../../../supervisor/default-sampling.ts";
@@ -62,19 +63,21 @@ function toChoices(
   return { form: toAnswerForm(body), options, numChoices: body.n ?? 1 };
 }
 
-/** @throws PlatformError `invalid_image` */
+/**
+ * One request for each prompt.
+ *
+ * @throws PlatformError `invalid_request`, `unsupported_parameter`, `invalid_image`
+ */
 export function fromCompletionRequest(
   body: CompletionRequest,
   defaults: DefaultSampling,
-): GenerateRequest {
-  const text = typeof body.prompt === "string" ? body.prompt : (body.prompt[0] ?? "");
-  return {
-    prompt: {
-      type: "raw",
-      text,
-      images: (body.images ?? []).map((image, index) => imageFromData(image, `images[${index}]`)),
-      bos: "auto",
-    },
+): readonly [GenerateRequest, ...GenerateRequest[]] {
+  const [first, ...others] = promptsOf(body);
+  refuseTooMuch(body, others.length + 1);
+  const images = (body.images ?? []).map((image, index) =>
+    imageFromData(image, `images[${index}]`),
+  );
+  const rest = {
     sampling: {
       ...toSampling(body, defaults),
       maxTokens: body.max_tokens ?? defaultCompletionTokens,
@@ -85,6 +88,48 @@ export function fromCompletionRequest(
     echoesPrompt: body.echo === true,
     reportsPrompt: body.echo === true && body.logprobs != null,
   };
+  const toRequest = (text: RawPrompt["text"]): GenerateRequest => ({
+    prompt: { type: "raw", text, images, bos: "auto" },
+    ...rest,
+  });
+  return [toRequest(first), ...others.map(toRequest)];
+}
+
+/** A text or token ids, or a list of either. A list of one is as good as its member. */
+function promptsOf({
+  prompt,
+}: CompletionRequest): readonly [RawPrompt["text"], ...RawPrompt["text"][]] {
+  if (typeof prompt === "string") return [prompt];
+  if (isListOfNumbers(prompt)) return [{ tokenIds: prompt, field: "prompt" }];
+  const [first = "", ...others] = prompt.map((one, index) =>
+    typeof one === "string" ? one : { tokenIds: one, field: `prompt[${index}]` },
+  );
+  return [first, ...others];
+}
+
+function isListOfNumbers(
+  prompt: readonly (string | number | readonly number[])[],
+): prompt is readonly number[] {
+  return typeof prompt[0] === "number";
+}
+
+function refuseTooMuch(body: CompletionRequest, numPrompts: number): void {
+  if (numPrompts === 1) return;
+  const refused = (param: string, message: string): PlatformError =>
+    new PlatformError("invalid_request", message, { details: { param } });
+  if ((body.images ?? []).length > 0) {
+    throw refused(
+      "images",
+      `"images" belong to one prompt, and "prompt" has ${numPrompts}. Send a request for each.`,
+    );
+  }
+  const [field, perPrompt] = body.best_of == null ? ["n", body.n ?? 1] : ["best_of", body.best_of];
+  const numAnswers = numPrompts * perPrompt;
+  if (numAnswers <= requestLimits.maxAnswers) return;
+  throw refused(
+    "prompt",
+    `${numPrompts} prompts with "${field}" ${perPrompt} are ${numAnswers} answers; one request takes at most ${requestLimits.maxAnswers}. Send fewer prompts in one request.`,
+  );
 }
 
 function toCandidates(body: CompletionRequest): Pick<GenerateRequest, "bestOf"> {
