@@ -63,6 +63,7 @@ const roots = [
   "OllamaShown",
   "OllamaStatus",
   "OllamaVersion",
+  "OwnPasswordReply",
   "PastLaunchesReply",
   "ProgressReply",
   "PromptsReply",

@@ -24,6 +24,7 @@ export const errorTraits = {
   image_not_fetched: { status: 400, exitCode: 2, retryable: false },
   unauthenticated: { status: 401, exitCode: 77, retryable: false },
   forbidden: { status: 403, exitCode: 77, retryable: false },
+  password_change_required: { status: 403, exitCode: 77, retryable: false },
   model_not_found: { status: 404, exitCode: 66, retryable: false },
   not_found: { status: 404, exitCode: 66, retryable: false },
   gated_repository: { status: 403, exitCode: 77, retryable: false },

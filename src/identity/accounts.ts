@@ -1,14 +1,14 @@
 /** Accounts: people with a password, and what they may do. */
 import { randomUUID } from "node:crypto";
-import type { Selectable } from "kysely";
+import type { Kysely, Selectable } from "kysely";
 import { PlatformError } from "../base/errors.ts";
 import type { EventLog } from "../state/event-log.ts";
 import { ConstraintError, type StateDatabase } from "../state/state-database.ts";
 import type { AccountsTable, IdentityTables } from "../state/tables/identity.ts";
-import { fromColumns, toColumns } from "./allowance.ts";
+import { fromColumns, toChangedColumns, toColumns } from "./allowance.ts";
 import { checkPassword, hashPassword, isPassword } from "./password.ts";
 import type { Permission } from "./permissions.ts";
-import type { Allowance } from "./principal.ts";
+import type { Allowance, AllowanceChange } from "./principal.ts";
 
 export type Account = {
   readonly id: string;
@@ -36,7 +36,7 @@ export type AccountChange = {
   readonly permissions?: readonly Permission[] | undefined;
   readonly isEnabled?: boolean | undefined;
   readonly mustChangePassword?: boolean | undefined;
-  readonly allowance?: Partial<Allowance> | undefined;
+  readonly allowance?: AllowanceChange | undefined;
 };
 
 const usernamePattern = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/;
@@ -124,34 +124,50 @@ export class Accounts {
     return toAccount(row);
   }
 
-  /** Tokens that the account was given before count no more. @throws PlatformError `not_found` */
+  /**
+   * Tokens that the account was given before count no more, unless only its limits change.
+   *
+   * @throws PlatformError `not_found`, `invalid_request`, `forbidden` when nobody could log in as an administrator any more
+   */
   async change(reference: string, change: AccountChange, actor: string): Promise<Account> {
-    const { password, permissions, isEnabled, mustChangePassword, allowance } = change;
+    const { password, permissions, isEnabled, mustChangePassword, allowance = {} } = change;
     const { id, username } = await this.find(reference);
     if (password !== undefined) checkPassword(password);
-    const row = {
+    const access = {
       ...(password === undefined ? {} : { password: await hashPassword(password) }),
       ...(permissions === undefined ? {} : { permissions: JSON.stringify(permissions) }),
       ...(isEnabled === undefined ? {} : { enabled: isEnabled ? (1 as const) : (0 as const) }),
       ...(mustChangePassword === undefined
         ? {}
         : { must_change_password: mustChangePassword ? (1 as const) : (0 as const) }),
-      ...(allowance === undefined ? {} : toColumns(allowance)),
     };
-    await this.#tables
-      .updateTable("accounts")
-      .set((eb) => ({ ...row, generation: eb("generation", "+", 1) }))
-      .where("id", "=", id)
-      .execute();
+    const row = { ...access, ...toChangedColumns(allowance) };
+    const endsLogins = Object.keys(access).length > 0 ? 1 : 0;
+    const losesRights = isEnabled === false || permissions?.includes("admin") === false;
+    await this.#tables.transaction().execute(async (within) => {
+      if (losesRights) await refuseLastAdministrator(within, id);
+      await within
+        .updateTable("accounts")
+        .set((eb) => ({ ...row, generation: eb("generation", "+", endsLogins) }))
+        .where("id", "=", id)
+        .execute();
+    });
     const details = { changed: Object.keys(row) };
     await this.#events.add({ type: "account-changed", subject: username, actor, details });
     return await this.find(id);
   }
 
-  /** Its keys and logins go with it. @throws PlatformError `not_found` */
+  /**
+   * Its keys and logins go with it.
+   *
+   * @throws PlatformError `not_found`, `forbidden` for the last administrator
+   */
   async remove(reference: string, actor: string): Promise<void> {
     const { id, username } = await this.find(reference);
-    await this.#tables.deleteFrom("accounts").where("id", "=", id).execute();
+    await this.#tables.transaction().execute(async (within) => {
+      await refuseLastAdministrator(within, id);
+      await within.deleteFrom("accounts").where("id", "=", id).execute();
+    });
     await this.#events.add({ type: "account-removed", subject: username, actor });
   }
 
@@ -175,6 +191,27 @@ export class Accounts {
   get #tables() {
     return this.#database.tables<IdentityTables>();
   }
+}
+
+/**
+ * Whoever takes the last administrator away has locked everybody out. Within the transaction that would:
+ * of two who take each other's rights at once, one is refused.
+ */
+async function refuseLastAdministrator(within: Kysely<IdentityTables>, id: string): Promise<void> {
+  const rows = await within
+    .selectFrom("accounts")
+    .select(["id", "username", "permissions"])
+    .where("enabled", "=", 1)
+    .execute();
+  const administrators = rows.filter(({ permissions }) =>
+    (JSON.parse(permissions) as Permission[]).includes("admin"),
+  );
+  const [last, other] = administrators;
+  if (other !== undefined || last?.id !== id) return;
+  throw new PlatformError(
+    "forbidden",
+    `${last.username} is the last administrator. Make another one first: atalaya user add NAME --scope admin.`,
+  );
 }
 
 export function toAccount(row: Selectable<AccountsTable>): Account {

@@ -1,6 +1,6 @@
 /** An allowance in a row of the database, and back. */
 import type { AccountsTable } from "../state/tables/identity.ts";
-import type { Allowance } from "./principal.ts";
+import type { Allowance, AllowanceChange } from "./principal.ts";
 
 type Columns = Pick<
   AccountsTable,
@@ -13,6 +13,17 @@ export function toColumns(allowance: Partial<Allowance>): Columns {
     tokens_per_day: allowance.tokensPerDay ?? null,
     images_per_day: allowance.imagesPerDay ?? null,
     max_concurrent: allowance.maxConcurrent ?? null,
+  };
+}
+
+/** @returns the columns of what changes alone */
+export function toChangedColumns(change: AllowanceChange): Partial<Columns> {
+  const { requestsPerMinute, tokensPerDay, imagesPerDay, maxConcurrent } = change;
+  return {
+    ...(requestsPerMinute !== undefined && { requests_per_minute: requestsPerMinute }),
+    ...(tokensPerDay !== undefined && { tokens_per_day: tokensPerDay }),
+    ...(imagesPerDay !== undefined && { images_per_day: imagesPerDay }),
+    ...(maxConcurrent !== undefined && { max_concurrent: maxConcurrent }),
   };
 }
 

@@ -5,9 +5,9 @@ import { PlatformError } from "../base/errors.ts";
 import type { EventLog } from "../state/event-log.ts";
 import type { StateDatabase } from "../state/state-database.ts";
 import type { ApiKeysTable, IdentityTables } from "../state/tables/identity.ts";
-import { fromColumns, toColumns } from "./allowance.ts";
+import { fromColumns, toChangedColumns, toColumns } from "./allowance.ts";
 import { commonPermissions, type Permission } from "./permissions.ts";
-import type { Allowance, Principal } from "./principal.ts";
+import type { Allowance, AllowanceChange, Principal } from "./principal.ts";
 import { randomSecret, sha256 } from "./secret.ts";
 
 /** What every key begins with: tools that look for lost secrets know it by. */
@@ -43,14 +43,15 @@ export type NewApiKey = {
   readonly expiresAt?: Date | undefined;
 };
 
-/** What is left out, or `undefined`, stays. */
+/** What is left out, or `undefined`, stays; `null` takes the limit away. */
 export type KeyChange = {
   readonly name?: string | undefined;
   readonly description?: string | undefined;
   readonly permissions?: readonly Permission[] | undefined;
-  readonly models?: readonly string[] | undefined;
-  readonly expiresAt?: Date | undefined;
+  readonly models?: readonly string[] | null | undefined;
+  readonly expiresAt?: Date | null | undefined;
   readonly isEnabled?: boolean | undefined;
+  readonly allowance?: AllowanceChange | undefined;
 };
 
 export class ApiKeys {
@@ -128,13 +129,15 @@ export class ApiKeys {
   /** @throws PlatformError `not_found` */
   async change(id: string, change: KeyChange, actor: string): Promise<ApiKey> {
     const { name, description, permissions, models, expiresAt, isEnabled } = change;
+    const { allowance = {} } = change;
     const row = {
       ...(name === undefined ? {} : { name }),
       ...(description === undefined ? {} : { description }),
       ...(permissions === undefined ? {} : { permissions: JSON.stringify(permissions) }),
-      ...(models === undefined ? {} : { models: JSON.stringify(models) }),
-      ...(expiresAt === undefined ? {} : { expires_at: expiresAt.toISOString() }),
+      ...(models === undefined ? {} : { models: models === null ? null : JSON.stringify(models) }),
+      ...(expiresAt === undefined ? {} : { expires_at: expiresAt?.toISOString() ?? null }),
       ...(isEnabled === undefined ? {} : { enabled: isEnabled ? (1 as const) : (0 as const) }),
+      ...toChangedColumns(allowance),
     };
     if (Object.keys(row).length > 0) {
       await this.#tables.updateTable("api_keys").set(row).where("id", "=", id).execute();

@@ -9,6 +9,8 @@ export type Identified = {
   readonly principal: Principal;
   /** The login that the token belongs to. */
   readonly sessionId?: string | undefined;
+  /** Whether its account may do nothing else before it has another password. */
+  readonly mustChangePassword?: boolean | undefined;
 };
 
 /** No key or token that we give out is longer. */

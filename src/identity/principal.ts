@@ -11,6 +11,11 @@ export type Allowance = {
   readonly maxConcurrent: number | undefined;
 };
 
+/** What is left out, or `undefined`, stays; `null` takes the limit away. */
+export type AllowanceChange = {
+  readonly [Limit in keyof Allowance]?: Allowance[Limit] | null;
+};
+
 export type Principal = {
   readonly kind: "key" | "account" | "anonymous";
   /** The same for every request of one key or account; what is counted is counted under it. */
@@ -39,3 +44,8 @@ export const anonymous: Principal = {
   models: undefined,
   allowance: unlimited,
 };
+
+/** Whether there is something that it may not ask, or only so often. */
+export function isLimited({ models, allowance }: Principal): boolean {
+  return models !== undefined || Object.values(allowance).some((limit) => limit !== undefined);
+}

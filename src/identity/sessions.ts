@@ -97,9 +97,14 @@ export class Sessions {
   }
 
   /** @returns whose token it is and of which login, when it counts */
-  async verify(
-    token: string,
-  ): Promise<{ readonly principal: Principal; readonly sessionId: string } | undefined> {
+  async verify(token: string): Promise<
+    | {
+        readonly principal: Principal;
+        readonly sessionId: string;
+        readonly mustChangePassword: boolean;
+      }
+    | undefined
+  > {
     const claims = await this.#claims(token);
     if (claims === undefined) return undefined;
     const session = await this.#session(claims.sid);
@@ -108,7 +113,8 @@ export class Sessions {
     if (account.id !== claims.user_id || account.generation !== claims.token_version) {
       return undefined;
     }
-    return { principal: principalOf(account), sessionId: claims.sid };
+    const { mustChangePassword } = account;
+    return { principal: principalOf(account), sessionId: claims.sid, mustChangePassword };
   }
 
   async #claims(token: string): Promise<z.infer<typeof Claims> | undefined> {

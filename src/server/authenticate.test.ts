@@ -272,6 +272,66 @@ describe("limits of a key", () => {
   });
 });
 
+describe("limits that are changed", () => {
+  test("count from the next request on, and are taken away again", async () => {
+    const admin = async (method: "PUT" | "PATCH" | "GET", url: string, payload?: object) =>
+      (await ask(server.adminKey, { method, url, ...(payload && { payload }) })).json();
+    const { keys, accounts } = server.platform.identity;
+    const wish = { name: "changing", permissions: ["models:list", "models:read"] as const };
+    const { key, secret } = await keys.create({ ...wish, models: ["other"] }, "test");
+    const url = `/v1/admin/keys/${key.id}`;
+    expect((await chat(secret)).statusCode).toBe(403);
+    const narrow = { models: null, requests_per_minute: 1, tokens_per_day: 1_000 };
+    expect(await admin("PUT", url, narrow)).toMatchObject({ ...narrow, images_per_day: null });
+    expect((await chat(secret)).statusCode).toBe(200);
+    expect((await chat(secret)).statusCode).toBe(429);
+    expect(await admin("PUT", url, { requests_per_minute: null, tokens_per_day: 1 })).toMatchObject(
+      { requests_per_minute: null, tokens_per_day: 1, used_today: { tokens: expect.any(Number) } },
+    );
+    expect((await chat(secret)).statusCode).toBe(429);
+    const over = { tokens_per_day: null, expires_at: "2020-01-01T00:00:00Z" };
+    await admin("PUT", url, over);
+    expect((await chat(secret)).statusCode).toBe(401);
+    expect(await admin("PUT", url, { expires_at: null })).toMatchObject({ expires_at: null });
+    expect((await chat(secret)).statusCode).toBe(200);
+    await keys.revoke(key.id, "test");
+
+    await accounts.create({ username: "busy", password, permissions: ["models:read"] }, "test");
+    const { access_token: token } = (await logInAs("busy")).json();
+    await admin("PATCH", "/v1/admin/users/busy", { images_per_day: 3, max_concurrent: 2 });
+    await admin("PATCH", "/v1/admin/users/busy", { max_concurrent: null, requests_per_minute: 1 });
+    expect(await admin("GET", "/v1/admin/users")).toContainEqual(
+      expect.objectContaining({
+        username: "busy",
+        images_per_day: 3,
+        max_concurrent: null,
+        requests_per_minute: 1,
+      }),
+    );
+    // Other limits are no reason to log in again.
+    expect((await chat(token)).statusCode).toBe(200);
+    expect((await chat(token)).statusCode).toBe(429);
+  });
+
+  test("are not lifted, nor run past by a key of its own, by whom they hold", async () => {
+    const { keys } = server.platform.identity;
+    const permissions = ["keys:manage", "users:manage", "models:read"] as const;
+    const wish = { name: "limited manager", permissions, allowance: { tokensPerDay: 5 } };
+    const { key, secret } = await keys.create(wish, "test");
+    for (const [method, url, payload] of [
+      ["PUT", `/v1/admin/keys/${key.id}`, { tokens_per_day: null }],
+      ["POST", "/v1/admin/keys", { name: "more", permissions: ["models:read"] }],
+      ["POST", "/v1/admin/users", { username: "more", password, permissions: ["models:read"] }],
+      ["PATCH", "/v1/admin/users/reset", { password: "taken over now" }],
+    ] as const) {
+      const refused = await ask(secret, { method, url, payload });
+      expect(refused.statusCode, url).toBe(403);
+      expect(refused.json().error.message).toMatch(/limited manager is limited/);
+    }
+    await keys.revoke(key.id, "test");
+  });
+});
+
 describe("who guesses", () => {
   test("waits after ten wrong keys, and neither a neighbour nor a right key does", async () => {
     const from = peer();
@@ -311,6 +371,7 @@ describe("an account", () => {
       kind: "account",
       name: "root",
       permissions: ["admin"],
+      must_change_password: false,
     });
     await ask(token, { method: "POST", url: "/v1/auth/logout", payload: {} });
     expect((await ask(token)).statusCode).toBe(401);
@@ -392,6 +453,61 @@ describe("an account", () => {
     );
   });
 
+  test("that must change its password does nothing else first, and everything at once then", async () => {
+    const { accounts } = server.platform.identity;
+    const wish = { username: "novice", password, mustChangePassword: true } as const;
+    await accounts.create({ ...wish, permissions: ["admin"] }, "test");
+    const login = (await logInAs("novice")).json();
+    expect(login.must_change_password).toBe(true);
+    const token: string = login.access_token;
+    const allowed = ["GET /v1/auth/me", "POST /v1/auth/password", "POST /v1/auth/logout"];
+    const answers = [];
+    for (const { method, url } of routes) {
+      if (needOf(method, url) === "public" || allowed.includes(`${method} ${url}`)) continue;
+      const path = url.replace(/:\w+|\*/g, "x");
+      const { statusCode, body } = await ask(token, { method: method as "GET", url: path });
+      answers.push([`${method} ${url}`, statusCode, body.includes("password_change_required")]);
+    }
+    expect(answers.filter(([, status, isSaid]) => status !== 403 || isSaid !== true)).toEqual([]);
+    expect(answers.length).toBeGreaterThan(40);
+    const refused = await ask(token);
+    expect(refused.json().error.code).toBe("password_change_required");
+    expect(refused.json().error.message).toMatch(
+      /^novice must change its password .* POST \/v1\/auth\/password with "old_password"/,
+    );
+    expect((await ask(token, { url: "/v1/auth/me" })).json()).toMatchObject({
+      name: "novice",
+      must_change_password: true,
+    });
+    // The next token is no way around it.
+    const payload = { refresh_token: login.refresh_token };
+    const refresh = { method: "POST", url: "/v1/auth/refresh", payload } as const;
+    const next = (await ask(undefined, refresh)).json();
+    expect(next.must_change_password).toBe(true);
+    expect((await ask(next.access_token)).statusCode).toBe(403);
+
+    const change = async (from: string, to: string) =>
+      await ask(token, {
+        method: "POST",
+        url: "/v1/auth/password",
+        payload: { old_password: from, new_password: to },
+      });
+    expect((await change("not the password", "another password")).statusCode).toBe(403);
+    expect((await change(password, password)).statusCode).toBe(400);
+    expect((await change(password, "short")).statusCode).toBe(400);
+    expect((await ask(token)).statusCode).toBe(403);
+    const changed = await change(password, "another password");
+    expect(changed.json()).toMatchObject({ status: "ok", must_change_password: false });
+    expect((await ask(changed.json().access_token)).statusCode).toBe(200);
+    for (const before of [token, next.access_token]) {
+      expect((await ask(before)).statusCode).toBe(401);
+    }
+    expect((await logInAs("novice")).statusCode).toBe(401);
+    const again = (await logInAs("novice", "another password")).json();
+    expect((await ask(again.access_token, { url: "/v1/admin/users" })).statusCode).toBe(200);
+    await accounts.remove("novice", "test");
+  });
+
   test("grants itself nothing, and touches nobody above", async () => {
     const { access_token: token } = (await logInAs("manager")).json();
     const put = async (url: string, payload: object) =>
@@ -417,6 +533,21 @@ describe("an account", () => {
     const reply = await ask(server.adminKey, options);
     expect(reply.statusCode).toBe(403);
     expect(reply.json().error.message).toMatch(/last administrator/);
+  });
+
+  test("takes another's rights while that one takes its own: one administrator is left", async () => {
+    await using fresh = await guardedServer();
+    const { accounts } = fresh.platform.identity;
+    for (const username of ["ann", "bob"]) {
+      await accounts.create({ username, password, permissions: ["admin"] }, "test");
+    }
+    const ends = await Promise.allSettled([
+      accounts.change("ann", { isEnabled: false }, "bob"),
+      accounts.change("bob", { permissions: ["models:list"] }, "ann"),
+    ]);
+    expect(ends.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+    await expect(accounts.remove("ann", "test")).resolves.toBe(undefined);
+    await expect(accounts.remove("bob", "test")).rejects.toThrow(/bob is the last administrator/);
   });
 
   test("that is made first needs a code, and of two one is made", async () => {

@@ -14,7 +14,7 @@ import type { Admission } from "../identity/usage-limits.ts";
 import type { EventLog } from "../state/event-log.ts";
 import { cutOff } from "./abort.ts";
 import type { App } from "./http.ts";
-import { needOf, type RouteNeed } from "./route-permissions.ts";
+import { isForPasswordChange, needOf, type RouteNeed } from "./route-permissions.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -22,6 +22,8 @@ declare module "fastify" {
     principal: Principal;
     /** The login that its token belongs to. */
     sessionId: string | undefined;
+    /** Whether that login may do nothing but get its account another password. */
+    mustChangePassword: boolean;
     /** What a known principal's request takes is counted here, on routes that ask models. */
     admission: Admission | undefined;
   }
@@ -49,6 +51,7 @@ export function authenticateEveryRequest(
   const open = new Map<FastifyRequest, FastifyReply>();
   app.decorateRequest("principal");
   app.decorateRequest("sessionId");
+  app.decorateRequest("mustChangePassword", false);
   app.decorateRequest("admission");
 
   app.addHook("onRequest", async (request, reply) => {
@@ -56,6 +59,7 @@ export function authenticateEveryRequest(
     const need = needOfRequest(request);
     if (isInternal || request.is404 || need === "public") return;
     await identify(request, reply, identity);
+    refuseBeforePasswordChange(request);
     refuseWithout(need, request.principal);
   });
   app.addHook("onRequest", async (request, reply) => {
@@ -87,9 +91,10 @@ async function identify(
   { authenticator, throttle }: Identity,
 ): Promise<void> {
   try {
-    const { principal, sessionId } = await authenticator.identify(credentialOf(request));
-    request.principal = principal;
-    request.sessionId = sessionId;
+    const known = await authenticator.identify(credentialOf(request));
+    request.principal = known.principal;
+    request.sessionId = known.sessionId;
+    request.mustChangePassword = known.mustChangePassword === true;
   } catch (error) {
     if (!(error instanceof PlatformError) || error.code !== "unauthenticated") throw error;
     throttle.refuseBlocked(request.ip);
@@ -97,6 +102,16 @@ async function identify(
     reply.header("www-authenticate", "Bearer");
     throw error;
   }
+}
+
+/** @throws PlatformError `password_change_required` */
+function refuseBeforePasswordChange(request: FastifyRequest): void {
+  const { method, routeOptions, principal, mustChangePassword } = request;
+  if (!mustChangePassword || isForPasswordChange(method, routeOptions.url ?? "")) return;
+  throw new PlatformError(
+    "password_change_required",
+    `${principal.name} must change its password before anything else: atalaya login --username ${principal.name} --change-password, or POST /v1/auth/password with "old_password" and "new_password". Its reply has a token that may do everything again.`,
+  );
 }
 
 /** @throws PlatformError `forbidden` */

@@ -90,3 +90,13 @@ const rules: readonly Rule[] = [
 export function needOf(method: string, path: string): RouteNeed | undefined {
   return rules.find((one) => one.methods.test(method) && one.path.test(path))?.need;
 }
+
+/** What an account that must change its password may do meanwhile, beside what everybody may. */
+export function isForPasswordChange(method: string, path: string): boolean {
+  return [
+    "GET /v1/auth/me",
+    "HEAD /v1/auth/me",
+    "POST /v1/auth/password",
+    "POST /v1/auth/logout",
+  ].includes(`${method} ${path}`);
+}

@@ -56,6 +56,14 @@ async function accountsOf(platform: Platform): Promise<Record<Who, Access>> {
   return Object.fromEntries(await Promise.all(access)) as Record<Who, Access>;
 }
 
+/** An account with the password that somebody has given it. */
+async function noviceOf({ identity }: Platform): Promise<Omit<Access, "key">> {
+  const access = { username: "novice", password: "a password from above" };
+  const permissions = parsePermissions(["models:list"]);
+  await identity.accounts.create({ ...access, permissions, mustChangePassword: true }, "test");
+  return access;
+}
+
 const accountsOfFile = Object.fromEntries(
   names.map((who) => [who, { username: who, password: passwordOf(who), key: fileKeys[who] }]),
 );
@@ -80,6 +88,7 @@ test.for([
       url: await platform.listen({ host: "127.0.0.1", port: 0 }),
       checkpoint: tinyCheckpoint,
       ...(isFile ? accountsOfFile : await accountsOf(platform)),
+      ...(isFile ? {} : { novice: await noviceOf(platform) }),
     };
     const env = { ...process.env, ...(path !== undefined && { PYTHONPATH: path }) };
     const { stdout } = await promisify(execFile)(
@@ -97,6 +106,7 @@ test.for([
       "who may launch does, by a key",
       "an administrator may everything",
       "OpenAI's client has the errors it knows",
+      ...(isFile ? [] : ["who must change the password is told how, and then works"]),
     ]);
   },
 );

@@ -16,6 +16,7 @@ import type {
   ModelRecord,
   ModerationReply,
   ModerationRequest,
+  OwnPasswordReply,
   RemoveReplicaReply,
   ReplicaStatusRecord,
 } from "@atalaya/protocol";
@@ -160,6 +161,22 @@ export class AtalayaClient {
     return await this.#transport.call("POST", "/token", {
       ...options,
       body: { username, password },
+    });
+  }
+
+  /**
+   * Of the account whose token this client has. All its logins end; the reply has the tokens of a new one.
+   *
+   * @throws ApiError `forbidden` when the old password is not right, `invalid_request` when the new one will not do
+   */
+  async changePassword(
+    oldPassword: string,
+    newPassword: string,
+    options: CallOptions = {},
+  ): Promise<OwnPasswordReply> {
+    return await this.#transport.call("POST", "/v1/auth/password", {
+      ...options,
+      body: { old_password: oldPassword, new_password: newPassword },
     });
   }
 

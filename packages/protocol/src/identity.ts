@@ -33,6 +33,9 @@ export const RefreshRequest = z.object({ refresh_token: z.string().max(512) });
 /** Body of `POST /v1/auth/password`. */
 export const OwnPasswordRequest = z.object({ old_password: password, new_password: password });
 
+/** The tokens of a new login: the change has ended all others, that of who asked too. */
+export type OwnPasswordReply = DoneReply & LoginReply;
+
 /** Body of `POST /v1/admin/setup`. */
 export const SetupRequest = z.object({
   username: name,
@@ -46,6 +49,8 @@ export type WhoReply = {
   readonly kind: "key" | "account" | "anonymous";
   readonly name: string;
   readonly permissions: readonly string[];
+  /** Whether it may do nothing but change its password, and log out. */
+  readonly must_change_password: boolean;
 };
 
 /** Body of `POST /v1/admin/users`. */
@@ -57,12 +62,13 @@ export const NewUserRequest = z.object({
   ...allowance,
 });
 
-/** Body of `PUT` and `PATCH /v1/admin/users/{id}`: what is left out stays. */
+/** Body of `PUT` and `PATCH /v1/admin/users/{id}`: what is left out stays, `null` takes a limit away. */
 export const UserChangeRequest = z.object({
   password: password.optional(),
   permissions: names.optional(),
   enabled: z.boolean().optional(),
   must_change_password: z.boolean().optional(),
+  ...allowance,
 });
 
 export const UserPasswordRequest = z.object({ password });
@@ -96,14 +102,15 @@ export const NewKeyRequest = z.object({
   ...allowance,
 });
 
-/** Body of `PUT /v1/admin/keys/{id}`: what is left out stays. */
+/** Body of `PUT /v1/admin/keys/{id}`: what is left out stays, `null` takes a limit, an end, or the list of models away. */
 export const KeyChangeRequest = z.object({
   name: name.optional(),
   description: z.string().max(1_000).optional(),
   enabled: z.boolean().optional(),
   permissions: names.optional(),
-  models: z.array(z.string().max(100)).max(1_000).optional(),
-  expires_at: z.iso.datetime({ offset: true }).optional(),
+  models: z.array(z.string().max(100)).max(1_000).nullish(),
+  expires_at: z.iso.datetime({ offset: true }).nullish(),
+  ...allowance,
 });
 
 export type KeyRecord = AllowanceRecord & {

@@ -745,7 +745,7 @@ export const contract: Readonly<Record<string, RouteContract>> = {
     dialect: "Xinference",
     summary: "Change one's own password",
     body: OwnPasswordRequest,
-    reply: { json: "DoneReply" },
+    reply: { json: "OwnPasswordReply" },
     errors: [],
   },
   "GET /v1/cluster/auth": {

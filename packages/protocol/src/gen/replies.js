@@ -4205,6 +4205,41 @@ export const replySchemas = {
     "additionalProperties": false,
     "description": "What one of the listed answers is worth."
   },
+  "OwnPasswordReply": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "access_token": {
+        "type": "string"
+      },
+      "token_type": {
+        "type": "string",
+        "const": "bearer"
+      },
+      "refresh_token": {
+        "type": "string",
+        "description": "Not for accounts of an `--auth-config` file."
+      },
+      "expires_in": {
+        "type": "number",
+        "description": "Seconds."
+      },
+      "must_change_password": {
+        "type": "boolean"
+      },
+      "status": {
+        "type": "string",
+        "const": "ok"
+      }
+    },
+    "required": [
+      "access_token",
+      "must_change_password",
+      "status",
+      "token_type"
+    ],
+    "description": "The tokens of a new login: the change has ended all others, that of who asked too."
+  },
   "PastLaunchRecord": {
     "type": "object",
     "properties": {
@@ -5878,12 +5913,17 @@ export const replySchemas = {
         "items": {
           "type": "string"
         }
+      },
+      "must_change_password": {
+        "type": "boolean",
+        "description": "Whether it may do nothing but change its password, and log out."
       }
     },
     "required": [
       "kind",
       "name",
-      "permissions"
+      "permissions",
+      "must_change_password"
     ],
     "additionalProperties": false,
     "description": "Who asks."

@@ -10,8 +10,8 @@ import type { ApiKey } from "../../../identity/api-keys.ts";
 import type { Identity } from "../../../identity/identity.ts";
 import type { App } from "../../http.ts";
 import { parse } from "../../parse.ts";
-import { permissionsToGrant, refuseAbove } from "./granting.ts";
-import { fromLimits, toKeyRecord } from "./to-wire.ts";
+import { permissionsToGrant, refuseAbove, refuseLimited } from "./granting.ts";
+import { fromLimits, toAllowanceChange, toKeyRecord } from "./to-wire.ts";
 
 type WithId = { Params: { id: string } };
 
@@ -24,6 +24,7 @@ export function adminKeys(app: App, { identity }: { readonly identity: Identity 
 
   app.post("/v1/admin/keys", async ({ body, principal }): Promise<NewKeyReply> => {
     const wish = parse(NewKeyRequest, body);
+    refuseLimited(principal);
     const isOfAccount = principal.kind === "account" && !principal.id.startsWith("file:");
     const { key, secret } = await keys.create(
       {
@@ -42,14 +43,17 @@ export function adminKeys(app: App, { identity }: { readonly identity: Identity 
 
   app.put<WithId>("/v1/admin/keys/:id", async ({ params, body, principal }) => {
     const wish = parse(KeyChangeRequest, body);
+    refuseLimited(principal);
     const key = await keys.find(params.id);
     refuseAbove(key, principal);
     const { name, description, models, enabled } = wish;
     const permissions =
       wish.permissions === undefined ? undefined : permissionsToGrant(wish.permissions, principal);
-    const expiresAt = wish.expires_at === undefined ? undefined : new Date(wish.expires_at);
+    const expiresAt =
+      typeof wish.expires_at === "string" ? new Date(wish.expires_at) : wish.expires_at;
     const change = { name, description, models, permissions, expiresAt, isEnabled: enabled };
-    return await show(await keys.change(key.id, change, principal.name));
+    const allowance = toAllowanceChange(wish);
+    return await show(await keys.change(key.id, { ...change, allowance }, principal.name));
   });
 
   app.delete<WithId>("/v1/admin/keys/:id", async ({ params, principal }) => {

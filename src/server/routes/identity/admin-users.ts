@@ -7,13 +7,12 @@ import {
   type UserRecord,
 } from "@atalaya/protocol";
 import type { FastifyRequest } from "fastify";
-import { PlatformError } from "../../../base/errors.ts";
 import type { AccountChange } from "../../../identity/accounts.ts";
 import type { Identity } from "../../../identity/identity.ts";
 import type { App } from "../../http.ts";
 import { parse } from "../../parse.ts";
-import { permissionsToGrant, refuseAbove } from "./granting.ts";
-import { fromLimits, toUserRecord } from "./to-wire.ts";
+import { permissionsToGrant, refuseAbove, refuseLimited } from "./granting.ts";
+import { fromLimits, toAllowanceChange, toUserRecord } from "./to-wire.ts";
 
 type WithId = { Params: { id: string } };
 
@@ -24,28 +23,17 @@ export function adminUsers(app: App, { identity }: { readonly identity: Identity
     { principal, params }: FastifyRequest<WithId>,
     wish: AccountChange,
   ): Promise<UserRecord> => {
+    refuseLimited(principal);
     const account = await accounts.find(params.id);
     refuseAbove(account, principal);
-    const losesRights = wish.isEnabled === false || wish.permissions?.includes("admin") === false;
-    if (losesRights && account.permissions.includes("admin")) await refuseLast(account.id);
     return toUserRecord(await accounts.change(account.id, wish, principal.name));
-  };
-  /** Whoever takes the last administrator away has locked everybody out. */
-  const refuseLast = async (id: string): Promise<void> => {
-    const others = (await accounts.list()).filter(
-      (one) => one.id !== id && one.isEnabled && one.permissions.includes("admin"),
-    );
-    if (others.length > 0) return;
-    throw new PlatformError(
-      "forbidden",
-      "This is the last administrator. Make another one first: atalaya user add NAME --scope admin.",
-    );
   };
 
   app.get("/v1/admin/users", async () => (await accounts.list()).map(toUserRecord));
 
   app.post("/v1/admin/users", async ({ body, principal }) => {
     const wish = parse(NewUserRequest, body);
+    refuseLimited(principal);
     const account = await accounts.create(
       {
         username: wish.username,
@@ -72,6 +60,7 @@ export function adminUsers(app: App, { identity }: { readonly identity: Identity
             : permissionsToGrant(wish.permissions, request.principal),
         isEnabled: wish.enabled,
         mustChangePassword: wish.must_change_password,
+        allowance: toAllowanceChange(wish),
       });
     },
   });
@@ -91,7 +80,6 @@ export function adminUsers(app: App, { identity }: { readonly identity: Identity
   app.delete<WithId>("/v1/admin/users/:id", async ({ params, principal }) => {
     const account = await accounts.find(params.id);
     refuseAbove(account, principal);
-    if (account.permissions.includes("admin")) await refuseLast(account.id);
     await accounts.remove(account.id, principal.name);
     return { status: "ok" };
   });

@@ -2,6 +2,7 @@
 import {
   type LoginReply,
   LoginRequest,
+  type OwnPasswordReply,
   OwnPasswordRequest,
   RefreshRequest,
   SetupRequest,
@@ -56,11 +57,12 @@ export function logIn(app: App, { identity, events }: Services): void {
     return { status: "ok" };
   });
 
-  app.get("/v1/auth/me", ({ principal: { kind, name, permissions } }): WhoReply => {
-    return { kind, name, permissions };
+  app.get("/v1/auth/me", ({ principal, mustChangePassword }): WhoReply => {
+    const { kind, name, permissions } = principal;
+    return { kind, name, permissions, must_change_password: mustChangePassword };
   });
 
-  app.post("/v1/auth/password", async (request) => {
+  app.post("/v1/auth/password", async (request): Promise<OwnPasswordReply> => {
     const { old_password: old, new_password: password } = parse(OwnPasswordRequest, request.body);
     throttle.refuseBlocked(request.ip);
     const { username } = await accountOf(request, identity);
@@ -68,8 +70,10 @@ export function logIn(app: App, { identity, events }: Services): void {
       throttle.failed(request.ip);
       throw new PlatformError("forbidden", "The old password is not right.");
     }
-    await accounts.change(username, { password, mustChangePassword: false }, username);
-    return { status: "ok" };
+    refuseSamePassword(old, password);
+    const change = { password, mustChangePassword: false };
+    const account = await accounts.change(username, change, username);
+    return { status: "ok", ...toLoginReply(await sessions.begin(account), account) };
   });
 
   app.get("/v1/admin/setup/status", async () => {
@@ -106,6 +110,14 @@ async function accountOf({ principal }: FastifyRequest, { accounts }: Identity):
     throw new PlatformError("forbidden", "Only who has logged in to an account may do that.");
   }
   return await accounts.find(principal.id);
+}
+
+/** @throws PlatformError `invalid_request` when nothing would change */
+function refuseSamePassword(old: string, next: string): void {
+  if (old.normalize("NFKC") !== next.normalize("NFKC")) return;
+  throw new PlatformError("invalid_request", "The new password is the old one. Choose another.", {
+    details: { param: "new_password" },
+  });
 }
 
 function toLoginReply(tokens: Tokens, account: Account): LoginReply {

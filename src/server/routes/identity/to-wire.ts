@@ -2,8 +2,15 @@
 import type { KeyRecord, UserRecord } from "@atalaya/protocol";
 import type { Account } from "../../../identity/accounts.ts";
 import type { ApiKey } from "../../../identity/api-keys.ts";
-import type { Allowance } from "../../../identity/principal.ts";
+import type { Allowance, AllowanceChange } from "../../../identity/principal.ts";
 import type { DayUsage } from "../../../identity/usage-limits.ts";
+
+type WireAllowance = {
+  readonly requests_per_minute?: number | null | undefined;
+  readonly tokens_per_day?: number | null | undefined;
+  readonly images_per_day?: number | null | undefined;
+  readonly max_concurrent?: number | null | undefined;
+};
 
 export function toUserRecord(account: Account): UserRecord {
   return {
@@ -37,17 +44,22 @@ export function toKeyRecord(key: ApiKey, usedToday: DayUsage): KeyRecord {
 }
 
 /** A body's limits, where `null` is without one. */
-export function fromLimits(body: {
-  readonly requests_per_minute?: number | null | undefined;
-  readonly tokens_per_day?: number | null | undefined;
-  readonly images_per_day?: number | null | undefined;
-  readonly max_concurrent?: number | null | undefined;
-}): Allowance {
+export function fromLimits(body: WireAllowance): Allowance {
   return {
     requestsPerMinute: body.requests_per_minute ?? undefined,
     tokensPerDay: body.tokens_per_day ?? undefined,
     imagesPerDay: body.images_per_day ?? undefined,
     maxConcurrent: body.max_concurrent ?? undefined,
+  };
+}
+
+/** A change's limits: what is left out stays, `null` takes a limit away. */
+export function toAllowanceChange(body: WireAllowance): AllowanceChange {
+  return {
+    requestsPerMinute: body.requests_per_minute,
+    tokensPerDay: body.tokens_per_day,
+    imagesPerDay: body.images_per_day,
+    maxConcurrent: body.max_concurrent,
   };
 }
 

@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import json
 import sys
+import urllib.request
 
 import openai
 import xinference_client
@@ -120,3 +121,21 @@ for api_key, expected in (
     except expected:
         pass
 done("OpenAI's client has the errors it knows")
+
+if "novice" in facts:
+    novice = connect()
+    novice.login(facts["novice"]["username"], facts["novice"]["password"])
+    told = refusal(novice.list_models)
+    assert "novice must change its password" in told, told
+    assert "POST /v1/auth/password" in told, told
+    change = urllib.request.Request(
+        facts["url"] + "/v1/auth/password",
+        json.dumps({"old_password": facts["novice"]["password"], "new_password": "a password of its own"}).encode(),
+        {**novice.target._headers, "content-type": "application/json"},
+    )
+    with urllib.request.urlopen(change) as reply:
+        token = json.load(reply)["access_token"]
+    assert "mine" not in connect(token).list_models()
+    novice.login(facts["novice"]["username"], "a password of its own")
+    assert "mine" not in novice.list_models()
+    done("who must change the password is told how, and then works")
