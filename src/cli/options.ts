@@ -236,6 +236,49 @@ export function addAllowanceOptions(command: Command): Command {
     .option("--max-concurrent <count>", "requests at one time", whole(1));
 }
 
+/** What of that changes; `none` takes a limit away. */
+export type AllowanceChangeFlags = {
+  readonly [Limit in keyof AllowanceFlags]?: AllowanceFlags[Limit] | "none";
+};
+
+export function addAllowanceChangeOptions(command: Command): Command {
+  const limit = (text: string): number | "none" => (text === "none" ? text : whole(1)(text));
+  return command
+    .option("--requests-per-minute <count>", "requests in a minute, at most, or none", limit)
+    .option(
+      "--tokens-per-day <count>",
+      "tokens of prompts and answers in a day (UTC), or none",
+      limit,
+    )
+    .option("--images-per-day <count>", "pictures in a day (UTC), or none", limit)
+    .option("--max-concurrent <count>", "requests at one time, or none", limit);
+}
+
+export function allowanceChangeOf(flags: AllowanceChangeFlags): {
+  readonly [Limit in keyof AllowanceFlags]-?: number | null | undefined;
+} {
+  const orNone = (limit: number | "none" | undefined) => (limit === "none" ? null : limit);
+  return {
+    requestsPerMinute: orNone(flags.requestsPerMinute),
+    tokensPerDay: orNone(flags.tokensPerDay),
+    imagesPerDay: orNone(flags.imagesPerDay),
+    maxConcurrent: orNone(flags.maxConcurrent),
+  };
+}
+
+export type SwitchFlags = { readonly enable?: boolean; readonly disable?: boolean };
+
+export function addSwitchOptions(command: Command): Command {
+  return command
+    .addOption(new Option("--enable", "let it in again").conflicts("disable"))
+    .addOption(new Option("--disable", "let it in no more; it is kept"));
+}
+
+/** @returns whether it shall be let in, when either was said */
+export function isSwitchedOn({ enable, disable }: SwitchFlags): boolean | undefined {
+  return enable === true ? true : disable === true ? false : undefined;
+}
+
 export function addMediaOptions(command: Command): Command {
   return command
     .option("--no-fetch-media", "refuse pictures given as http: or https: addresses")
@@ -297,11 +340,15 @@ function layerCount(text: string): number | "all" | "auto" {
   throw new InvalidArgumentError("It must be a whole number, all or auto.");
 }
 
-/** Milliseconds, more than none. */
+const longestMs = 36_500 * 24 * 60 * 60 * 1_000;
+
+/** Milliseconds, more than none, and no more than a calendar has. */
 export function duration(text: string): number {
   const ms = parseDurationMs(text);
-  if (ms === undefined || ms <= 0) {
-    throw new InvalidArgumentError("It must be a duration, such as 90s, 30m, 12h or 90d.");
+  if (ms === undefined || ms <= 0 || ms > longestMs) {
+    throw new InvalidArgumentError(
+      "It must be a duration of at most 36500d, such as 90s, 30m, 12h or 90d.",
+    );
   }
   return ms;
 }

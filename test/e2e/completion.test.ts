@@ -32,6 +32,8 @@ async function offered(...words: readonly string[]): Promise<string[]> {
 test("commands, options and models", { timeout: 60_000 }, async () => {
   expect(await offered("la")).toContain("launch");
   expect(await offered("launch", "--model-n")).toContain("--model-name");
+  expect(await offered("user", "se")).toContain("set");
+  expect(await offered("key", "set", "ci", "--scope", "op")).toEqual(["operator"]);
   expect(await offered("run", "llama-g")).toEqual(
     expect.arrayContaining([expect.stringContaining("llama-guard-3-11b-vision")]),
   );

@@ -3,7 +3,9 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { AtalayaClient } from "@atalaya/client";
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
+import { packageRoot } from "../../src/config/package.ts";
 import { temporaryFolder } from "../support/checkpoint-files.ts";
+import { hasTerminals, onTerminal } from "../support/on-terminal.ts";
 import { killAll, Program, requireBuild } from "../support/program.ts";
 
 // A program's start takes a while on a busy machine, and some tests start several.
@@ -66,6 +68,99 @@ test("keys and logins open a server that others reach, and are in no log (LG-01)
   }
   const kept = readFileSync(join(home, "state", "state.db"), "latin1");
   for (const canary of [key, token, password]) expect(kept).not.toContain(canary);
+});
+
+test("what a key and an account may is changed from the command line, beside a running server", async () => {
+  using folder = temporaryFolder();
+  const env = { ATALAYA_HOME: join(folder.path, "home") };
+  const run = async (args: readonly string[], typed = "") => {
+    const program = new Program(args, env);
+    program.child.stdin?.end(typed);
+    return await program.ended;
+  };
+  const key = (await run(["key", "create", "ci", "--model", "other"])).stdout.trim();
+  const others = ["--scope", "operator", "--must-change"];
+  await run(["user", "add", "ann", ...others], `${password}\n`);
+  await run(["user", "add", "root", "--scope", "admin"], `${password}\n`);
+  const server = new Program(["serve", "demo", "--auth", "--port", "0"], env);
+  const endpoint = await server.says(/Serving at (http:\S+)\/v1/);
+  await server.says(/demo is ready/);
+  const client = new AtalayaClient({ endpoint, apiKey: key });
+  const ask = async () =>
+    await client.chat({ model: "demo", messages: [{ role: "user", content: "a" }], max_tokens: 1 });
+
+  await expect(ask()).rejects.toMatchObject({ code: "forbidden" });
+  const limits = ["--all-models", "--tokens-per-day", "1", "--expires", "1d"];
+  expect((await run(["key", "set", "ci", ...limits])).stderr).toMatch(
+    /^The key "ci" \(sk-atalaya-[\w-]{6}…\) may: models:list, models:read\. Models: all\. Limits: 1 tokens\/day\. Expires: 20\d\d-/,
+  );
+  await ask();
+  await expect(ask()).rejects.toMatchObject({ code: "rate_limited" });
+  // The server writes down what was used within a second.
+  await expect
+    .poll(async () => (await run(["key", "list"])).stdout, { timeout: 60_000, interval: 500 })
+    .toMatch(
+      /^ci +sk-\S+ +models:list, models:read +20\d\d-\S+ +20\d\d-.* +[1-9]\d* of 1 tokens\/day +all/m,
+    );
+  await run(["key", "set", "ci", "--tokens-per-day", "none", "--expires", "never", "--disable"]);
+  await expect(ask()).rejects.toMatchObject({ code: "unauthenticated" });
+  const shown = await run(["key", "set", "ci", "--enable", "--name", "ci 2", "--json"]);
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    name: "ci 2",
+    enabled: true,
+    tokens_per_day: null,
+    expires_at: null,
+    used_today: { tokens: expect.any(Number) },
+  });
+  await ask();
+  const nothing = await run(["key", "set", "ci 2"]);
+  expect(nothing.stderr).toMatch(/Nothing is to be changed\. Say what/);
+  expect(nothing.exitCode).toBe(2);
+
+  const at = ["--username", "ann", "--endpoint", endpoint];
+  const login = await run(["login", ...at], `${password}\n`);
+  expect(login.stderr).toMatch(
+    /must be changed .*: atalaya login --username ann --change-password/,
+  );
+  const refused = await run(["list", "--endpoint", endpoint]);
+  expect(refused.stderr).toMatch(/ann must change its password before anything else/);
+  expect(refused.exitCode).toBe(77);
+  const next = "another canary";
+  const changed = await run(["login", "--change-password", ...at], `${password}\n${next}\n`);
+  expect(changed.stderr).toMatch(/ann has a new password; its other logins are over\.\nLogged in/);
+  expect((await run(["list", "--endpoint", endpoint])).stdout).toMatch(/^demo /m);
+
+  const set = await run(["user", "set", "ann", "--scope", "inference", "--max-concurrent", "2"]);
+  expect(set.stderr).toBe(
+    "ann may: models:list, models:read. Limits: 2 at once. Its logins are over.\n",
+  );
+  expect((await run(["list", "--endpoint", endpoint])).exitCode).toBe(77);
+  await run(["user", "set", "ann", "--password", "--must-change"], "third canary\n");
+  const listed = JSON.parse((await run(["user", "list", "--json"])).stdout);
+  expect(listed).toContainEqual(
+    expect.objectContaining({ username: "ann", max_concurrent: 2, must_change_password: true }),
+  );
+  for (const words of [
+    ["set", "root", "--disable"],
+    ["remove", "root"],
+  ]) {
+    const last = await run(["user", ...words]);
+    expect(last.stderr, words.join(" ")).toMatch(/root is the last administrator\. Make another/);
+    expect(last.exitCode).toBe(77);
+  }
+  if (!hasTerminals) return;
+  const { shown: dialog, exitCode } = await onTerminal(
+    [process.execPath, join(packageRoot(), "dist/src/cli/main.js"), "login", ...at],
+    [
+      { after: "Password for ann: ", type: ["third canary\r"] },
+      { after: "New password: ", type: ["fourth canary\r"] },
+      { after: "The same again: ", type: ["fourth canary\r"] },
+    ],
+    env,
+  );
+  expect(dialog).toMatch(/ann must have another password\.[\s\S]*ann has a new password/);
+  expect(dialog).not.toContain("canary");
+  expect(exitCode).toBe(0);
 });
 
 test("a file of users is read as Xinference reads it, and not when others can", async () => {

@@ -4,6 +4,7 @@ import addCompletion from "@bomb.sh/tab/commander";
 import type { Command } from "commander";
 import { z } from "zod";
 import { builtinModels } from "../../config/package.ts";
+import { permissions } from "../../platform.ts";
 
 /** Last of all: it completes the commands that are there by then. */
 export function completion(program: Command): void {
@@ -15,6 +16,14 @@ export function completion(program: Command): void {
         for (const model of launchable()) complete(model, "");
       };
     }
+  }
+  for (const name of ["key create", "key set", "user add", "user set"]) {
+    const scope = root.commands.get(name)?.options.get("scope");
+    if (scope === undefined) continue;
+    scope.handler = (complete) => {
+      for (const [role, meaning] of Object.entries(scopes)) complete(role, meaning);
+      for (const permission of permissions) complete(permission, "");
+    };
   }
   program.commands
     .find((command) => command.name() === "completion")
@@ -28,6 +37,12 @@ Examples:
   $ atalaya completion fish > ~/.config/fish/completions/atalaya.fish`,
     );
 }
+
+const scopes = {
+  inference: "list and ask models",
+  operator: "also launch, terminate, register, metrics, logs",
+  admin: "everything",
+};
 
 /** What can be launched by name without having registered it, as the files that we ship say. */
 function launchable(): string[] {

@@ -1,9 +1,21 @@
 import type { Command } from "commander";
+import { PlatformError } from "../../base/errors.ts";
 import { createLogger } from "../../base/logger.ts";
 import { readSettings } from "../../config/settings.ts";
 import { type Account, openIdentity, parsePermissions } from "../../platform.ts";
-import { type AllowanceFlags, addAllowanceOptions, collect } from "../options.ts";
+import {
+  type AllowanceChangeFlags,
+  type AllowanceFlags,
+  addAllowanceChangeOptions,
+  addAllowanceOptions,
+  addSwitchOptions,
+  allowanceChangeOf,
+  collect,
+  isSwitchedOn,
+  type SwitchFlags,
+} from "../options.ts";
 import { readSecret } from "../read-secret.ts";
+import { limitsToJson, showLimits } from "../render/allowance.ts";
 import { renderTable } from "../render/table.ts";
 import { note, type Terminal } from "../terminal.ts";
 
@@ -12,13 +24,21 @@ type AddFlags = AllowanceFlags & {
   readonly mustChange?: boolean;
 };
 
+type SetFlags = AllowanceChangeFlags &
+  SwitchFlags & {
+    readonly scope?: readonly string[];
+    readonly password?: boolean;
+    readonly mustChange?: boolean;
+    readonly json?: boolean;
+  };
+
 export function user(program: Command, terminal: Terminal): void {
   const command = program
     .command("user")
     .description("Make, list, change and remove the accounts of this machine's servers.")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ atalaya user add operator --scope operator\n  $ atalaya user password operator\n  $ atalaya user list",
+      "\nExamples:\n  $ atalaya user add operator --scope operator\n  $ atalaya user set operator --scope inference --tokens-per-day 100000\n  $ atalaya user set operator --password --must-change\n  $ atalaya user list",
     );
   addAllowanceOptions(
     command
@@ -37,6 +57,12 @@ export function user(program: Command, terminal: Terminal): void {
     .description("List the accounts.")
     .option("--json", "print the records as JSON")
     .action((flags: { readonly json?: boolean }) => list(flags, terminal));
+  addSetOptions(
+    command
+      .command("set")
+      .description("Change an account, and end its logins; what is not said stays.")
+      .argument("<name>"),
+  ).action((name: string, flags: SetFlags) => set(name, flags, terminal));
   command
     .command("password")
     .description("Give an account another password, and end its logins.")
@@ -102,6 +128,67 @@ async function add(name: string, flags: AddFlags, terminal: Terminal): Promise<v
   note(terminal, `${name} may: ${permissions.join(", ")}.`);
 }
 
+function addSetOptions(command: Command): Command {
+  command
+    .option(
+      "--scope <name>",
+      "what it may: inference, operator, admin, or a permission; may be repeated",
+      collect,
+    )
+    .option("--password", "another password: asked for, or read from standard input")
+    .option("--must-change", "the password must be changed before anything else")
+    .option("--no-must-change", "the password may stay as it is");
+  addSwitchOptions(command);
+  return addAllowanceChangeOptions(command).option("--json", "print the record as JSON");
+}
+
+async function set(name: string, flags: SetFlags, terminal: Terminal): Promise<void> {
+  if (Object.keys(flags).every((flag) => flag === "json")) {
+    throw new PlatformError(
+      "invalid_request",
+      "Nothing is to be changed. Say what, such as --scope operator or --disable; see atalaya user set --help.",
+    );
+  }
+  await using home = await openHome(terminal);
+  const { accounts } = home.identity;
+  const { scope, mustChange, json, password: hasNewPassword, ...more } = flags;
+  const permissions = scope === undefined ? undefined : parsePermissions(scope);
+  const { username, generation } = await accounts.find(name);
+  const account = await accounts.change(
+    username,
+    {
+      permissions,
+      password:
+        hasNewPassword === true
+          ? await readSecret(`New password for ${username}: `, terminal)
+          : undefined,
+      mustChangePassword: mustChange,
+      isEnabled: isSwitchedOn(more),
+      allowance: allowanceChangeOf(more),
+    },
+    "command line",
+  );
+  if (json === true) {
+    terminal.stdout.write(`${JSON.stringify(toJson(account), undefined, 2)}\n`);
+    return;
+  }
+  const ends = account.generation === generation ? "" : " Its logins are over.";
+  note(terminal, `${describe(account)}${ends}`);
+}
+
+/** A sentence or two. */
+function describe({
+  username,
+  permissions,
+  isEnabled,
+  mustChangePassword,
+  allowance,
+}: Account): string {
+  const may = isEnabled ? `${username} may` : `${username} is disabled; it might`;
+  const must = mustChangePassword ? " Its password must be changed before anything else." : "";
+  return `${may}: ${permissions.join(", ")}. Limits: ${showLimits(allowance)}.${must}`;
+}
+
 async function list({ json }: { readonly json?: boolean }, terminal: Terminal): Promise<void> {
   await using home = await openHome(terminal);
   const accounts = await home.identity.accounts.list();
@@ -110,16 +197,21 @@ async function list({ json }: { readonly json?: boolean }, terminal: Terminal): 
   } else if (accounts.length === 0) {
     note(terminal, "There are no accounts. Make one: atalaya user add NAME");
   } else {
-    const rows = accounts.map(({ username, permissions, isEnabled, lastLoginAt }) => [
-      username,
-      permissions.join(", "),
-      isEnabled ? "yes" : "no",
-      lastLoginAt === undefined
-        ? "never"
-        : lastLoginAt.toISOString().slice(0, 16).replace("T", " "),
-    ]);
-    terminal.stdout.write(renderTable(["Name", "May", "Enabled", "Last login"], rows));
+    const heads = ["Name", "May", "Enabled", "Last login", "Limits", "Password"];
+    terminal.stdout.write(renderTable(heads, accounts.map(toRow)));
   }
+}
+
+function toRow(account: Account): string[] {
+  const { username, permissions, isEnabled, lastLoginAt, allowance } = account;
+  return [
+    username,
+    permissions.join(", "),
+    isEnabled ? "yes" : "no",
+    lastLoginAt === undefined ? "never" : lastLoginAt.toISOString().slice(0, 16).replace("T", " "),
+    showLimits(allowance),
+    account.mustChangePassword ? "must be changed" : "set",
+  ];
 }
 
 async function openHome({ env }: Terminal): ReturnType<typeof openIdentity> {
@@ -134,6 +226,7 @@ function toJson(account: Account): object {
     permissions: account.permissions,
     enabled: account.isEnabled,
     must_change_password: account.mustChangePassword,
+    ...limitsToJson(account.allowance),
     created_at: account.createdAt.toISOString(),
     last_login_at: account.lastLoginAt?.toISOString() ?? null,
   };
