@@ -27,9 +27,10 @@ export async function readSecrets(
 }
 
 async function typed(question: string, { stdin, stderr }: Terminal): Promise<string> {
-  stderr.write(question);
+  // First of all: who is quick types as soon as the question is there.
   stdin.setRawMode(true);
   stdin.setEncoding("utf8");
+  stderr.write(question);
   try {
     let text = "";
     // Others are asked for after this one.
