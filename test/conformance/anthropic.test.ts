@@ -154,13 +154,147 @@ describe("pictures and turns", () => {
   });
 });
 
+describe("what Claude's applications send to every model", () => {
+  const thinking = { type: "enabled", budget_tokens: 1_024 } as const;
+
+  test("thinking is taken, and listed: no model here was taught it", async () => {
+    const whole = await client.messages
+      .create({ ...question, max_tokens: 2_000, thinking })
+      .withResponse();
+    expect(whole.response.headers.get("x-ignored-fields")).toBe("thinking");
+    expect(whole.data).toMatchObject({
+      content: [{ type: "text", text: "A red circle." }],
+      atalaya: { ignored_fields: ["thinking"] },
+    });
+    const stream = client.messages.stream({ ...question, max_tokens: 2_000, thinking });
+    expect((await stream.finalMessage()).content).toEqual(whole.data.content);
+    for (const type of ["disabled", "adaptive"] as const) {
+      const reply = await post({ ...question, thinking: { type } });
+      expect(reply.headers.get("x-ignored-fields")).toBeNull();
+    }
+    const counted = await client.messages
+      .countTokens({ model: "fake", messages: question.messages, thinking })
+      .withResponse();
+    expect(counted.response.headers.get("x-ignored-fields")).toBe("thinking");
+  });
+
+  test("what another model thought in earlier turns is left out, and listed", async () => {
+    const turns = (thoughts: Anthropic.ContentBlockParam[]): Anthropic.MessageParam[] => [
+      ...question.messages,
+      { role: "assistant", content: [...thoughts, { type: "text", text: "A circle." }] },
+      { role: "user", content: "Sure?" },
+    ];
+    const without = await client.messages.create({ ...question, messages: turns([]) });
+    const thoughtful = await client.messages
+      .create({
+        ...question,
+        messages: turns([
+          { type: "thinking", thinking: "It is round.", signature: "s" },
+          { type: "redacted_thinking", data: "x" },
+        ]),
+      })
+      .withResponse();
+    expect(thoughtful.data.usage.input_tokens).toBe(without.usage.input_tokens);
+    expect(thoughtful.response.headers.get("x-ignored-fields")).toBe(
+      "messages[].content[].thinking, messages[].content[].redacted_thinking",
+    );
+  });
+
+  const topFive: object = { top_k: 5 };
+  test("the beta address and headers, notes, bounds and one call at a time", async () => {
+    const answer = await client.beta.messages
+      .create({
+        ...question,
+        betas: ["interleaved-thinking-2025-05-14"],
+        system: [{ type: "text", text: "Be brief.", cache_control: { type: "ephemeral" } }],
+        metadata: { user_id: "u" },
+        // Not in this client's types any more.
+        ...topFive,
+        stop_sequences: [" circle"],
+        tools: [{ name: "look", input_schema: { type: "object" } }],
+        tool_choice: { type: "auto", disable_parallel_tool_use: true },
+      })
+      .withResponse();
+    expect(answer.data).toMatchObject({
+      content: [{ type: "text", text: "A red" }],
+      stop_reason: "stop_sequence",
+      stop_sequence: " circle",
+    });
+    expect(answer.response.headers.get("x-ignored-fields")).toBe("system[].cache_control");
+    expect(server.engine.requests[0]?.sampling.topK).toBe(5);
+  });
+
+  test("a document is its text and its pictures, behind its title", async () => {
+    const source = { type: "base64" as const, media_type: "image/png" as const, data: picture };
+    const shown = await client.messages.create({
+      ...question,
+      ...withDocument({
+        title: "Report",
+        context: "Of May",
+        citations: { enabled: false },
+        source: {
+          type: "content",
+          content: [
+            { type: "text", text: "See:" },
+            { type: "image", source },
+          ],
+        },
+      }),
+    });
+    expect(shown).toMatchObject({ atalaya: { images: [{ seen: true }], ignored_fields: [] } });
+    const asText = await client.messages.create({
+      ...question,
+      ...withDocument({ source: { type: "text", media_type: "text/plain", data: "May was dry." } }),
+    });
+    const plain = await client.messages.create({
+      ...question,
+      messages: [{ role: "user", content: "May was dry." }],
+    });
+    expect(asText.usage.input_tokens).toBe(plain.usage.input_tokens);
+  });
+});
+
+/** A message that is a document. */
+function withDocument(fields: object): { readonly messages: Anthropic.MessageParam[] } {
+  const document = { type: "document", ...fields } as Anthropic.DocumentBlockParam;
+  return { messages: [{ role: "user", content: [document] }] };
+}
+
 describe("is refused in Anthropic's form", () => {
   test.each([
     { why: "a forced tool", fields: { tool_choice: { type: "any" } }, says: /"tool_choice"/ },
     {
-      why: "thinking",
-      fields: { thinking: { type: "enabled", budget_tokens: 1_024 } },
-      says: /"thinking"/,
+      why: "thinking that is none",
+      fields: { thinking: { type: "enabled", budget_tokens: "much" } },
+      says: /"thinking\.budget_tokens" must be/,
+    },
+    {
+      why: "a thought of the user's",
+      fields: { messages: [{ role: "user", content: [{ type: "thinking", thinking: "Hm" }] }] },
+      says: /"messages\[0\]\.content\[0\]" is a thinking block/,
+    },
+    {
+      why: "a document of pages",
+      fields: withDocument({ source: { type: "base64", media_type: "application/pdf", data: "" } }),
+      says: /"messages\[0\]\.content\[0\]" is a document .*"base64".*its pages as pictures/,
+    },
+    {
+      why: "citations",
+      fields: withDocument({
+        source: { type: "text", media_type: "text/plain", data: "x" },
+        citations: { enabled: true },
+      }),
+      says: /content\[0\]\.citations\.enabled/,
+    },
+    {
+      why: "nine pictures, however deep they are",
+      fields: withDocument({
+        source: {
+          type: "content",
+          content: Array(9).fill({ type: "image", source: { type: "url", url: "http://x/" } }),
+        },
+      }),
+      says: /9 pictures; the most is 8/,
     },
     {
       why: "a schema that is none",

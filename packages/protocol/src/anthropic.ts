@@ -7,6 +7,35 @@ import type { AnswerReceipt } from "./receipt.ts";
 
 const TextBlock = z.looseObject({ type: z.literal("text"), text: z.string() });
 
+/** Text, blocks of text and pictures, or a file; a file of pages is refused with a sentence. */
+const DocumentSource = z.discriminatedUnion("type", [
+  z.looseObject({ type: z.literal("text"), data: z.string() }),
+  z.looseObject({
+    type: z.literal("content"),
+    content: z.union([
+      z.string(),
+      z
+        .array(z.discriminatedUnion("type", [TextBlock, ImagePart]))
+        .max(requestLimits.maxPartsPerMessage),
+    ]),
+  }),
+  z.looseObject({ type: z.enum(["base64", "url", "file"]) }),
+]);
+
+const DocumentBlock = z.looseObject({
+  type: z.literal("document"),
+  source: DocumentSource,
+  title: z.string().nullish(),
+  context: z.string().nullish(),
+  citations: z.looseObject({ enabled: z.boolean().nullish() }).nullish(),
+});
+export type AnthropicDocument = z.infer<typeof DocumentBlock>;
+
+/** What another model thought before it answered: left out, as Anthropic leaves out that of earlier turns. */
+const ThinkingBlock = z.looseObject({ type: z.enum(["thinking", "redacted_thinking"]) });
+
+export type AnthropicThought = z.infer<typeof ThinkingBlock>;
+
 const ToolUseBlock = z.looseObject({
   type: z.literal("tool_use"),
   id: z.string().min(1).max(200),
@@ -21,7 +50,7 @@ const ToolResultBlock = z.looseObject({
     .union([
       z.string(),
       z
-        .array(z.discriminatedUnion("type", [TextBlock, ImagePart]))
+        .array(z.discriminatedUnion("type", [TextBlock, ImagePart, DocumentBlock]))
         .max(requestLimits.maxPartsPerMessage),
     ])
     .nullish(),
@@ -32,6 +61,8 @@ export type AnthropicToolResult = z.infer<typeof ToolResultBlock>;
 const ContentBlock = z.discriminatedUnion("type", [
   TextBlock,
   ImagePart,
+  DocumentBlock,
+  ThinkingBlock,
   ToolUseBlock,
   ToolResultBlock,
 ]);
@@ -85,6 +116,14 @@ const prompt = {
     })
     .nullish(),
   output_format: outputFormat,
+  /** No model here thinks before it answers: taken, and listed as ignored when it is `enabled`. */
+  thinking: z
+    .looseObject({
+      type: z.enum(["enabled", "disabled", "adaptive"]),
+      budget_tokens: z.int().min(1).nullish(),
+      display: z.string().nullish(),
+    })
+    .nullish(),
   /** Whose request it is, for the caller's own records; nothing depends on it. */
   metadata: z.looseObject({ user_id: z.string().max(1_024).nullish() }).nullish(),
   image_order: imageOrder,

@@ -1,17 +1,7 @@
 /** What of Anthropic's fields this version does not do. */
 import { type HintFields, is, isEmpty, never, type UnsupportedFields } from "../../known-fields.ts";
 
-const hasType =
-  (...types: readonly string[]) =>
-  (value: unknown): boolean =>
-    typeof value === "object" &&
-    value !== null &&
-    "type" in value &&
-    types.some((type) => type === value.type);
-
 export const unsupportedByMessages: UnsupportedFields = {
-  // A model that may think as much as it likes may also not think.
-  thinking: hasType("disabled", "adaptive"),
   service_tier: is("auto", "standard_only"),
   speed: is("standard"),
   inference_geo: is("global"),

@@ -57,6 +57,8 @@ export function anthropic(app: App, services: GeneratingServices): void {
 function ignoredBy(body: CountTokensRequest, known: readonly string[]): string[] {
   return [
     ...checkFields(body, { known, unsupported: unsupportedByMessages, hints: messagesHints }),
+    // A model that may think as much as it likes may also not think.
+    ...(body.thinking?.type === "enabled" ? ["thinking"] : []),
     ...ignoredIn(body.output_config, "output_config", { known: ["format"], hints: outputHints }),
     ...ignoredInTools(body),
     ...ignoredInMessages(body),

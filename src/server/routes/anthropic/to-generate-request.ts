@@ -1,7 +1,9 @@
 /** Anthropic's words → ours. Pure; the other direction is `to-message.ts`. */
 import {
   type AnthropicBlock,
+  type AnthropicDocument,
   type AnthropicMessage,
+  type AnthropicThought,
   type AnthropicToolResult,
   type CountTokensRequest,
   type MessagesRequest,
@@ -17,7 +19,7 @@ import type {
 } from "../../../generation/request.ts";
 import type { ToolCall } from "../../../generation/tools.ts";
 import type { DefaultSampling } from "../../../supervisor/default-sampling.ts";
-import { ignoredIn } from "../../known-fields.ts";
+import { ignoredIn, unsupportedField } from "../../known-fields.ts";
 import { ignoredInParts, imageFromImagePart } from "../../picture-part.ts";
 import { toAnthropicOffer } from "./to-tool-offer.ts";
 
@@ -105,7 +107,9 @@ function toMessages({ role, content }: AnthropicMessage, index: number): ChatMes
         toolCallId: block.tool_use_id,
         field: `${field}.tool_use_id`,
       });
-    } else parts.push(toPart(block, field));
+    } else if (isThought(block)) {
+      if (role !== "assistant") throw misplaced(field, block.type, "an assistant's");
+    } else parts.push(...toParts(block, field));
   }
   if (calls.length > 0) {
     return [{ role, content: parts, toolCalls: calls, field: `messages[${index}].content` }];
@@ -121,7 +125,7 @@ function resultParts(
   const parts: ContentPart[] =
     typeof content === "string"
       ? [{ type: "text", text: content }]
-      : (content ?? []).map((block, at) => toPart(block, `${field}.content[${at}]`));
+      : (content ?? []).flatMap((block, at) => toParts(block, `${field}.content[${at}]`));
   // The template has one word for all results.
   return isError === true ? [{ type: "text", text: "Error: " }, ...parts] : parts;
 }
@@ -134,16 +138,55 @@ function misplaced(field: string, type: string, whose: string): PlatformError {
   );
 }
 
-function toPart(
-  block: Exclude<AnthropicBlock, { type: "tool_use" | "tool_result" }>,
-  field: string,
-): ContentPart {
-  return block.type === "text"
-    ? { type: "text", text: block.text }
-    : { type: "image", image: imageFromImagePart(block, field) };
+function isThought(block: AnthropicBlock): block is AnthropicThought {
+  return block.type === "thinking" || block.type === "redacted_thinking";
 }
 
-const readInToolBlocks = {
+type ShownBlock = Exclude<
+  AnthropicBlock,
+  AnthropicThought | { readonly type: "tool_use" | "tool_result" }
+>;
+
+function toParts(block: ShownBlock, field: string): ContentPart[] {
+  switch (block.type) {
+    case "text":
+      return [{ type: "text", text: block.text }];
+    case "image":
+      return [{ type: "image", image: imageFromImagePart(block, field) }];
+    case "document":
+      return documentParts(block, field);
+    default:
+      return block satisfies never;
+  }
+}
+
+/**
+ * What a document says, behind its title and what it is about.
+ *
+ * @throws PlatformError `unsupported_parameter` for pages, and for citations
+ */
+function documentParts(document: AnthropicDocument, field: string): ContentPart[] {
+  const { source, title, context, citations } = document;
+  if (citations?.enabled === true) throw unsupportedField(`${field}.citations.enabled`);
+  const heads = [title, context].flatMap((text): ContentPart[] =>
+    text == null || text === "" ? [] : [{ type: "text", text: `${text}\n` }],
+  );
+  if (source.type === "text") return [...heads, { type: "text", text: source.data }];
+  if (source.type === "content") {
+    const { content } = source;
+    if (typeof content === "string") return [...heads, { type: "text", text: content }];
+    const place = `${field}.source.content`;
+    return [...heads, ...content.flatMap((block, at) => toParts(block, `${place}[${at}]`))];
+  }
+  throw new PlatformError(
+    "unsupported_parameter",
+    `"${field}" is a document with a source of the type "${source.type}"; no files of pages are read here. Send its text, or its pages as pictures.`,
+    { details: { param: `${field}.source.type` } },
+  );
+}
+
+const readInBlocks = {
+  document: ["type", "source", "title", "context", "citations"],
   tool_use: ["type", "id", "name", "input"],
   tool_result: ["type", "tool_use_id", "content", "is_error"],
 };
@@ -152,17 +195,29 @@ const readInToolBlocks = {
 export function ignoredInMessages({ messages, system }: CountTokensRequest): string[] {
   const ignored = messages.flatMap((message) => [
     ...ignoredIn(message, "messages[]", { known: ["role", "content"] }),
-    ...ignoredInParts(message.content, "messages[].content[]", readInToolBlocks),
+    ...ignoredInBlocks(message.content),
   ]);
   return [...new Set([...ignored, ...ignoredInParts(system, "system[]")])];
+}
+
+function ignoredInBlocks(content: AnthropicMessage["content"]): string[] {
+  if (typeof content === "string") return [];
+  const where = "messages[].content[]";
+  return [
+    ...content.filter(isThought).map(({ type }) => `${where}.${type}`),
+    ...ignoredInParts(
+      content.filter((block) => !isThought(block)),
+      where,
+      readInBlocks,
+    ),
+  ];
 }
 
 function refuseTooManyImages(messages: readonly AnthropicMessage[]): void {
   const numImages = messages
     .flatMap(({ content }) => (Array.isArray(content) ? content : []))
-    .flatMap((block: AnthropicBlock): readonly { readonly type: string }[] =>
-      block.type === "tool_result" && Array.isArray(block.content) ? block.content : [block],
-    )
+    .flatMap(withInner)
+    .flatMap(withInner)
     .filter(({ type }) => type === "image").length;
   if (numImages <= requestLimits.maxImages) return;
   throw new PlatformError(
@@ -170,4 +225,16 @@ function refuseTooManyImages(messages: readonly AnthropicMessage[]): void {
     `The request has ${numImages} pictures; the most is ${requestLimits.maxImages}.`,
     { details: { param: "messages" } },
   );
+}
+
+type Typed = { readonly type: string };
+
+/** A block, and those of a result or a document in its place. */
+function withInner(block: Typed): readonly Typed[] {
+  const { content, source } = block as {
+    readonly content?: unknown;
+    readonly source?: { readonly content?: unknown };
+  };
+  const inner = block.type === "document" ? source?.content : content;
+  return Array.isArray(inner) ? (inner as Typed[]) : [block];
 }
