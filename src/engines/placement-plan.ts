@@ -249,7 +249,7 @@ function tooMany(
   const free = cards.map(({ id, freeBytes }) => `${gigabytes(freeBytes)} GB on ${id}`).join(", ");
   return new PlatformError(
     "out_of_memory",
-    `${count} layers take ${gigabytes(needed)} GB with their caches, and ${free} are free: ${fit} layers fit. Launch with \`--gpu-layers ${fit}\`, or a smaller \`--max-model-len\`.`,
+    `${count} layers take ${gigabytes(needed)} GB with their caches, and ${free} are free: ${fit === 1 ? "1 layer fits" : `${fit} layers fit`}. Launch with \`--gpu-layers ${fit}\`, or a smaller \`--max-model-len\`.`,
     { details: { param: "gpu_layers" } },
   );
 }
