@@ -142,4 +142,5 @@ export const logCallbackType = koffi.proto(
 export const posixSymbols = {
   mmap: "void* mmap(void* addr, size_t length, int prot, int flags, int fd, int64_t offset)",
   munmap: "int munmap(void* addr, size_t length)",
+  madvise: "int madvise(void* addr, size_t length, int advice)",
 } as const;

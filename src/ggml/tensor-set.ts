@@ -2,6 +2,7 @@
 import { PlatformError } from "../base/errors.ts";
 import { CPU } from "./device.ts";
 import { type Dtype, dtypeTraits } from "./dtype.ts";
+import { FRESH_BYTES, FreshMemory } from "./fresh-memory.ts";
 import type { GgmlLibrary } from "./library.ts";
 import { FileMapping } from "./mapping.ts";
 import type { Pointer } from "./symbols.ts";
@@ -37,7 +38,7 @@ export class TensorSet implements Disposable, TensorOwner {
   readonly #context: Pointer;
   readonly #metadata: Buffer;
   readonly #buffers: readonly Pointer[];
-  readonly #mappings: readonly FileMapping[];
+  readonly #mappings: readonly Disposable[];
   readonly #tensors: ReadonlyMap<string, Tensor>;
   #numHolders = 0;
   #isDisposed = false;
@@ -51,7 +52,7 @@ export class TensorSet implements Disposable, TensorOwner {
     specs: ReadonlyMap<string, TensorSpec>;
     place: (pointers: ReadonlyMap<string, Pointer>) => {
       buffers: Pointer[];
-      mappings: FileMapping[];
+      mappings: Disposable[];
       sizeBytes: number;
     };
   }) {
@@ -100,7 +101,12 @@ export class TensorSet implements Disposable, TensorOwner {
       context,
       metadata,
       specs,
-      place: () => {
+      place: (pointers) => {
+        const isLarge = wantedBytes >= FRESH_BYTES;
+        if (device === CPU && memory === "plain" && !isForWeights && isLarge) {
+          const placed = placeInFreshMemory(library, pointers, specs);
+          if (placed !== undefined) return placed;
+        }
         const buffer = base.ggml_backend_alloc_ctx_tensors_from_buft(context, bufferType);
         if (buffer === null) {
           throw new PlatformError(
@@ -267,6 +273,36 @@ export class TensorSet implements Disposable, TensorOwner {
     for (const mapping of this.#mappings) mapping[Symbol.dispose]();
     this.#metadata.fill(0);
   }
+}
+
+/** What vector instructions of every processor want, bytes. */
+const ALIGNMENT = 64;
+
+/** @returns `undefined` where there is no memory of this kind */
+function placeInFreshMemory(
+  library: GgmlLibrary,
+  pointers: ReadonlyMap<string, Pointer>,
+  specs: ReadonlyMap<string, TensorSpec>,
+): { buffers: Pointer[]; mappings: Disposable[]; sizeBytes: number } | undefined {
+  const offsets = new Map<string, number>();
+  let sizeBytes = 0;
+  for (const [name, { dtype, shape }] of specs) {
+    offsets.set(name, sizeBytes);
+    sizeBytes += Math.ceil(tensorBytes(dtype, shape) / ALIGNMENT) * ALIGNMENT;
+  }
+  const memory = FreshMemory.open(library, sizeBytes);
+  if (memory === undefined) return undefined;
+  const { base } = library;
+  const buffer = base.ggml_backend_cpu_buffer_from_ptr(memory.address, sizeBytes);
+  if (buffer === null) {
+    memory[Symbol.dispose]();
+    return undefined;
+  }
+  for (const [name, offset] of offsets) {
+    const address = memory.address + BigInt(offset);
+    base.ggml_backend_tensor_alloc(buffer, pointers.get(name), address);
+  }
+  return { buffers: [buffer], mappings: [memory], sizeBytes };
 }
 
 function remedyFor(device: string): string {
