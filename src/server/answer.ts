@@ -116,7 +116,8 @@ export function startAnswers(
   const answers = answerPrompts(requests, (request) =>
     askModel({ model, request, signal }, reply, router),
   );
-  const events = whileRunning(withReceipt(answers, receipt, reply), running);
+  const told = withReason(withReceipt(answers, receipt, reply), signal);
+  const events = whileRunning(told, running);
   return { events, receipt, signal };
 }
 
@@ -239,6 +240,18 @@ function ownedBy(principal: Principal, request: GenerateRequest): GenerateReques
 /** Turns are shared out between keys and accounts, and between addresses where nobody needs a key. */
 function askerOf({ principal, ip }: FastifyRequest): string {
   return principal.kind === "anonymous" ? `address ${peerKey(ip)}` : principal.id;
+}
+
+/** An answer that we have cut off ends with the error that says why. */
+async function* withReason(
+  events: AsyncIterable<GenerateEvent>,
+  signal: AbortSignal,
+): AsyncGenerator<GenerateEvent, void> {
+  for await (const event of events) {
+    const isCut = event.type === "finish" && event.reason === "cancelled";
+    if (isCut && signal.reason instanceof PlatformError) throw signal.reason;
+    yield event;
+  }
 }
 
 /** Pass events on while nobody aborts the request, and take it off the list at the end. */

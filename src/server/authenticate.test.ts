@@ -1,7 +1,7 @@
 /** Who asks, on every route: the attacks on identity of the security design. */
 import { createHmac } from "node:crypto";
 import type { InjectOptions } from "fastify";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { type GuardedServer, guardedServer, password } from "../../test/support/guarded-server.ts";
 import { routesOf } from "../../test/support/routes.ts";
 import { needOf } from "./route-permissions.ts";
@@ -52,13 +52,13 @@ const logInAs = async (username: string, word = password) =>
   });
 
 describe("every route", () => {
-  test("says in the table what it needs", () => {
+  test("says in the table what it needs (AU-01)", () => {
     const missing = routes.filter(({ method, url }) => needOf(method, url) === undefined);
     expect(missing).toEqual([]);
     expect(routes.length).toBeGreaterThan(40);
   });
 
-  test("but the public ones answers 401 without a key and with a wrong one, 403 to a weaker one", async () => {
+  test("but the public ones answers 401 without a key and with a wrong one, 403 to a weaker one (AU-01)", async () => {
     const wrong: string[] = [];
     for (const { method, url } of routes) {
       const need = needOf(method, url);
@@ -77,7 +77,7 @@ describe("every route", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("that is public stands on this short list", () => {
+  test("that is public stands on this short list (AU-01)", () => {
     const open = routes.filter(({ method, url }) => needOf(method, url) === "public");
     expect([...new Set(open.map(({ url }) => url))].toSorted()).toEqual(
       expect.arrayContaining(["/health", "/token", "/v1/cluster/auth"]),
@@ -115,13 +115,15 @@ describe("a key", () => {
     expect((await ask(server.inferenceKey, { header })).statusCode).toBe(200);
   });
 
-  test("is not taken from the address", async () => {
+  test("is not taken from the address (AU-18)", async () => {
     const { statusCode } = await ask(undefined, { url: `/v1/models?api_key=${server.adminKey}` });
     expect(statusCode).toBe(401);
   });
 
-  test("counts as it is and no other way", async () => {
+  test("counts as it is and no other way (AU-02, AU-04, AU-05)", async () => {
     const key = server.inferenceKey;
+    expect((await ask(key)).statusCode).toBe(200);
+    const kept = await server.platform.identity.keys.list();
     const changed = `${key.slice(0, -1)}${key.endsWith("A") ? "B" : "A"}`;
     for (const wrong of [
       changed,
@@ -138,6 +140,7 @@ describe("a key", () => {
       expect((await ask(wrong)).statusCode, wrong.slice(0, 30)).toBe(401);
     }
     expect((await ask(key)).statusCode).toBe(200);
+    expect(await server.platform.identity.keys.list()).toEqual(kept);
   });
 
   test("beside a different one is not believed", async () => {
@@ -146,11 +149,14 @@ describe("a key", () => {
     expect((await ask(server.inferenceKey, { headers })).statusCode).toBe(200);
   });
 
-  test("for questions asks, and does not launch, register, delete or download", async () => {
+  test("for questions asks, and does not launch, register, delete or download (AU-19)", async () => {
     expect((await chat(server.inferenceKey)).statusCode).toBe(200);
     for (const [method, url] of [
       ["POST", "/v1/models"],
       ["DELETE", "/v1/models/fake"],
+      ["POST", "/v1/model_registrations/LLM"],
+      ["DELETE", "/v1/model_registrations/LLM/llama-3.2-vision"],
+      ["DELETE", "/v1/cache/models"],
       ["POST", "/api/pull"],
       ["DELETE", "/api/delete"],
       ["POST", "/v1/admin/keys"],
@@ -162,7 +168,7 @@ describe("a key", () => {
     }
   });
 
-  test("that is revoked, disabled or over is worth nothing at the next request", async () => {
+  test("that is revoked, disabled or over is worth nothing at the next request (AU-11)", async () => {
     const { keys } = server.platform.identity;
     const make = async (expiresAt?: Date) =>
       await keys.create({ name: "short", permissions: ["models:list"], expiresAt }, "test");
@@ -221,6 +227,50 @@ describe("a key", () => {
     const kept = JSON.stringify(await server.platform.identity.keys.list());
     expect(kept).not.toContain(server.inferenceKey.slice(20));
     expect(kept).toContain(server.inferenceKey.slice(0, 17));
+  });
+});
+
+describe("an answer under way", () => {
+  afterEach(() => void vi.useRealTimers());
+
+  test("ends when the key that asked is revoked, and another's goes on (AU-11)", async () => {
+    // The server looks every 20 seconds; all other clocks go on.
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    await using busy = await guardedServer({
+      answer: { text: "a".repeat(4_000), tokenDelayMs: 10 },
+    });
+    const url = await busy.platform.listen({ host: "127.0.0.1", port: 0 });
+    const { keys } = busy.platform.identity;
+    const { key, secret } = await keys.create({ name: "a", permissions: ["models:read"] }, "test");
+    const leaving = new AbortController();
+    const stream = async (apiKey: string) => {
+      const reply = await fetch(`${url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
+        body: JSON.stringify({
+          model: "fake",
+          stream: true,
+          messages: [{ role: "user", content: "hi" }],
+        }),
+        signal: leaving.signal,
+      });
+      expect(reply.status).toBe(200);
+      const reader = reply.body?.getReader();
+      await reader?.read();
+      return reader;
+    };
+    const [revoked, other] = [await stream(secret), await stream(busy.inferenceKey)];
+    await keys.revoke(key.id, "test");
+    await vi.advanceTimersByTimeAsync(20_000);
+    let text = "";
+    for (;;) {
+      const { done = true, value } = (await revoked?.read()) ?? {};
+      if (done) break;
+      text += Buffer.from(value ?? []).toString();
+    }
+    expect(text).toContain("The key or login that asked is revoked or has expired.");
+    expect((await other?.read())?.done).toBe(false);
+    leaving.abort();
   });
 });
 
@@ -333,7 +383,7 @@ describe("limits that are changed", () => {
 });
 
 describe("who guesses", () => {
-  test("waits after ten wrong keys, and neither a neighbour nor a right key does", async () => {
+  test("waits after ten wrong keys, and neither a neighbour nor a right key does (AU-12)", async () => {
     const from = peer();
     const guess = async () => await ask("sk-atalaya-wrong", { remoteAddress: from });
     for (let n = 0; n < 10; n++) expect((await guess()).statusCode).toBe(401);
@@ -344,7 +394,7 @@ describe("who guesses", () => {
     expect((await ask(server.inferenceKey, { remoteAddress: from })).statusCode).toBe(200);
   });
 
-  test("hides behind no header", async () => {
+  test("hides behind no header (AU-12)", async () => {
     const from = peer();
     for (let n = 0; n < 11; n++) {
       const headers = { "x-forwarded-for": `192.0.2.${n}` };
@@ -377,7 +427,7 @@ describe("an account", () => {
     expect((await ask(token)).statusCode).toBe(401);
   });
 
-  test("is not told from one that does not exist", async () => {
+  test("is not told from one that does not exist (AU-22)", async () => {
     const time = async (username: string) => {
       const startedAt = performance.now();
       const reply = await logInAs(username, "not the password");
@@ -391,7 +441,7 @@ describe("an account", () => {
     expect(Math.min(unknown.ms, wrong.ms)).toBeGreaterThan(50);
   });
 
-  test("is not entered by a token that is altered, unsigned, signed otherwise, or over", async () => {
+  test("is not entered by a token that is altered, unsigned, signed otherwise, or over (AU-06, AU-07)", async () => {
     const { access_token: token } = (await logInAs("root")).json();
     const [head = "", body = "", signature = ""] = (token as string).split(".");
     const encode = (value: object): string =>
@@ -417,7 +467,7 @@ describe("an account", () => {
     expect((await ask(token)).statusCode).toBe(200);
   });
 
-  test("whose password is reset is entered by no earlier token", async () => {
+  test("whose password is reset is entered by no earlier token (AU-09)", async () => {
     const { accounts } = server.platform.identity;
     await accounts.create({ username: "reset", password, permissions: ["models:list"] }, "test");
     const { access_token: token, refresh_token: refresh } = (await logInAs("reset")).json();
@@ -508,7 +558,7 @@ describe("an account", () => {
     await accounts.remove("novice", "test");
   });
 
-  test("grants itself nothing, and touches nobody above", async () => {
+  test("grants itself nothing, and touches nobody above (AU-10)", async () => {
     const { access_token: token } = (await logInAs("manager")).json();
     const put = async (url: string, payload: object) =>
       (await ask(token, { method: "PUT", url, payload })).statusCode;
@@ -550,7 +600,7 @@ describe("an account", () => {
     await expect(accounts.remove("bob", "test")).rejects.toThrow(/bob is the last administrator/);
   });
 
-  test("that is made first needs a code, and of two one is made", async () => {
+  test("that is made first needs a code, and of two one is made (AU-21)", async () => {
     await using fresh = await guardedServer();
     const setUp = async (username: string, code: string) =>
       (
@@ -623,7 +673,7 @@ describe("web pages", () => {
     "null",
     "https://chat.example.org.evil.example",
     "http://chat.example.org",
-  ])("of %s may not, key or none", async (origin) => {
+  ])("of %s may not, key or none (AU-14, AU-15, AU-16)", async (origin) => {
     const reply = await page(origin);
     expect(reply.statusCode).toBe(403);
     const preflight = await ask(undefined, {
@@ -636,7 +686,7 @@ describe("web pages", () => {
     }
   });
 
-  test("under another name reach nothing without a key; with one, any name will do", async () => {
+  test("under another name reach nothing without a key; with one, any name will do (AU-13)", async () => {
     const headers = { host: "evil.example" };
     expect((await ask(undefined, { url: "/v1/cluster/auth", headers })).statusCode).toBe(421);
     expect((await ask(undefined, { headers })).statusCode).toBe(401);
