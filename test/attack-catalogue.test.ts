@@ -7,17 +7,21 @@ import { join } from "node:path";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { packageRoot } from "../src/config/package.ts";
+import { authentication } from "./attacks/authentication.ts";
 import { downloads } from "./attacks/downloads.ts";
 import { faults } from "./attacks/faults.ts";
 import { logs } from "./attacks/logs.ts";
 import { modelFiles } from "./attacks/model-files.ts";
 import { otherMachines } from "./attacks/other-machines.ts";
 import type { Section } from "./attacks/section.ts";
+import { serverSideFetches } from "./attacks/server-side-fetches.ts";
 import { supplyChain } from "./attacks/supply-chain.ts";
 import { webPage } from "./attacks/web-page.ts";
 import { workers } from "./attacks/workers.ts";
 
 const sections: readonly Section[] = [
+  authentication,
+  serverSideFetches,
   modelFiles,
   downloads,
   workers,

@@ -85,7 +85,7 @@ describe("a public picture", () => {
     expect(asked).toMatchObject([{ host: "pictures.example.com", path: "/a.png?b=c" }]);
   });
 
-  test("is asked for without keys, cookies or compression", async () => {
+  test("is asked for without keys, cookies or compression (SS-25)", async () => {
     await fetcher()("http://pictures.example.com/", { signal });
     expect(Object.keys(asked[0]?.headers ?? {}).toSorted()).toEqual([
       "accept",
@@ -112,43 +112,43 @@ describe("a public picture", () => {
 
 describe("refused before a packet is sent, in one sentence", () => {
   test.each([
-    "http://127.0.0.1/",
-    "http://169.254.169.254/latest/meta-data/",
-    "http://[::1]/",
-    "http://[::ffff:127.0.0.1]/",
-    "http://2130706433/",
-    "http://0x7f.1/",
-    "http://127.1/",
-    "http://017700000001/",
-    "http://0.0.0.0/",
-    "http://0/",
-    "http://[::]/",
-    "http://[fd00:ec2::254]/",
-    "http://10.0.0.1/",
-    "http://localhost/",
-    "http://LOCALHOST./",
-    "http://x.localhost/",
-    "http://printer.local/",
-    "http://metadata.google.internal/computeMetadata/v1/",
-    "http://intranet/",
-    "http://user:pw@pictures.example.com/",
-    "http://evil@127.0.0.1/",
-    "http://127.0.0.1\\@pictures.example.com/",
-    "http://pictures.example.com:22/",
-    "http://pictures.example.com:6379/",
-    "https://pictures.example.com:80/",
-    "http://pictures.example.com:443/",
-    "http://unknown.example.com/",
-    "http://",
-    "http://[::1%25eth0]/",
-    "http://１２７.0.0.1/",
-    `http://pictures.example.com/${"x".repeat(8 * 1024)}`,
-  ])("%s", async (url) => {
+    { url: "http://127.0.0.1/", id: "SS-01" },
+    { url: "http://169.254.169.254/latest/meta-data/", id: "SS-02" },
+    { url: "http://[::1]/", id: "SS-03" },
+    { url: "http://[::ffff:127.0.0.1]/", id: "SS-03" },
+    { url: "http://2130706433/", id: "SS-04" },
+    { url: "http://0x7f.1/", id: "SS-04" },
+    { url: "http://127.1/", id: "SS-04" },
+    { url: "http://017700000001/", id: "SS-04" },
+    { url: "http://0.0.0.0/", id: "SS-05" },
+    { url: "http://0/", id: "SS-05" },
+    { url: "http://[::]/", id: "SS-05" },
+    { url: "http://[fd00:ec2::254]/", id: "SS-06" },
+    { url: "http://10.0.0.1/", id: "SS-06" },
+    { url: "http://localhost/", id: "SS-07" },
+    { url: "http://LOCALHOST./", id: "SS-07" },
+    { url: "http://x.localhost/", id: "SS-07" },
+    { url: "http://printer.local/", id: "SS-07" },
+    { url: "http://metadata.google.internal/computeMetadata/v1/", id: "SS-07" },
+    { url: "http://intranet/", id: "SS-07" },
+    { url: "http://user:pw@pictures.example.com/", id: "SS-12" },
+    { url: "http://evil@127.0.0.1/", id: "SS-12" },
+    { url: "http://127.0.0.1\\@pictures.example.com/", id: "SS-13" },
+    { url: "http://pictures.example.com:22/", id: "SS-15" },
+    { url: "http://pictures.example.com:6379/", id: "SS-15" },
+    { url: "https://pictures.example.com:80/", id: "SS-15" },
+    { url: "http://pictures.example.com:443/", id: "SS-15" },
+    { url: "http://unknown.example.com/", id: "SS-21" },
+    { url: "http://", id: "" },
+    { url: "http://[::1%25eth0]/", id: "SS-03" },
+    { url: "http://１２７.0.0.1/", id: "SS-04" },
+    { url: `http://pictures.example.com/${"x".repeat(8 * 1024)}`, id: "" },
+  ])("$url $id", async ({ url }) => {
     expect(await refusal(fetcher()(url, { signal }))).toEqual(notAllowed);
     expect([asked, connectedTo]).toEqual([[], []]);
   });
 
-  test("the host is the parsed one, whatever stands before an at sign", async () => {
+  test("the host is the parsed one, whatever stands before an at sign (SS-13)", async () => {
     // A backslash is a slash to the parser: the host here is example.com's, and it is public.
     await fetcher()("http://pictures.example.com\\@127.0.0.1/", { signal });
     expect(asked).toMatchObject([{ host: "pictures.example.com" }]);
@@ -159,17 +159,20 @@ describe("refused before a packet is sent, in one sentence", () => {
     { why: "a public answer and a private one", answers: ["93.184.215.14", "192.168.1.1"] },
     { why: "a link-local IPv6 answer", answers: ["fe80::1"] },
     { why: "a mapped loopback answer", answers: ["::ffff:127.0.0.1"] },
-  ])("a name with $why", async ({ answers }) => {
+  ])("a name with $why (SS-08)", async ({ answers }) => {
     names.set("rebind.example.com", answers);
     const url = "http://rebind.example.com/";
     expect(await refusal(fetcher()(url, { signal }))).toEqual(notAllowed);
     expect(connectedTo).toEqual([]);
   });
 
-  test.each(["ftp:", "gopher:", "javascript:", "blob:", "ws:", "data:"])("%s", async (scheme) => {
-    const error = await refusal(fetcher()(`${scheme}//pictures.example.com/`, { signal }));
-    expect(error.code).toBe("unsupported_url_scheme");
-  });
+  test.each(["ftp:", "gopher:", "javascript:", "blob:", "ws:", "data:"])(
+    "%s (SS-14)",
+    async (scheme) => {
+      const error = await refusal(fetcher()(`${scheme}//pictures.example.com/`, { signal }));
+      expect(error.code).toBe("unsupported_url_scheme");
+    },
+  );
 
   test("everything, when fetching is off", async () => {
     const off = mediaFetcher({ fetchRemote: false, root: undefined }, { network });
@@ -178,7 +181,7 @@ describe("refused before a packet is sent, in one sentence", () => {
     expect(asked).toEqual([]);
   });
 
-  test("a file, when no folder is allowed", async () => {
+  test("a file, when no folder is allowed (SS-14)", async () => {
     const error = await refusal(fetcher()("file:///etc/passwd", { signal }));
     expect(error).toMatchObject({
       code: "url_not_allowed",
@@ -187,7 +190,7 @@ describe("refused before a packet is sent, in one sentence", () => {
   });
 });
 
-test("a name is resolved once: a second answer is never asked for", async () => {
+test("a name is resolved once: a second answer is never asked for (SS-09)", async () => {
   let numResolved = 0;
   const rebinding: MediaNetwork = {
     ...network,
@@ -201,7 +204,7 @@ test("a name is resolved once: a second answer is never asked for", async () => 
   expect([numResolved, connectedTo]).toEqual([1, ["93.184.215.14"]]);
 });
 
-test("the real network refuses a name that leads here", async () => {
+test("the real network refuses a name that leads here (SS-01, SS-07)", async () => {
   const { port } = canary.address() as AddressInfo;
   const real = mediaFetcher({ fetchRemote: true, root: undefined });
   for (const url of [`http://127.0.0.1:${port}/`, "http://localhost/", "http://127.0.0.1/"]) {
@@ -221,7 +224,7 @@ describe("a public host that", () => {
     "http://localhost/",
     "//10.0.0.1/",
     "http://pictures.example.com:8080/",
-  ])("leads on to %s", async (location) => {
+  ])("leads on to %s (SS-10)", async (location) => {
     answer = (_request, response) => response.writeHead(302, { location }).end();
     expect(await says()).toEqual(notAllowed);
     expect(connectedTo).toEqual(["93.184.215.14"]);
@@ -235,7 +238,7 @@ describe("a public host that", () => {
     expect((await says()).message).toMatch(/status 302 and leads nowhere/);
   });
 
-  test("leads in a circle", async () => {
+  test("leads in a circle (SS-11)", async () => {
     answer = (_request, response) => response.writeHead(307, { location: "/" }).end();
     expect((await says()).message).toMatch(/more than 3 times/);
     expect(asked).toHaveLength(4);
@@ -249,7 +252,7 @@ describe("a public host that", () => {
     expect(message).not.toMatch(/secret|example/);
   });
 
-  test("never ends is given up at the limit of bytes", async () => {
+  test("never ends is given up at the limit of bytes (SS-16)", async () => {
     let numSent = 0;
     answer = (_request, response) => {
       const send = (): void => {
@@ -271,7 +274,7 @@ describe("a public host that", () => {
     expect((await says()).message).toMatch(/more than 20971520 bytes/);
   });
 
-  test("drips is given up at the limit of time", async () => {
+  test("drips is given up at the limit of time (SS-17)", async () => {
     answer = (_request, response) => {
       const timer = setInterval(() => response.write("x"), 20);
       response.once("close", () => clearInterval(timer));
@@ -291,7 +294,7 @@ describe("a public host that", () => {
     expect(error.message).toMatch(/within 0\.1 seconds/);
   });
 
-  test("compresses is not inflated", async () => {
+  test("compresses is not inflated (SS-18)", async () => {
     const bomb = gzipSync(Buffer.alloc(16 * 1024 * 1024));
     answer = (_request, response) =>
       response.writeHead(200, { "content-encoding": "gzip" }).end(bomb);
@@ -301,6 +304,15 @@ describe("a public host that", () => {
   test("hangs up", async () => {
     answer = (_request, response) => response.destroy();
     expect(await says()).toMatchObject({ code: "image_not_fetched" });
+  });
+});
+
+test("the limits are those that the pages tell (SS-16, SS-17)", () => {
+  expect(defaultMediaLimits).toMatchObject({
+    maxBytes: 20 * 1024 * 1024,
+    totalMs: 10_000,
+    maxRedirects: 3,
+    maxParallel: 16,
   });
 });
 

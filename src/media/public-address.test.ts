@@ -29,7 +29,7 @@ const special = [
   ["fc00::1", "fd00:ec2::254", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "4000::1"],
 ].flat();
 
-describe("an address is refused", () => {
+describe("an address is refused (SS-06)", () => {
   test.each(special)("%s", (address) => {
     expect(isPublicAddress(address)).toBe(false);
   });

@@ -51,9 +51,9 @@ const get = (path: string, headers: string): Promise<{ status: number; text: str
 
 describe("a request is refused before any work", () => {
   test.each([
-    { why: "names another machine", headers: "Host: evil.example", status: 421 },
+    { why: "names another machine (AU-13)", headers: "Host: evil.example", status: 421 },
     {
-      why: "names one that begins like ours",
+      why: "names one that begins like ours (AU-13)",
       headers: "Host: localhost.evil.example",
       status: 421,
     },
@@ -62,11 +62,15 @@ describe("a request is refused before any work", () => {
     { why: "has two hosts", headers: "Host: localhost\nHost: localhost", status: 400 },
     { why: "has two keys", headers: "Host: localhost\nX-Api-Key: a\nX-Api-Key: b", status: 400 },
     {
-      why: "comes from a foreign page",
+      why: "comes from a foreign page (AU-14)",
       headers: "Host: localhost\nOrigin: https://evil.example",
       status: 403,
     },
-    { why: "comes from an opaque page", headers: "Host: localhost\nOrigin: null", status: 403 },
+    {
+      why: "comes from an opaque page (AU-16)",
+      headers: "Host: localhost\nOrigin: null",
+      status: 403,
+    },
     {
       why: "comes from another port's page",
       headers: "Host: localhost:1\nOrigin: http://localhost:2",
@@ -83,6 +87,11 @@ describe("a request is refused before any work", () => {
       status: 400,
     },
     { why: "has too many headers", headers: `Host: localhost${"\nX: y".repeat(100)}`, status: 431 },
+    {
+      why: "has a key of a megabyte (AU-04)",
+      headers: `Host: localhost\nAuthorization: Bearer ${"y".repeat(1024 * 1024)}`,
+      status: 431,
+    },
     {
       why: "has too large a header",
       headers: `Host: localhost\nX: ${"y".repeat(17 * 1024)}`,

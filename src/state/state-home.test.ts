@@ -51,19 +51,22 @@ describe("the state's home", () => {
     }
   });
 
-  test.skipIf(process.platform === "win32")("refuses a file that others can read", async () => {
-    await (await openServerState({ home, version }))[Symbol.asyncDispose]();
-    const file = join(home, "state", "state.db");
-    await chmod(file, 0o644);
-    const before = await readFile(file);
-    await expect(openServerState({ home, version })).rejects.toMatchObject({
-      code: "state_unusable",
-      message: expect.stringMatching(
-        /Others on this machine can read .*state\.db.*mode 644.*chmod 600/,
-      ),
-    });
-    expect(await readFile(file)).toEqual(before);
-  });
+  test.skipIf(process.platform === "win32")(
+    "refuses a file that others can read (AU-20)",
+    async () => {
+      await (await openServerState({ home, version }))[Symbol.asyncDispose]();
+      const file = join(home, "state", "state.db");
+      await chmod(file, 0o644);
+      const before = await readFile(file);
+      await expect(openServerState({ home, version })).rejects.toMatchObject({
+        code: "state_unusable",
+        message: expect.stringMatching(
+          /Others on this machine can read .*state\.db.*mode 644.*chmod 600/,
+        ),
+      });
+      expect(await readFile(file)).toEqual(before);
+    },
+  );
 
   // Root may write everywhere.
   test.skipIf(process.getuid?.() === 0)("that cannot be written is told", async () => {

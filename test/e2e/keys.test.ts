@@ -14,8 +14,9 @@ beforeAll(requireBuild);
 afterEach(killAll);
 
 const password = "canary-of-a-password";
+const shellOfProgram = [process.execPath, join(packageRoot(), "dist/src/cli/main.js")];
 
-test("keys and logins open a server that others reach, and are in no log (LG-01)", async () => {
+test("keys and logins open a server that others reach, and are in no log (LG-01, AU-18)", async () => {
   using folder = temporaryFolder();
   const home = join(folder.path, "home");
   const run = async (...args: readonly string[]) => {
@@ -150,7 +151,7 @@ test("what a key and an account may is changed from the command line, beside a r
   }
   if (!hasTerminals) return;
   const { shown: dialog, exitCode } = await onTerminal(
-    [process.execPath, join(packageRoot(), "dist/src/cli/main.js"), "login", ...at],
+    [...shellOfProgram, "login", ...at],
     [
       { after: "Password for ann: ", type: ["third canary\r"] },
       { after: "New password: ", type: ["fourth canary\r"] },
@@ -163,7 +164,34 @@ test("what a key and an account may is changed from the command line, beside a r
   expect(exitCode).toBe(0);
 });
 
-test("a file of users is read as Xinference reads it, and not when others can", async () => {
+test("a server that others reach never starts open: it is refused, or shows a new key on a terminal (AU-17)", async ({
+  skip,
+}) => {
+  using folder = temporaryFolder();
+  const env = { ATALAYA_HOME: join(folder.path, "home") };
+  const args = ["serve", "--host", "0.0.0.0", "--port", "0"];
+  const refused = await new Program(args, env).ended;
+  expect(refused.stderr).toMatch(/Other machines can reach 0\.0\.0\.0, .* atalaya key create/);
+  expect(refused.exitCode).toBe(2);
+
+  skip(!hasTerminals, "missing: Python, for a terminal");
+  const { shown } = await onTerminal(
+    [...shellOfProgram, ...args],
+    [{ after: "Serving at ", type: ["\u0003"] }],
+    env,
+  );
+  const [secret = ""] = /sk-atalaya-[\w-]{43}/.exec(shown) ?? [];
+  expect(shown).toMatch(/An administrator's key, shown this once/);
+  const server = new Program(args, env);
+  const port = await server.says(/Serving at http:\/\/0\.0\.0\.0:(\d+)\/v1/);
+  expect(server.stdout + server.stderr).not.toContain("sk-atalaya-");
+  const ask = async (headers: Readonly<Record<string, string>>) =>
+    (await fetch(`http://127.0.0.1:${port}/v1/models`, { headers })).status;
+  expect(await ask({})).toBe(401);
+  expect(await ask({ authorization: `Bearer ${secret}` })).toBe(200);
+});
+
+test("a file of users is read as Xinference reads it, and not when others can (AU-20)", async () => {
   using folder = temporaryFolder();
   const env = { ATALAYA_HOME: join(folder.path, "home") };
   const file = join(folder.path, "auth.json");
