@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { hazards, moderationCategories } from "@atalaya/protocol";
 import { createGenerator } from "ts-json-schema-generator";
 import { packageRoot } from "../../src/config/package.ts";
 
@@ -105,10 +106,26 @@ export function replySchemas(): Readonly<Record<string, unknown>> {
   for (const root of roots) Object.assign(all, generator.createSchema(root).definitions);
   const names = Object.keys(all).toSorted();
   const text = JSON.stringify(Object.fromEntries(names.map((name) => [name, all[name]])));
-  return JSON.parse(text.replaceAll("#/definitions/", "#/components/schemas/")) as Record<
-    string,
-    unknown
-  >;
+  return JSON.parse(
+    text.replaceAll("#/definitions/", "#/components/schemas/"),
+    describeKeys,
+  ) as Record<string, unknown>;
+}
+
+/** What the keys of maps mean, whose types are made of lists. */
+const meanings: Readonly<Record<string, string>> = {
+  ...hazards,
+  ...Object.fromEntries(moderationCategories.map((name) => [name, `OpenAI's category ${name}.`])),
+};
+
+function describeKeys(key: string, value: unknown): unknown {
+  if (key !== "properties" || typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value as Readonly<Record<string, object>>).map(([name, schema]) => {
+      const description = meanings[name];
+      return [name, description === undefined ? schema : { ...schema, description }];
+    }),
+  );
 }
 
 /** Text of `replies.js` and `replies.d.ts`. */

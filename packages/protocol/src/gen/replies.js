@@ -8,7 +8,8 @@ export const replySchemas = {
         "enum": [
           "DONE",
           "NOT_FOUND"
-        ]
+        ],
+        "description": "Whether there was such a request."
       }
     },
     "required": [
@@ -21,13 +22,15 @@ export const replySchemas = {
     "properties": {
       "replica_id": {
         "type": "number",
-        "description": "Of the last that was added."
+        "description": "Number of the last that was added."
       },
       "replica_model_uid": {
-        "type": "string"
+        "type": "string",
+        "description": "Uid of the model with that number."
       },
       "worker_address": {
-        "type": "string"
+        "type": "string",
+        "description": "Address of its machine."
       }
     },
     "required": [
@@ -47,7 +50,8 @@ export const replySchemas = {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/ImageReceipt"
-        }
+        },
+        "description": "One for each picture of the request, in order."
       },
       "profile": {
         "type": "string",
@@ -94,18 +98,22 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the answer, `msg_…`."
       },
       "type": {
         "type": "string",
-        "const": "message"
+        "const": "message",
+        "description": "Always `message`."
       },
       "role": {
         "type": "string",
-        "const": "assistant"
+        "const": "assistant",
+        "description": "Always `assistant`."
       },
       "model": {
-        "type": "string"
+        "type": "string",
+        "description": "The model's name, as it was asked for."
       },
       "content": {
         "type": "array",
@@ -118,7 +126,8 @@ export const replySchemas = {
               "$ref": "#/components/schemas/AnthropicToolUse"
             }
           ]
-        }
+        },
+        "description": "A text, or the calls of tools."
       },
       "stop_reason": {
         "anyOf": [
@@ -128,19 +137,23 @@ export const replySchemas = {
           {
             "type": "null"
           }
-        ]
+        ],
+        "description": "Why the answer ended; `null` while it is streamed."
       },
       "stop_sequence": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "The text of `stop_sequences` that ended it, or `null`."
       },
       "usage": {
-        "$ref": "#/components/schemas/AnthropicUsage"
+        "$ref": "#/components/schemas/AnthropicUsage",
+        "description": "Tokens that were taken."
       },
       "atalaya": {
-        "$ref": "#/components/schemas/AnswerReceipt"
+        "$ref": "#/components/schemas/AnswerReceipt",
+        "description": "The receipt: what became of each picture and each field. Not in `message_start`."
       }
     },
     "required": [
@@ -160,7 +173,8 @@ export const replySchemas = {
     "properties": {
       "type": {
         "type": "string",
-        "const": "error"
+        "const": "error",
+        "description": "Always `error`."
       },
       "error": {
         "type": "object",
@@ -177,14 +191,16 @@ export const replySchemas = {
               "api_error",
               "overloaded_error",
               "timeout_error"
-            ]
+            ],
+            "description": "Anthropic's name for this kind of failure."
           },
           "message": {
-            "type": "string"
+            "type": "string",
+            "description": "For a person: what happened, with the values, then what to do."
           },
           "code": {
             "type": "string",
-            "description": "Ours, and stable."
+            "description": "Ours, and stable; see the table of errors."
           }
         },
         "required": [
@@ -192,10 +208,12 @@ export const replySchemas = {
           "message",
           "code"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What went wrong."
       },
       "request_id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the request, also in the logs."
       }
     },
     "required": [
@@ -212,10 +230,12 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "message_start"
+            "const": "message_start",
+            "description": "The answer begins."
           },
           "message": {
-            "$ref": "#/components/schemas/AnthropicAnswer"
+            "$ref": "#/components/schemas/AnthropicAnswer",
+            "description": "The answer, without content so far."
           }
         },
         "required": [
@@ -229,10 +249,12 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "content_block_start"
+            "const": "content_block_start",
+            "description": "A block begins."
           },
           "index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the block, from 0."
           },
           "content_block": {
             "anyOf": [
@@ -242,7 +264,8 @@ export const replySchemas = {
               {
                 "$ref": "#/components/schemas/AnthropicToolUse"
               }
-            ]
+            ],
+            "description": "The block, still empty."
           }
         },
         "required": [
@@ -257,10 +280,12 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "content_block_delta"
+            "const": "content_block_delta",
+            "description": "A block goes on."
           },
           "index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the block, from 0."
           },
           "delta": {
             "anyOf": [
@@ -269,10 +294,12 @@ export const replySchemas = {
                 "properties": {
                   "type": {
                     "type": "string",
-                    "const": "text_delta"
+                    "const": "text_delta",
+                    "description": "`text_delta` of a text."
                   },
                   "text": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "The next piece of the text."
                   }
                 },
                 "required": [
@@ -286,10 +313,12 @@ export const replySchemas = {
                 "properties": {
                   "type": {
                     "type": "string",
-                    "const": "input_json_delta"
+                    "const": "input_json_delta",
+                    "description": "`input_json_delta` of a call."
                   },
                   "partial_json": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "The arguments, as the text of a JSON object."
                   }
                 },
                 "required": [
@@ -298,7 +327,8 @@ export const replySchemas = {
                 ],
                 "additionalProperties": false
               }
-            ]
+            ],
+            "description": "What is added to the block."
           }
         },
         "required": [
@@ -313,10 +343,12 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "content_block_stop"
+            "const": "content_block_stop",
+            "description": "A block is complete."
           },
           "index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the block, from 0."
           }
         },
         "required": [
@@ -330,7 +362,8 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "message_delta"
+            "const": "message_delta",
+            "description": "The answer is complete."
           },
           "delta": {
             "type": "object",
@@ -343,26 +376,31 @@ export const replySchemas = {
                   {
                     "type": "null"
                   }
-                ]
+                ],
+                "description": "Why the answer ended; `null` while it is streamed."
               },
               "stop_sequence": {
                 "type": [
                   "string",
                   "null"
-                ]
+                ],
+                "description": "The text of `stop_sequences` that ended it, or `null`."
               }
             },
             "required": [
               "stop_reason",
               "stop_sequence"
             ],
-            "additionalProperties": false
+            "additionalProperties": false,
+            "description": "Why the answer ended."
           },
           "usage": {
-            "$ref": "#/components/schemas/AnthropicUsage"
+            "$ref": "#/components/schemas/AnthropicUsage",
+            "description": "Tokens that were taken, all together."
           },
           "atalaya": {
-            "$ref": "#/components/schemas/AnswerReceipt"
+            "$ref": "#/components/schemas/AnswerReceipt",
+            "description": "The receipt: what became of each picture and each field."
           }
         },
         "required": [
@@ -378,7 +416,8 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "message_stop"
+            "const": "message_stop",
+            "description": "No event follows."
           }
         },
         "required": [
@@ -404,10 +443,12 @@ export const replySchemas = {
     "properties": {
       "type": {
         "type": "string",
-        "const": "text"
+        "const": "text",
+        "description": "Always `text`."
       },
       "text": {
-        "type": "string"
+        "type": "string",
+        "description": "What the model said; empty at the start of a streamed block."
       }
     },
     "required": [
@@ -420,7 +461,8 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "input_tokens": {
-        "type": "number"
+        "type": "number",
+        "description": "Tokens of the prompt as the model would be given it, each picture's marker as one."
       }
     },
     "required": [
@@ -434,17 +476,21 @@ export const replySchemas = {
     "properties": {
       "type": {
         "type": "string",
-        "const": "tool_use"
+        "const": "tool_use",
+        "description": "Always `tool_use`."
       },
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the call, for its `tool_result`."
       },
       "name": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the tool that is called."
       },
       "input": {
         "type": "object",
-        "additionalProperties": {}
+        "additionalProperties": {},
+        "description": "Arguments of the call; empty at the start of a streamed block."
       }
     },
     "required": [
@@ -463,15 +509,18 @@ export const replySchemas = {
         "description": "Image tokens are in it as one each; what cross-attention reads is in the receipt."
       },
       "output_tokens": {
-        "type": "number"
+        "type": "number",
+        "description": "Tokens of the answer."
       },
       "cache_creation_input_tokens": {
         "type": "number",
-        "const": 0
+        "const": 0,
+        "description": "Always 0: what is cached is not charged apart."
       },
       "cache_read_input_tokens": {
         "type": "number",
-        "const": 0
+        "const": 0,
+        "description": "Always 0: what is cached is not charged apart."
       }
     },
     "required": [
@@ -489,19 +538,22 @@ export const replySchemas = {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "Kinds of records."
       },
       "users": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "Names of keys and accounts."
       },
       "models": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "Uids of models."
       }
     },
     "required": [
@@ -516,11 +568,12 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "number"
+        "type": "number",
+        "description": "Number of the record."
       },
       "timestamp": {
         "type": "string",
-        "description": "ISO 8601."
+        "description": "When it was, ISO 8601."
       },
       "category": {
         "type": "string",
@@ -529,29 +582,31 @@ export const replySchemas = {
           "key",
           "account",
           "login"
-        ]
+        ],
+        "description": "What it is about."
       },
       "event": {
         "type": "string",
-        "description": "Such as `model-loaded`."
+        "description": "What happened, such as `model-loaded`."
       },
       "subject": {
         "type": [
           "string",
           "null"
         ],
-        "description": "A model's uid, a key's id, an account's name."
+        "description": "A model's uid, a key's id, an account's name, or `null`."
       },
       "user": {
         "type": [
           "string",
           "null"
         ],
-        "description": "Whose request it was."
+        "description": "Whose request it was, or `null`."
       },
       "details": {
         "type": "object",
-        "additionalProperties": {}
+        "additionalProperties": {},
+        "description": "More of it."
       }
     },
     "required": [
@@ -572,7 +627,8 @@ export const replySchemas = {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/AuditRecord"
-        }
+        },
+        "description": "The records, the latest first."
       },
       "next_before": {
         "type": [
@@ -592,26 +648,30 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "enabled": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether it starts with the server."
       },
       "model_uid": {
-        "type": "string"
+        "type": "string",
+        "description": "The name it will answer to."
       },
       "priority": {
-        "type": "number"
+        "type": "number",
+        "description": "Smaller starts sooner."
       },
       "max_retries": {
         "type": [
           "number",
           "null"
         ],
-        "description": "`null`: a few times, with growing pauses."
+        "description": "How often a failed launch is tried again; `null`: a few times."
       },
       "retry_interval_seconds": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Seconds between; `null`: growing pauses."
       },
       "launch": {
         "type": "object",
@@ -634,13 +694,15 @@ export const replySchemas = {
                 "type": "string",
                 "const": "TERMINATED"
               }
-            ]
+            ],
+            "description": "How the model is."
           },
           "last_error": {
             "type": [
               "string",
               "null"
-            ]
+            ],
+            "description": "Why it last failed, or `null`."
           }
         },
         "required": [
@@ -648,7 +710,8 @@ export const replySchemas = {
           "instance_status",
           "last_error"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "How it went."
       }
     },
     "required": [
@@ -669,7 +732,8 @@ export const replySchemas = {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/AutostartRecord"
-        }
+        },
+        "description": "What starts with the server."
       }
     },
     "required": [
@@ -686,10 +750,12 @@ export const replySchemas = {
           "type": "object",
           "properties": {
             "enabled": {
-              "type": "boolean"
+              "type": "boolean",
+              "description": "Whether it starts with the server."
             },
             "model_uid": {
-              "type": "string"
+              "type": "string",
+              "description": "The name it will answer to."
             }
           },
           "required": [
@@ -697,7 +763,8 @@ export const replySchemas = {
             "model_uid"
           ],
           "additionalProperties": false
-        }
+        },
+        "description": "What starts with the server."
       }
     },
     "required": [
@@ -715,10 +782,11 @@ export const replySchemas = {
           "properties": {
             "ip": {
               "type": "string",
-              "description": "Of IPv6 the network."
+              "description": "The address; of IPv6 the network."
             },
             "remaining_seconds": {
-              "type": "number"
+              "type": "number",
+              "description": "Seconds that it still waits."
             }
           },
           "required": [
@@ -726,7 +794,8 @@ export const replySchemas = {
             "remaining_seconds"
           ],
           "additionalProperties": false
-        }
+        },
+        "description": "The addresses that wait."
       }
     },
     "required": [
@@ -740,7 +809,8 @@ export const replySchemas = {
       "banned_keys": {
         "type": "array",
         "minItems": 0,
-        "maxItems": 0
+        "maxItems": 0,
+        "description": "Always empty: it is the address that waits."
       }
     },
     "required": [
@@ -753,28 +823,33 @@ export const replySchemas = {
     "properties": {
       "object": {
         "type": "string",
-        "const": "list"
+        "const": "list",
+        "description": "Always `list`."
       },
       "data": {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/BatchObject"
-        }
+        },
+        "description": "The batches, the newest first."
       },
       "first_id": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Id of the first of them, or `null`."
       },
       "last_id": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Id of the last of them, for `after`, or `null`."
       },
       "has_more": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether there are older ones."
       }
     },
     "required": [
@@ -790,11 +865,13 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the batch, `batch_…`."
       },
       "object": {
         "type": "string",
-        "const": "batch"
+        "const": "batch",
+        "description": "Always `batch`."
       },
       "endpoint": {
         "type": "string",
@@ -803,7 +880,8 @@ export const replySchemas = {
           "/v1/completions",
           "/v1/responses",
           "/v1/moderations"
-        ]
+        ],
+        "description": "Route that its lines ask."
       },
       "errors": {
         "anyOf": [
@@ -812,7 +890,8 @@ export const replySchemas = {
             "properties": {
               "object": {
                 "type": "string",
-                "const": "list"
+                "const": "list",
+                "description": "Always `list`."
               },
               "data": {
                 "type": "array",
@@ -820,20 +899,23 @@ export const replySchemas = {
                   "type": "object",
                   "properties": {
                     "code": {
-                      "type": "string"
+                      "type": "string",
+                      "description": "Stable name of the fault."
                     },
                     "message": {
-                      "type": "string"
+                      "type": "string",
+                      "description": "For a person: what is wrong, and what to do."
                     },
                     "param": {
-                      "type": "null"
+                      "type": "null",
+                      "description": "Always `null`."
                     },
                     "line": {
                       "type": [
                         "number",
                         "null"
                       ],
-                      "description": "From 1."
+                      "description": "Number of the line, from 1; `null` when it is about the whole file."
                     }
                   },
                   "required": [
@@ -843,7 +925,8 @@ export const replySchemas = {
                     "line"
                   ],
                   "additionalProperties": false
-                }
+                },
+                "description": "One for each fault, the first ones of a long file."
               }
             },
             "required": [
@@ -855,14 +938,17 @@ export const replySchemas = {
           {
             "type": "null"
           }
-        ]
+        ],
+        "description": "What is wrong with its file; `null` when nothing is."
       },
       "input_file_id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the file it was made of."
       },
       "completion_window": {
         "type": "string",
-        "const": "24h"
+        "const": "24h",
+        "description": "Always `24h`."
       },
       "status": {
         "type": "string",
@@ -875,80 +961,94 @@ export const replySchemas = {
           "expired",
           "cancelling",
           "cancelled"
-        ]
+        ],
+        "description": "How far it is."
       },
       "output_file_id": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Id of the file with the answers; `null` until it is made, or when there are none."
       },
       "error_file_id": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Id of the file with the lines that failed; `null` until it is made, or when there are none."
       },
       "created_at": {
         "type": "number",
-        "description": "Seconds since 1970, as all that follow."
+        "description": "When it was made, in seconds since 1970, as all that follow."
       },
       "expires_at": {
-        "type": "number"
+        "type": "number",
+        "description": "When its 24 hours are over."
       },
       "in_progress_at": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "When its first line began, or `null`."
       },
       "finalizing_at": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "When its last line had ended, or `null`."
       },
       "completed_at": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "When its files were made, or `null`."
       },
       "failed_at": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "When its file was found to be wrong, or `null`."
       },
       "expired_at": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "When it expired, or `null`."
       },
       "cancelling_at": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "When it was to be cancelled, or `null`."
       },
       "cancelled_at": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "When it was cancelled, or `null`."
       },
       "request_counts": {
         "type": "object",
         "properties": {
           "total": {
-            "type": "number"
+            "type": "number",
+            "description": "All lines of its file."
           },
           "completed": {
-            "type": "number"
+            "type": "number",
+            "description": "Lines that were answered."
           },
           "failed": {
-            "type": "number"
+            "type": "number",
+            "description": "Lines that failed."
           }
         },
         "required": [
@@ -956,13 +1056,15 @@ export const replySchemas = {
           "completed",
           "failed"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "How many lines there are."
       },
       "metadata": {
         "type": "object",
         "additionalProperties": {
           "type": "string"
-        }
+        },
+        "description": "The caller's own notes."
       }
     },
     "required": [
@@ -993,16 +1095,19 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "model_version": {
-        "type": "string"
+        "type": "string",
+        "description": "Which version of which model."
       },
       "worker_ip": {
-        "type": "string"
+        "type": "string",
+        "description": "The machine they are on."
       },
       "paths": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "The files' paths there."
       }
     },
     "required": [
@@ -1016,31 +1121,39 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "model_name": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the model."
       },
       "model_size_in_billions": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Weights in billions, or `null`."
       },
       "model_format": {
-        "type": "string"
+        "type": "string",
+        "description": "Format of the files."
       },
       "quantization": {
-        "type": "string"
+        "type": "string",
+        "description": "What its weights are made of."
       },
       "model_version": {
-        "type": "string"
+        "type": "string",
+        "description": "Such as `llama-3.2-vision--11B--pytorch--none`."
       },
       "path": {
-        "type": "string"
+        "type": "string",
+        "description": "Where it is in the hub's cache."
       },
       "real_path": {
-        "type": "string"
+        "type": "string",
+        "description": "The same without links."
       },
       "actor_ip_address": {
-        "type": "string"
+        "type": "string",
+        "description": "The machine it is on."
       }
     },
     "required": [
@@ -1063,7 +1176,8 @@ export const replySchemas = {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/CachedModelRecord"
-        }
+        },
+        "description": "The models."
       }
     },
     "required": [
@@ -1075,18 +1189,21 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the answer, `chatcmpl-…`."
       },
       "object": {
         "type": "string",
-        "const": "chat.completion"
+        "const": "chat.completion",
+        "description": "Always `chat.completion`."
       },
       "created": {
         "type": "number",
-        "description": "Seconds since 1970."
+        "description": "When it was asked for, in seconds since 1970."
       },
       "model": {
-        "type": "string"
+        "type": "string",
+        "description": "The model's name, as it was asked for."
       },
       "choices": {
         "type": "array",
@@ -1094,33 +1211,38 @@ export const replySchemas = {
           "type": "object",
           "properties": {
             "index": {
-              "type": "number"
+              "type": "number",
+              "description": "Number of the answer, from 0."
             },
             "message": {
               "type": "object",
               "properties": {
                 "role": {
                   "type": "string",
-                  "const": "assistant"
+                  "const": "assistant",
+                  "description": "Always `assistant`."
                 },
                 "content": {
                   "type": [
                     "string",
                     "null"
                   ],
-                  "description": "`null` beside calls."
+                  "description": "The text; `null` beside calls."
                 },
                 "refusal": {
-                  "type": "null"
+                  "type": "null",
+                  "description": "Always `null`."
                 },
                 "tool_calls": {
                   "type": "array",
                   "items": {
                     "$ref": "#/components/schemas/ChatToolCallReply"
-                  }
+                  },
+                  "description": "Calls of functions, in their order; absent when there are none."
                 },
                 "function_call": {
-                  "$ref": "#/components/schemas/ChatFunctionCall"
+                  "$ref": "#/components/schemas/ChatFunctionCall",
+                  "description": "The call, where the request had `functions`."
                 }
               },
               "required": [
@@ -1128,7 +1250,8 @@ export const replySchemas = {
                 "content",
                 "refusal"
               ],
-              "additionalProperties": false
+              "additionalProperties": false,
+              "description": "What the model said."
             },
             "logprobs": {
               "anyOf": [
@@ -1138,17 +1261,19 @@ export const replySchemas = {
                 {
                   "type": "null"
                 }
-              ]
+              ],
+              "description": "With `logprobs` in the request, else `null`."
             },
             "finish_reason": {
-              "$ref": "#/components/schemas/ChatFinishReason"
+              "$ref": "#/components/schemas/ChatFinishReason",
+              "description": "`stop`: by itself or at a stop text; `length`: at the bound; or with calls."
             },
             "options": {
               "type": "array",
               "items": {
                 "$ref": "#/components/schemas/OptionScore"
               },
-              "description": "With `choices` in the request."
+              "description": "With `choices` in the request: what each of the listed answers is worth."
             }
           },
           "required": [
@@ -1158,13 +1283,16 @@ export const replySchemas = {
             "finish_reason"
           ],
           "additionalProperties": false
-        }
+        },
+        "description": "The answers, `n` of them."
       },
       "usage": {
-        "$ref": "#/components/schemas/Usage"
+        "$ref": "#/components/schemas/Usage",
+        "description": "Tokens that were taken."
       },
       "atalaya": {
-        "$ref": "#/components/schemas/AnswerReceipt"
+        "$ref": "#/components/schemas/AnswerReceipt",
+        "description": "The receipt: what became of each picture and each field."
       }
     },
     "required": [
@@ -1182,18 +1310,21 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the answer, the same in all its chunks."
       },
       "object": {
         "type": "string",
-        "const": "chat.completion.chunk"
+        "const": "chat.completion.chunk",
+        "description": "Always `chat.completion.chunk`."
       },
       "created": {
         "type": "number",
-        "description": "Seconds since 1970."
+        "description": "When it was asked for, in seconds since 1970."
       },
       "model": {
-        "type": "string"
+        "type": "string",
+        "description": "The model's name, as it was asked for."
       },
       "choices": {
         "type": "array",
@@ -1201,17 +1332,20 @@ export const replySchemas = {
           "type": "object",
           "properties": {
             "index": {
-              "type": "number"
+              "type": "number",
+              "description": "Number of the answer, from 0."
             },
             "delta": {
               "type": "object",
               "properties": {
                 "role": {
                   "type": "string",
-                  "const": "assistant"
+                  "const": "assistant",
+                  "description": "Always `assistant`; in an answer's first chunk."
                 },
                 "content": {
-                  "type": "string"
+                  "type": "string",
+                  "description": "The next piece of the text, perhaps empty."
                 },
                 "tool_calls": {
                   "type": "array",
@@ -1220,17 +1354,21 @@ export const replySchemas = {
                     "additionalProperties": false,
                     "properties": {
                       "index": {
-                        "type": "number"
+                        "type": "number",
+                        "description": "Number of the call, from 0."
                       },
                       "id": {
-                        "type": "string"
+                        "type": "string",
+                        "description": "Id of the call, for its result's `tool_call_id`."
                       },
                       "type": {
                         "type": "string",
-                        "const": "function"
+                        "const": "function",
+                        "description": "Always `function`."
                       },
                       "function": {
-                        "$ref": "#/components/schemas/ChatFunctionCall"
+                        "$ref": "#/components/schemas/ChatFunctionCall",
+                        "description": "What is called, and with what."
                       }
                     },
                     "required": [
@@ -1240,17 +1378,18 @@ export const replySchemas = {
                       "type"
                     ]
                   },
-                  "description": "All of them, each whole, in the chunk with the finish reason."
+                  "description": "All calls, each whole, in the chunk with the finish reason."
                 },
                 "function_call": {
-                  "$ref": "#/components/schemas/ChatFunctionCall"
+                  "$ref": "#/components/schemas/ChatFunctionCall",
+                  "description": "The call, where the request had `functions`."
                 }
               },
               "required": [
                 "content"
               ],
               "additionalProperties": false,
-              "description": "`content` is always there: some clients read it without looking."
+              "description": "What is added. `content` is always there: some clients read it without looking."
             },
             "logprobs": {
               "anyOf": [
@@ -1260,7 +1399,8 @@ export const replySchemas = {
                 {
                   "type": "null"
                 }
-              ]
+              ],
+              "description": "Of the tokens of this piece, with `logprobs` in the request; else `null`."
             },
             "finish_reason": {
               "anyOf": [
@@ -1270,13 +1410,15 @@ export const replySchemas = {
                 {
                   "type": "null"
                 }
-              ]
+              ],
+              "description": "Why the answer ended; `null` until its last chunk."
             },
             "options": {
               "type": "array",
               "items": {
                 "$ref": "#/components/schemas/OptionScore"
-              }
+              },
+              "description": "With `choices` in the request: what each of the listed answers is worth."
             }
           },
           "required": [
@@ -1287,7 +1429,7 @@ export const replySchemas = {
           ],
           "additionalProperties": false
         },
-        "description": "Empty only in the usage chunk, which comes only when it was asked for."
+        "description": "One answer's next piece. Empty only in the usage chunk, which comes only when it was asked for."
       },
       "usage": {
         "anyOf": [
@@ -1297,11 +1439,12 @@ export const replySchemas = {
           {
             "type": "null"
           }
-        ]
+        ],
+        "description": "Tokens that were taken, in the last chunk when `stream_options.include_usage` asks for it; `null` before."
       },
       "atalaya": {
         "$ref": "#/components/schemas/AnswerReceipt",
-        "description": "In the finishing chunk."
+        "description": "The receipt, in the chunk that ends the last answer."
       }
     },
     "required": [
@@ -1333,7 +1476,8 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "name": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the function."
       },
       "arguments": {
         "type": "string",
@@ -1350,10 +1494,12 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "token": {
-        "type": "string"
+        "type": "string",
+        "description": "The token as text; half a character is shown as U+FFFD."
       },
       "logprob": {
-        "type": "number"
+        "type": "number",
+        "description": "Natural logarithm of its probability; at least -9999."
       },
       "bytes": {
         "type": "array",
@@ -1383,13 +1529,16 @@ export const replySchemas = {
               "type": "array",
               "items": {
                 "$ref": "#/components/schemas/ChatLogprob"
-              }
+              },
+              "description": "The likeliest tokens in this place, as many as were asked for."
             },
             "token": {
-              "type": "string"
+              "type": "string",
+              "description": "The token as text; half a character is shown as U+FFFD."
             },
             "logprob": {
-              "type": "number"
+              "type": "number",
+              "description": "Natural logarithm of its probability; at least -9999."
             },
             "bytes": {
               "type": "array",
@@ -1405,10 +1554,12 @@ export const replySchemas = {
             "token",
             "top_logprobs"
           ]
-        }
+        },
+        "description": "One for each token of the answer."
       },
       "refusal": {
-        "type": "null"
+        "type": "null",
+        "description": "Always `null`."
       }
     },
     "required": [
@@ -1421,14 +1572,17 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the call, for its result's `tool_call_id`."
       },
       "type": {
         "type": "string",
-        "const": "function"
+        "const": "function",
+        "description": "Always `function`."
       },
       "function": {
-        "$ref": "#/components/schemas/ChatFunctionCall"
+        "$ref": "#/components/schemas/ChatFunctionCall",
+        "description": "What is called, and with what."
       }
     },
     "required": [
@@ -1442,7 +1596,8 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "auth": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether requests need a key."
       }
     },
     "required": [
@@ -1464,43 +1619,54 @@ export const replySchemas = {
         "enum": [
           "Supervisor",
           "Worker"
-        ]
+        ],
+        "description": "What the machine is; one is both here."
       },
       "ip_address": {
-        "type": "string"
+        "type": "string",
+        "description": "Its address."
       },
       "gpu_count": {
-        "type": "number"
+        "type": "number",
+        "description": "How many graphics cards it has."
       },
       "gpu_vram_total": {
         "type": [
           "number",
           "string"
-        ]
+        ],
+        "description": "Their memory, in bytes, or as text."
       },
       "gpu_vram_available": {
-        "type": "number"
+        "type": "number",
+        "description": "What of it is free, in bytes."
       },
       "gpu_utilization": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "How busy they are, 0 to 100, or `null`."
       },
       "cpu_available": {
-        "type": "number"
+        "type": "number",
+        "description": "How many processors are idle."
       },
       "cpu_count": {
-        "type": "number"
+        "type": "number",
+        "description": "How many processors it has."
       },
       "mem_used": {
-        "type": "number"
+        "type": "number",
+        "description": "Memory in use, in bytes."
       },
       "mem_available": {
-        "type": "number"
+        "type": "number",
+        "description": "Memory that is free, in bytes."
       },
       "mem_total": {
-        "type": "number"
+        "type": "number",
+        "description": "Its memory, in bytes."
       }
     },
     "required": [
@@ -1515,20 +1681,25 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "version": {
-        "type": "string"
+        "type": "string",
+        "description": "Version of Xinference whose API this is."
       },
       "full-revisionid": {
-        "type": "null"
+        "type": "null",
+        "description": "Always `null`."
       },
       "dirty": {
         "type": "boolean",
-        "const": false
+        "const": false,
+        "description": "Always `false`."
       },
       "error": {
-        "type": "null"
+        "type": "null",
+        "description": "Always `null`."
       },
       "atalaya": {
-        "type": "string"
+        "type": "string",
+        "description": "Version of this program."
       }
     },
     "required": [
@@ -1544,18 +1715,21 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the answer, `cmpl-…`; the same in all its chunks."
       },
       "object": {
         "type": "string",
-        "const": "text_completion"
+        "const": "text_completion",
+        "description": "Always `text_completion`."
       },
       "created": {
         "type": "number",
-        "description": "Seconds since 1970."
+        "description": "When it was asked for, in seconds since 1970."
       },
       "model": {
-        "type": "string"
+        "type": "string",
+        "description": "The model's name, as it was asked for."
       },
       "choices": {
         "type": "array",
@@ -1564,10 +1738,11 @@ export const replySchemas = {
           "properties": {
             "index": {
               "type": "number",
-              "description": "With several prompts: the answers of the first one, then those of the second, and so on."
+              "description": "Number of the answer, from 0. With several prompts: the answers of the first one, then those of the second, and so on."
             },
             "text": {
-              "type": "string"
+              "type": "string",
+              "description": "The text, or its next piece."
             },
             "logprobs": {
               "anyOf": [
@@ -1577,7 +1752,8 @@ export const replySchemas = {
                 {
                   "type": "null"
                 }
-              ]
+              ],
+              "description": "With `logprobs` in the request, else `null`."
             },
             "finish_reason": {
               "anyOf": [
@@ -1587,14 +1763,15 @@ export const replySchemas = {
                 {
                   "type": "null"
                 }
-              ]
+              ],
+              "description": "`stop`: by itself or at a stop text; `length`: at the bound; `null` until the answer has ended."
             },
             "options": {
               "type": "array",
               "items": {
                 "$ref": "#/components/schemas/OptionScore"
               },
-              "description": "With `choices` in the request."
+              "description": "With `choices` in the request: what each of the listed answers is worth."
             }
           },
           "required": [
@@ -1605,7 +1782,7 @@ export const replySchemas = {
           ],
           "additionalProperties": false
         },
-        "description": "Empty only in the usage chunk of a stream."
+        "description": "The answers; of a stream one answer's next piece, and none in the usage chunk."
       },
       "usage": {
         "anyOf": [
@@ -1615,10 +1792,12 @@ export const replySchemas = {
           {
             "type": "null"
           }
-        ]
+        ],
+        "description": "Tokens that were taken; in a stream in its last chunk, when that was asked for."
       },
       "atalaya": {
-        "$ref": "#/components/schemas/AnswerReceipt"
+        "$ref": "#/components/schemas/AnswerReceipt",
+        "description": "The receipt; in a stream in the chunk that ends the last answer."
       }
     },
     "required": [
@@ -1638,7 +1817,8 @@ export const replySchemas = {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "The tokens as text."
       },
       "token_logprobs": {
         "type": "array",
@@ -1648,7 +1828,7 @@ export const replySchemas = {
             "null"
           ]
         },
-        "description": "`null` for a token that nothing precedes, and for a picture's."
+        "description": "Log-probability of each; `null` for a token that nothing precedes, and for a picture's."
       },
       "top_logprobs": {
         "type": "array",
@@ -1664,7 +1844,8 @@ export const replySchemas = {
               "type": "null"
             }
           ]
-        }
+        },
+        "description": "For each token the likeliest in its place, text to log-probability; `null` where there is none."
       },
       "text_offset": {
         "type": "array",
@@ -1689,56 +1870,68 @@ export const replySchemas = {
     "properties": {
       "version": {
         "type": "number",
-        "const": 2
+        "const": 2,
+        "description": "Always 2, Xinference's form of a family."
       },
       "model_description": {
-        "type": "string"
+        "type": "string",
+        "description": "What it is, in a sentence."
       },
       "context_length": {
-        "type": "number"
+        "type": "number",
+        "description": "Tokens of prompt and answer together, at most."
       },
       "model_lang": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "Languages, ISO 639-1."
       },
       "model_ability": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "What it can do."
       },
       "model_family": {
-        "type": "string"
+        "type": "string",
+        "description": "Family that it is of."
       },
       "architectures": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "Architectures of its `config.json`."
       },
       "model_type": {
         "type": "string",
-        "const": "mllama"
+        "const": "mllama",
+        "description": "Always `mllama`."
       },
       "download_hubs": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "Hubs that have it."
       },
       "model_specs": {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/RegistrationSpec"
-        }
+        },
+        "description": "Its forms: from where, how large, of what."
       },
       "model_name": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the model."
       },
       "is_builtin": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether it comes with the program."
       }
     },
     "required": [
@@ -1765,7 +1958,8 @@ export const replySchemas = {
     "properties": {
       "status": {
         "type": "string",
-        "const": "ok"
+        "const": "ok",
+        "description": "Always `ok`."
       }
     },
     "required": [
@@ -1777,13 +1971,16 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "name": {
-        "type": "string"
+        "type": "string",
+        "description": "Path inside the repository."
       },
       "downloaded_bytes": {
-        "type": "number"
+        "type": "number",
+        "description": "Bytes that are here."
       },
       "total_bytes": {
-        "type": "number"
+        "type": "number",
+        "description": "Its size in bytes."
       },
       "progress": {
         "type": "number",
@@ -1794,14 +1991,15 @@ export const replySchemas = {
         "description": "Of what came since this download began; 0 while it cannot be told."
       },
       "elapsed_seconds": {
-        "type": "number"
+        "type": "number",
+        "description": "Seconds since it began."
       },
       "eta_seconds": {
         "type": [
           "number",
           "null"
         ],
-        "description": "`null` while it cannot be told."
+        "description": "Seconds that it will still take; `null` while it cannot be told."
       },
       "status": {
         "type": "string",
@@ -1810,14 +2008,16 @@ export const replySchemas = {
           "downloading",
           "verifying",
           "completed"
-        ]
+        ],
+        "description": "How it is."
       },
       "replica_id": {
         "type": "number",
         "description": "The replica whose download it is; all replicas read what the first one fetches."
       },
       "replica_model_uid": {
-        "type": "string"
+        "type": "string",
+        "description": "Uid of the model with the replica's number."
       }
     },
     "required": [
@@ -1841,23 +2041,28 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "plan"
+            "const": "plan",
+            "description": "What will be downloaded."
           },
           "hub": {
             "type": "string",
             "enum": [
               "huggingface",
               "modelscope"
-            ]
+            ],
+            "description": "Which hub it comes from."
           },
           "host": {
-            "type": "string"
+            "type": "string",
+            "description": "The host's name."
           },
           "repo": {
-            "type": "string"
+            "type": "string",
+            "description": "Owner and name of the repository."
           },
           "commit": {
-            "type": "string"
+            "type": "string",
+            "description": "Which commit of it."
           },
           "licence": {
             "anyOf": [
@@ -1865,16 +2070,19 @@ export const replySchemas = {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "Name of the licence."
                   },
                   "link": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "Where its text is."
                   },
                   "note": {
                     "type": [
                       "string",
                       "null"
-                    ]
+                    ],
+                    "description": "What to know of it, or `null`."
                   }
                 },
                 "required": [
@@ -1887,7 +2095,8 @@ export const replySchemas = {
               {
                 "type": "null"
               }
-            ]
+            ],
+            "description": "Under which licence, or `null`."
           },
           "files": {
             "type": "array",
@@ -1895,14 +2104,16 @@ export const replySchemas = {
               "type": "object",
               "properties": {
                 "path": {
-                  "type": "string"
+                  "type": "string",
+                  "description": "Path inside the repository."
                 },
                 "size_bytes": {
-                  "type": "number"
+                  "type": "number",
+                  "description": "Its size in bytes."
                 },
                 "here_bytes": {
                   "type": "number",
-                  "description": "There already, whole or as the start of a download."
+                  "description": "Bytes that are there already, whole or as the start of a download."
                 }
               },
               "required": [
@@ -1911,7 +2122,8 @@ export const replySchemas = {
                 "here_bytes"
               ],
               "additionalProperties": false
-            }
+            },
+            "description": "The files, in their order."
           }
         },
         "required": [
@@ -1930,13 +2142,16 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "hub-skipped"
+            "const": "hub-skipped",
+            "description": "A hub could not be used."
           },
           "reason": {
-            "type": "string"
+            "type": "string",
+            "description": "Why it could not be used."
           },
           "next": {
-            "type": "string"
+            "type": "string",
+            "description": "Which hub is tried next."
           }
         },
         "required": [
@@ -1951,13 +2166,16 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "file-progress"
+            "const": "file-progress",
+            "description": "A file goes on."
           },
           "path": {
-            "type": "string"
+            "type": "string",
+            "description": "Path inside the repository."
           },
           "done_bytes": {
-            "type": "number"
+            "type": "number",
+            "description": "Bytes that are here."
           }
         },
         "required": [
@@ -1972,10 +2190,12 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "file-verifying"
+            "const": "file-verifying",
+            "description": "A file is being checked."
           },
           "path": {
-            "type": "string"
+            "type": "string",
+            "description": "Path inside the repository."
           }
         },
         "required": [
@@ -1989,10 +2209,12 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "file-ready"
+            "const": "file-ready",
+            "description": "A file is here."
           },
           "path": {
-            "type": "string"
+            "type": "string",
+            "description": "Path inside the repository."
           }
         },
         "required": [
@@ -2006,10 +2228,12 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "file-waiting"
+            "const": "file-waiting",
+            "description": "Another program downloads this file; it is waited for."
           },
           "path": {
-            "type": "string"
+            "type": "string",
+            "description": "Path inside the repository."
           }
         },
         "required": [
@@ -2023,19 +2247,23 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "retry"
+            "const": "retry",
+            "description": "A file is tried again."
           },
           "path": {
             "type": [
               "string",
               "null"
-            ]
+            ],
+            "description": "Path inside the repository; `null` when it is about no file."
           },
           "reason": {
-            "type": "string"
+            "type": "string",
+            "description": "Why it is tried again."
           },
           "wait_ms": {
-            "type": "number"
+            "type": "number",
+            "description": "Milliseconds until then."
           }
         },
         "required": [
@@ -2053,23 +2281,28 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "model_name": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the model."
       },
       "model_format": {
-        "type": "string"
+        "type": "string",
+        "description": "Format of the files."
       },
       "model_size_in_billions": {
-        "type": "number"
+        "type": "number",
+        "description": "Weights in billions."
       },
       "quantizations": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "What its weights can be made of."
       },
       "support_draft_model": {
         "type": "boolean",
-        "const": false
+        "const": false,
+        "description": "Always `false`."
       }
     },
     "required": [
@@ -2114,14 +2347,15 @@ export const replySchemas = {
               "invalid_request_error",
               "rate_limit_error",
               "server_error"
-            ]
+            ],
+            "description": "OpenAI's name for this kind of failure."
           },
           "param": {
             "type": [
               "string",
               "null"
             ],
-            "description": "The field it is about, such as `messages[0].content`."
+            "description": "The field it is about, such as `messages[0].content`, or `null`."
           },
           "code": {
             "type": "string",
@@ -2134,7 +2368,8 @@ export const replySchemas = {
           "param",
           "code"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What went wrong."
       },
       "detail": {
         "type": "string",
@@ -2161,15 +2396,18 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the file that was deleted."
       },
       "object": {
         "type": "string",
-        "const": "file"
+        "const": "file",
+        "description": "Always `file`."
       },
       "deleted": {
         "type": "boolean",
-        "const": true
+        "const": true,
+        "description": "Always `true`."
       }
     },
     "required": [
@@ -2184,28 +2422,33 @@ export const replySchemas = {
     "properties": {
       "object": {
         "type": "string",
-        "const": "list"
+        "const": "list",
+        "description": "Always `list`."
       },
       "data": {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/FileObject"
-        }
+        },
+        "description": "The files, in the order that was asked for."
       },
       "first_id": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Id of the first of them, or `null`."
       },
       "last_id": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Id of the last of them, for `after`, or `null`."
       },
       "has_more": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether there are more."
       }
     },
     "required": [
@@ -2221,34 +2464,41 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the file, `file-…`."
       },
       "object": {
         "type": "string",
-        "const": "file"
+        "const": "file",
+        "description": "Always `file`."
       },
       "bytes": {
-        "type": "number"
+        "type": "number",
+        "description": "Its size in bytes."
       },
       "created_at": {
         "type": "number",
-        "description": "Seconds since 1970."
+        "description": "When it was sent, in seconds since 1970."
       },
       "expires_at": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "When it is deleted, in seconds since 1970; `null`: it is kept."
       },
       "filename": {
-        "type": "string"
+        "type": "string",
+        "description": "The name it was sent with; it is only shown."
       },
       "purpose": {
-        "type": "string"
+        "type": "string",
+        "description": "What it is for; `batch_output` of files that batches make."
       },
       "status": {
         "type": "string",
-        "const": "processed"
+        "const": "processed",
+        "description": "Always `processed`."
       }
     },
     "required": [
@@ -2268,10 +2518,12 @@ export const replySchemas = {
     "properties": {
       "status": {
         "type": "string",
-        "const": "ok"
+        "const": "ok",
+        "description": "Always `ok`."
       },
       "version": {
-        "type": "string"
+        "type": "string",
+        "description": "Version of this program."
       }
     },
     "required": [
@@ -2292,52 +2544,61 @@ export const replySchemas = {
           },
           "seen_by_last_turn": {
             "type": "boolean",
-            "description": "The text of the last turn, and so the answer, looks at it; a later group hides an earlier."
+            "description": "Whether the text of the last turn, and so the answer, looks at it; a later group hides an earlier."
           },
           "width": {
-            "type": "number"
+            "type": "number",
+            "description": "Its width, in pixels."
           },
           "height": {
-            "type": "number"
+            "type": "number",
+            "description": "Its height, in pixels."
           },
           "grid": {
             "type": "object",
             "properties": {
               "rows": {
-                "type": "number"
+                "type": "number",
+                "description": "Tiles from top to bottom."
               },
               "columns": {
-                "type": "number"
+                "type": "number",
+                "description": "Tiles from left to right."
               }
             },
             "required": [
               "rows",
               "columns"
             ],
-            "additionalProperties": false
+            "additionalProperties": false,
+            "description": "Tiles it was cut into."
           },
           "resized": {
             "type": "object",
             "properties": {
               "width": {
-                "type": "number"
+                "type": "number",
+                "description": "In pixels."
               },
               "height": {
-                "type": "number"
+                "type": "number",
+                "description": "In pixels."
               }
             },
             "required": [
               "width",
               "height"
             ],
-            "additionalProperties": false
+            "additionalProperties": false,
+            "description": "Its size when it was cut."
           },
           "aspect_ratio_id": {
-            "type": "number"
+            "type": "number",
+            "description": "The number that the model gives this grid."
           },
           "cached": {
             "type": "boolean",
-            "description": "Its encoding was still there from an earlier request."
+            "description": "Whether its encoding was still there from an earlier request."
           },
           "cached_in": {
             "type": "string",
@@ -2349,7 +2610,7 @@ export const replySchemas = {
           },
           "encode_ms": {
             "type": "number",
-            "description": "Until its states were there, milliseconds; 0 when they were in memory."
+            "description": "Milliseconds until its states were there; 0 when they were in memory."
           }
         },
         "required": [
@@ -2370,10 +2631,12 @@ export const replySchemas = {
         "properties": {
           "seen": {
             "type": "boolean",
-            "const": false
+            "const": false,
+            "description": "The model was not given this picture."
           },
           "seen_by_last_turn": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "Whether the text of the last turn would look at it."
           }
         },
         "required": [
@@ -2396,29 +2659,34 @@ export const replySchemas = {
     "additionalProperties": false,
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the key."
       },
       "name": {
-        "type": "string"
+        "type": "string",
+        "description": "What it is called."
       },
       "description": {
-        "type": "string"
+        "type": "string",
+        "description": "What it is for; perhaps empty."
       },
       "prefix": {
         "type": "string",
-        "description": "Its first letters."
+        "description": "Its first letters; the rest is not kept."
       },
       "owner": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Name of the account that made it, or `null`."
       },
       "permissions": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "What it may do."
       },
       "models": {
         "anyOf": [
@@ -2431,37 +2699,45 @@ export const replySchemas = {
           {
             "type": "null"
           }
-        ]
+        ],
+        "description": "Uids of the models that it may ask; `null`: all."
       },
       "enabled": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether it may be used."
       },
       "created_at": {
-        "type": "string"
+        "type": "string",
+        "description": "When it was made, ISO 8601."
       },
       "expires_at": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "When it ends, ISO 8601; `null`: never."
       },
       "last_used_at": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "When it was last used, ISO 8601; `null`: never."
       },
       "used_today": {
         "type": "object",
         "properties": {
           "requests": {
-            "type": "number"
+            "type": "number",
+            "description": "Requests."
           },
           "tokens": {
-            "type": "number"
+            "type": "number",
+            "description": "Tokens of prompts and answers."
           },
           "images": {
-            "type": "number"
+            "type": "number",
+            "description": "Pictures."
           }
         },
         "required": [
@@ -2469,31 +2745,36 @@ export const replySchemas = {
           "tokens",
           "images"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What it took since midnight, UTC."
       },
       "requests_per_minute": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Requests in a minute at most; `null`: as many as come."
       },
       "tokens_per_day": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Tokens in a day at most, of prompts and answers; `null`: as many as come."
       },
       "images_per_day": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Pictures in a day at most; `null`: as many as come."
       },
       "max_concurrent": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Requests at the same time at most; `null`: as many as come."
       }
     },
     "required": [
@@ -2528,7 +2809,8 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "stage"
+            "const": "stage",
+            "description": "A stage goes on."
           },
           "stage": {
             "type": "string",
@@ -2546,7 +2828,7 @@ export const replySchemas = {
               "number",
               "null"
             ],
-            "description": "What the fraction is of, where it is bytes."
+            "description": "What the fraction is of, where it is bytes; else `null`."
           }
         },
         "required": [
@@ -2565,10 +2847,12 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "ready"
+            "const": "ready",
+            "description": "The model answers; the last line."
           },
           "model": {
-            "$ref": "#/components/schemas/ModelRecord"
+            "$ref": "#/components/schemas/ModelRecord",
+            "description": "The model, as `GET /v1/models/{uid}` has it."
           }
         },
         "required": [
@@ -2582,23 +2866,27 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "failed"
+            "const": "failed",
+            "description": "The launch failed; the last line."
           },
           "error": {
             "type": "object",
             "properties": {
               "code": {
-                "type": "string"
+                "type": "string",
+                "description": "Stable; see the table of errors."
               },
               "message": {
-                "type": "string"
+                "type": "string",
+                "description": "For a person: what happened, and what to do."
               }
             },
             "required": [
               "code",
               "message"
             ],
-            "additionalProperties": false
+            "additionalProperties": false,
+            "description": "Why."
           }
         },
         "required": [
@@ -2612,7 +2900,8 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "terminated"
+            "const": "terminated",
+            "description": "The launch was given up; the last line."
           }
         },
         "required": [
@@ -2627,7 +2916,8 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "model_uid": {
-        "type": "string"
+        "type": "string",
+        "description": "The name that the model answers to."
       }
     },
     "required": [
@@ -2639,22 +2929,25 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "access_token": {
-        "type": "string"
+        "type": "string",
+        "description": "For the header `authorization: Bearer …`."
       },
       "token_type": {
         "type": "string",
-        "const": "bearer"
+        "const": "bearer",
+        "description": "Always `bearer`."
       },
       "refresh_token": {
         "type": "string",
-        "description": "Not for accounts of an `--auth-config` file."
+        "description": "For `POST /v1/auth/refresh`, once. Not for accounts of an `--auth-config` file."
       },
       "expires_in": {
         "type": "number",
-        "description": "Seconds."
+        "description": "Seconds until the access token ends."
       },
       "must_change_password": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether the password must be changed before anything else."
       }
     },
     "required": [
@@ -2673,14 +2966,16 @@ export const replySchemas = {
           "INFO",
           "WARNING",
           "ERROR"
-        ]
+        ],
+        "description": "How grave it is."
       },
       "event_ts": {
         "type": "number",
-        "description": "Seconds since 1970."
+        "description": "When it was, in seconds since 1970."
       },
       "event_content": {
-        "type": "string"
+        "type": "string",
+        "description": "What happened, in a sentence."
       }
     },
     "required": [
@@ -2700,10 +2995,12 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "model_name": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the model."
       },
       "model_uid": {
-        "type": "string"
+        "type": "string",
+        "description": "The name that it answers to."
       },
       "model_version": {
         "type": "string",
@@ -2714,30 +3011,35 @@ export const replySchemas = {
         "items": {
           "type": "string"
         },
-        "description": "Empty until the model is ready."
+        "description": "What it can do; empty until the model is ready."
       },
       "replica": {
-        "type": "number"
+        "type": "number",
+        "description": "How many processes have it."
       },
       "n_worker": {
         "type": "number",
-        "const": 1
+        "const": 1,
+        "description": "Always 1: a replica is on one machine."
       },
       "status": {
-        "$ref": "#/components/schemas/ModelStatus"
+        "$ref": "#/components/schemas/ModelStatus",
+        "description": "How it is."
       },
       "instance_created_ts": {
-        "type": "number"
+        "type": "number",
+        "description": "When it was launched, in seconds since 1970."
       },
       "error_message": {
         "type": "string",
-        "description": "When its status is ERROR."
+        "description": "Why it failed, when its status is ERROR."
       },
       "replica_statuses": {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/ReplicaStatusRecord"
-        }
+        },
+        "description": "How each replica is."
       }
     },
     "required": [
@@ -2758,13 +3060,15 @@ export const replySchemas = {
     "properties": {
       "object": {
         "type": "string",
-        "const": "list"
+        "const": "list",
+        "description": "Always `list`."
       },
       "data": {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/ModelRecord"
-        }
+        },
+        "description": "The models."
       }
     },
     "required": [
@@ -2777,41 +3081,50 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "The name that the model answers to."
       },
       "object": {
         "type": "string",
-        "const": "model"
+        "const": "model",
+        "description": "Always `model`."
       },
       "created": {
         "type": "number",
-        "description": "Seconds since 1970."
+        "description": "When it was launched, in seconds since 1970."
       },
       "owned_by": {
         "type": "string",
-        "const": "atalaya"
+        "const": "atalaya",
+        "description": "Always `atalaya`."
       },
       "model_type": {
         "type": "string",
-        "const": "LLM"
+        "const": "LLM",
+        "description": "Always `LLM`."
       },
       "model_name": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of its family, or of its directory."
       },
       "model_engine": {
-        "type": "string"
+        "type": "string",
+        "description": "Which engine runs it, as it was asked for."
       },
       "model_format": {
-        "type": "string"
+        "type": "string",
+        "description": "Format of its files."
       },
       "quantization": {
-        "type": "string"
+        "type": "string",
+        "description": "What its weights are made of; `none`: as they were published."
       },
       "model_size_in_billions": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Weights in billions; `null` when that is not known."
       },
       "model_source": {
         "type": "string",
@@ -2827,36 +3140,41 @@ export const replySchemas = {
             "vision",
             "tools"
           ]
-        }
+        },
+        "description": "What it can do."
       },
       "model_lang": {
         "type": "array",
         "items": {
           "type": "string"
         },
-        "description": "ISO 639-1."
+        "description": "Languages, ISO 639-1."
       },
       "model_description": {
-        "type": "string"
+        "type": "string",
+        "description": "What it is, in a sentence."
       },
       "model_family": {
-        "type": "string"
+        "type": "string",
+        "description": "Family that it is of."
       },
       "model_hub": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Where its files come from, or `null`."
       },
       "revision": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Which commit of them, or `null`."
       },
       "address": {
         "type": "string",
-        "description": "Of the server: replicas have none of their own."
+        "description": "Address of the server: replicas have none of their own."
       },
       "accelerators": {
         "type": "array",
@@ -2873,12 +3191,13 @@ export const replySchemas = {
         "description": "What lies on which device, when a part of it lies on cards; of its first replica."
       },
       "multimodal_projector": {
-        "type": "null"
+        "type": "null",
+        "description": "Always `null`: the tower is part of the model."
       },
       "strict_system_first": {
         "type": "boolean",
         "const": false,
-        "description": "Further system messages may come anywhere in a conversation."
+        "description": "Always `false`: further system messages may come anywhere in a conversation."
       },
       "context_length": {
         "type": [
@@ -2888,29 +3207,34 @@ export const replySchemas = {
         "description": "Tokens of prompt and answer together; `null` until the model is ready."
       },
       "replica": {
-        "type": "number"
+        "type": "number",
+        "description": "How many processes have it."
       },
       "profile": {
         "type": "string",
         "enum": [
           "ref",
           "hf"
-        ]
+        ],
+        "description": "Whose semantics it runs with: Meta's (`ref`) or those of Transformers (`hf`)."
       },
       "state": {
-        "$ref": "#/components/schemas/ModelState"
+        "$ref": "#/components/schemas/ModelState",
+        "description": "How it is."
       },
       "progress": {
         "type": "object",
         "properties": {
           "stage": {
-            "type": "string"
+            "type": "string",
+            "description": "What is being done."
           },
           "fraction": {
             "type": [
               "number",
               "null"
-            ]
+            ],
+            "description": "Of the stage, 0 to 1; `null` when it cannot be told."
           }
         },
         "required": [
@@ -2918,16 +3242,18 @@ export const replySchemas = {
           "fraction"
         ],
         "additionalProperties": false,
-        "description": "While starting."
+        "description": "How far its launch is, while it starts."
       },
       "error": {
         "type": "object",
         "properties": {
           "code": {
-            "type": "string"
+            "type": "string",
+            "description": "Stable; see the table of errors."
           },
           "message": {
-            "type": "string"
+            "type": "string",
+            "description": "For a person: what happened, and what to do."
           }
         },
         "required": [
@@ -2935,7 +3261,7 @@ export const replySchemas = {
           "message"
         ],
         "additionalProperties": false,
-        "description": "When failed, or ready but unable to answer."
+        "description": "What went wrong: when failed, or ready but unable to answer."
       }
     },
     "required": [
@@ -2989,16 +3315,19 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the answer, `modr-…`."
       },
       "model": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the guard that was asked."
       },
       "results": {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/ModerationResult"
-        }
+        },
+        "description": "One for each input."
       }
     },
     "required": [
@@ -3012,49 +3341,63 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "flagged": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether `unsafe` is likelier than `safe`."
       },
       "categories": {
         "type": "object",
         "properties": {
           "harassment": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category harassment."
           },
           "harassment/threatening": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category harassment/threatening."
           },
           "hate": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category hate."
           },
           "hate/threatening": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category hate/threatening."
           },
           "illicit": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category illicit."
           },
           "illicit/violent": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category illicit/violent."
           },
           "self-harm": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category self-harm."
           },
           "self-harm/intent": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category self-harm/intent."
           },
           "self-harm/instructions": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category self-harm/instructions."
           },
           "sexual": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category sexual."
           },
           "sexual/minors": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category sexual/minors."
           },
           "violence": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category violence."
           },
           "violence/graphic": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "OpenAI's category violence/graphic."
           }
         },
         "required": [
@@ -3072,49 +3415,63 @@ export const replySchemas = {
           "violence",
           "violence/graphic"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "OpenAI's categories: whether each applies."
       },
       "category_scores": {
         "type": "object",
         "properties": {
           "harassment": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category harassment."
           },
           "harassment/threatening": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category harassment/threatening."
           },
           "hate": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category hate."
           },
           "hate/threatening": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category hate/threatening."
           },
           "illicit": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category illicit."
           },
           "illicit/violent": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category illicit/violent."
           },
           "self-harm": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category self-harm."
           },
           "self-harm/intent": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category self-harm/intent."
           },
           "self-harm/instructions": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category self-harm/instructions."
           },
           "sexual": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category sexual."
           },
           "sexual/minors": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category sexual/minors."
           },
           "violence": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category violence."
           },
           "violence/graphic": {
-            "type": "number"
+            "type": "number",
+            "description": "OpenAI's category violence/graphic."
           }
         },
         "required": [
@@ -3132,7 +3489,8 @@ export const replySchemas = {
           "violence",
           "violence/graphic"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "How likely each category is, 0 to 1."
       },
       "category_applied_input_types": {
         "type": "object",
@@ -3145,7 +3503,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category harassment."
           },
           "harassment/threatening": {
             "type": "array",
@@ -3155,7 +3514,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category harassment/threatening."
           },
           "hate": {
             "type": "array",
@@ -3165,7 +3525,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category hate."
           },
           "hate/threatening": {
             "type": "array",
@@ -3175,7 +3536,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category hate/threatening."
           },
           "illicit": {
             "type": "array",
@@ -3185,7 +3547,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category illicit."
           },
           "illicit/violent": {
             "type": "array",
@@ -3195,7 +3558,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category illicit/violent."
           },
           "self-harm": {
             "type": "array",
@@ -3205,7 +3569,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category self-harm."
           },
           "self-harm/intent": {
             "type": "array",
@@ -3215,7 +3580,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category self-harm/intent."
           },
           "self-harm/instructions": {
             "type": "array",
@@ -3225,7 +3591,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category self-harm/instructions."
           },
           "sexual": {
             "type": "array",
@@ -3235,7 +3602,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category sexual."
           },
           "sexual/minors": {
             "type": "array",
@@ -3245,7 +3613,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category sexual/minors."
           },
           "violence": {
             "type": "array",
@@ -3255,7 +3624,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category violence."
           },
           "violence/graphic": {
             "type": "array",
@@ -3265,7 +3635,8 @@ export const replySchemas = {
                 "text",
                 "image"
               ]
-            }
+            },
+            "description": "OpenAI's category violence/graphic."
           }
         },
         "required": [
@@ -3283,7 +3654,8 @@ export const replySchemas = {
           "violence",
           "violence/graphic"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What of the input each category was judged by."
       },
       "llama_guard": {
         "type": "object",
@@ -3293,11 +3665,12 @@ export const replySchemas = {
             "enum": [
               "safe",
               "unsafe"
-            ]
+            ],
+            "description": "The first word of its answer."
           },
           "unsafe_probability": {
             "type": "number",
-            "description": "Of `unsafe` against `safe`, for the first word of the answer."
+            "description": "Probability of `unsafe` against `safe`, for the first word of the answer."
           },
           "hazards": {
             "type": "object",
@@ -3306,13 +3679,16 @@ export const replySchemas = {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3320,19 +3696,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Violent Crimes"
               },
               "S2": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3340,19 +3720,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Non-Violent Crimes"
               },
               "S3": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3360,19 +3744,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Sex Crimes"
               },
               "S4": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3380,19 +3768,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Child Exploitation"
               },
               "S5": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3400,19 +3792,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Defamation"
               },
               "S6": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3420,19 +3816,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Specialized Advice"
               },
               "S7": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3440,19 +3840,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Privacy"
               },
               "S8": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3460,19 +3864,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Intellectual Property"
               },
               "S9": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3480,19 +3888,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Indiscriminate Weapons"
               },
               "S10": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3500,19 +3912,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Hate"
               },
               "S11": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3520,19 +3936,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Self-Harm"
               },
               "S12": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3540,19 +3960,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Sexual Content"
               },
               "S13": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3560,19 +3984,23 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Elections"
               },
               "S14": {
                 "type": "object",
                 "properties": {
                   "name": {
-                    "type": "string"
+                    "type": "string",
+                    "description": "What the hazard is."
                   },
                   "flagged": {
-                    "type": "boolean"
+                    "type": "boolean",
+                    "description": "Whether the answer named it."
                   },
                   "score": {
-                    "type": "number"
+                    "type": "number",
+                    "description": "How likely it is, 0 to 1."
                   }
                 },
                 "required": [
@@ -3580,7 +4008,8 @@ export const replySchemas = {
                   "flagged",
                   "score"
                 ],
-                "additionalProperties": false
+                "additionalProperties": false,
+                "description": "Code Interpreter Abuse"
               }
             },
             "required": [
@@ -3599,7 +4028,8 @@ export const replySchemas = {
               "S13",
               "S14"
             ],
-            "additionalProperties": false
+            "additionalProperties": false,
+            "description": "The guard's own hazards, S1 to S14."
           }
         },
         "required": [
@@ -3625,32 +4055,38 @@ export const replySchemas = {
     "additionalProperties": false,
     "properties": {
       "api_key": {
-        "type": "string"
+        "type": "string",
+        "description": "The key itself; only this reply has it."
       },
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the key."
       },
       "name": {
-        "type": "string"
+        "type": "string",
+        "description": "What it is called."
       },
       "description": {
-        "type": "string"
+        "type": "string",
+        "description": "What it is for; perhaps empty."
       },
       "prefix": {
         "type": "string",
-        "description": "Its first letters."
+        "description": "Its first letters; the rest is not kept."
       },
       "owner": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Name of the account that made it, or `null`."
       },
       "permissions": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "What it may do."
       },
       "models": {
         "anyOf": [
@@ -3663,37 +4099,45 @@ export const replySchemas = {
           {
             "type": "null"
           }
-        ]
+        ],
+        "description": "Uids of the models that it may ask; `null`: all."
       },
       "enabled": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether it may be used."
       },
       "created_at": {
-        "type": "string"
+        "type": "string",
+        "description": "When it was made, ISO 8601."
       },
       "expires_at": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "When it ends, ISO 8601; `null`: never."
       },
       "last_used_at": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "When it was last used, ISO 8601; `null`: never."
       },
       "used_today": {
         "type": "object",
         "properties": {
           "requests": {
-            "type": "number"
+            "type": "number",
+            "description": "Requests."
           },
           "tokens": {
-            "type": "number"
+            "type": "number",
+            "description": "Tokens of prompts and answers."
           },
           "images": {
-            "type": "number"
+            "type": "number",
+            "description": "Pictures."
           }
         },
         "required": [
@@ -3701,31 +4145,36 @@ export const replySchemas = {
           "tokens",
           "images"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What it took since midnight, UTC."
       },
       "requests_per_minute": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Requests in a minute at most; `null`: as many as come."
       },
       "tokens_per_day": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Tokens in a day at most, of prompts and answers; `null`: as many as come."
       },
       "images_per_day": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Pictures in a day at most; `null`: as many as come."
       },
       "max_concurrent": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Requests at the same time at most; `null`: as many as come."
       }
     },
     "required": [
@@ -3758,61 +4207,75 @@ export const replySchemas = {
         "properties": {
           "role": {
             "type": "string",
-            "const": "assistant"
+            "const": "assistant",
+            "description": "Always `assistant`."
           },
           "content": {
-            "type": "string"
+            "type": "string",
+            "description": "The text, or its next piece."
           },
           "tool_calls": {
             "type": "array",
             "items": {
               "$ref": "#/components/schemas/OllamaToolCallReply"
             },
-            "description": "In a line of their own in front of the last one."
+            "description": "Calls of functions, in a line of their own in front of the last one."
           }
         },
         "required": [
           "role",
           "content"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What the model said, or the next piece of it."
       },
       "model": {
-        "type": "string"
+        "type": "string",
+        "description": "The model's name, as it was asked for."
       },
       "created_at": {
-        "type": "string"
+        "type": "string",
+        "description": "When this was said, ISO 8601."
       },
       "logprobs": {
-        "$ref": "#/components/schemas/OllamaLogprobs"
+        "$ref": "#/components/schemas/OllamaLogprobs",
+        "description": "Of the tokens of this line, with `logprobs` in the request."
       },
       "done": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether this is the last line."
       },
       "done_reason": {
-        "type": "string"
+        "type": "string",
+        "description": "Why the answer ended, in the last line: `stop`, `length`, `load` or `unload`."
       },
       "total_duration": {
         "type": "number",
-        "description": "Nanoseconds, as the other durations."
+        "description": "From the request to its end, in nanoseconds, as the other durations; in the last line."
       },
       "load_duration": {
-        "type": "number"
+        "type": "number",
+        "description": "Until the engine began with it."
       },
       "prompt_eval_count": {
-        "type": "number"
+        "type": "number",
+        "description": "Tokens of the prompt."
       },
       "prompt_eval_duration": {
-        "type": "number"
+        "type": "number",
+        "description": "Until the first token of the answer."
       },
       "eval_count": {
-        "type": "number"
+        "type": "number",
+        "description": "Tokens of the answer."
       },
       "eval_duration": {
-        "type": "number"
+        "type": "number",
+        "description": "From the first token of the answer to the last."
       },
       "atalaya": {
-        "$ref": "#/components/schemas/AnswerReceipt"
+        "$ref": "#/components/schemas/AnswerReceipt",
+        "description": "The receipt, in the last line: what became of each picture and each field."
       }
     },
     "required": [
@@ -3828,15 +4291,18 @@ export const replySchemas = {
     "properties": {
       "parent_model": {
         "type": "string",
-        "const": ""
+        "const": "",
+        "description": "Always empty."
       },
       "format": {
         "type": "string",
-        "const": "safetensors"
+        "const": "safetensors",
+        "description": "Always `safetensors`."
       },
       "family": {
         "type": "string",
-        "const": "mllama"
+        "const": "mllama",
+        "description": "Always `mllama`."
       },
       "families": {
         "type": "array",
@@ -3845,7 +4311,8 @@ export const replySchemas = {
           "const": "mllama"
         },
         "minItems": 1,
-        "maxItems": 1
+        "maxItems": 1,
+        "description": "Always `mllama` alone."
       },
       "parameter_size": {
         "type": "string",
@@ -3870,10 +4337,12 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "error": {
-        "type": "string"
+        "type": "string",
+        "description": "For a person: what happened, with the values, then what to do."
       },
       "code": {
-        "type": "string"
+        "type": "string",
+        "description": "Ours, and stable; see the table of errors."
       }
     },
     "required": [
@@ -3887,44 +4356,56 @@ export const replySchemas = {
     "additionalProperties": false,
     "properties": {
       "response": {
-        "type": "string"
+        "type": "string",
+        "description": "The text, or its next piece."
       },
       "model": {
-        "type": "string"
+        "type": "string",
+        "description": "The model's name, as it was asked for."
       },
       "created_at": {
-        "type": "string"
+        "type": "string",
+        "description": "When this was said, ISO 8601."
       },
       "logprobs": {
-        "$ref": "#/components/schemas/OllamaLogprobs"
+        "$ref": "#/components/schemas/OllamaLogprobs",
+        "description": "Of the tokens of this line, with `logprobs` in the request."
       },
       "done": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether this is the last line."
       },
       "done_reason": {
-        "type": "string"
+        "type": "string",
+        "description": "Why the answer ended, in the last line: `stop`, `length`, `load` or `unload`."
       },
       "total_duration": {
         "type": "number",
-        "description": "Nanoseconds, as the other durations."
+        "description": "From the request to its end, in nanoseconds, as the other durations; in the last line."
       },
       "load_duration": {
-        "type": "number"
+        "type": "number",
+        "description": "Until the engine began with it."
       },
       "prompt_eval_count": {
-        "type": "number"
+        "type": "number",
+        "description": "Tokens of the prompt."
       },
       "prompt_eval_duration": {
-        "type": "number"
+        "type": "number",
+        "description": "Until the first token of the answer."
       },
       "eval_count": {
-        "type": "number"
+        "type": "number",
+        "description": "Tokens of the answer."
       },
       "eval_duration": {
-        "type": "number"
+        "type": "number",
+        "description": "From the first token of the answer to the last."
       },
       "atalaya": {
-        "$ref": "#/components/schemas/AnswerReceipt"
+        "$ref": "#/components/schemas/AnswerReceipt",
+        "description": "The receipt, in the last line: what became of each picture and each field."
       }
     },
     "required": [
@@ -3947,16 +4428,19 @@ export const replySchemas = {
             "type": "object",
             "properties": {
               "token": {
-                "type": "string"
+                "type": "string",
+                "description": "The token as text; half a character is shown as U+FFFD."
               },
               "logprob": {
-                "type": "number"
+                "type": "number",
+                "description": "Natural logarithm of its probability; at least -9999."
               },
               "bytes": {
                 "type": "array",
                 "items": {
                   "type": "number"
-                }
+                },
+                "description": "The token's own bytes: it may be half a character."
               }
             },
             "required": [
@@ -3965,19 +4449,23 @@ export const replySchemas = {
               "bytes"
             ],
             "additionalProperties": false
-          }
+          },
+          "description": "The likeliest tokens in this place, as many as were asked for."
         },
         "token": {
-          "type": "string"
+          "type": "string",
+          "description": "The token as text; half a character is shown as U+FFFD."
         },
         "logprob": {
-          "type": "number"
+          "type": "number",
+          "description": "Natural logarithm of its probability; at least -9999."
         },
         "bytes": {
           "type": "array",
           "items": {
             "type": "number"
-          }
+          },
+          "description": "The token's own bytes: it may be half a character."
         }
       },
       "required": [
@@ -3992,32 +4480,40 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "name": {
-        "type": "string"
+        "type": "string",
+        "description": "The name that it answers to."
       },
       "model": {
-        "type": "string"
+        "type": "string",
+        "description": "The same once more."
       },
       "modified_at": {
-        "type": "string"
+        "type": "string",
+        "description": "When its files last changed, ISO 8601."
       },
       "size": {
         "type": "number",
         "description": "Bytes of its files."
       },
       "digest": {
-        "type": "string"
+        "type": "string",
+        "description": "Tells checkpoints apart by the names, sizes and times of their files; no hash of the weights."
       },
       "details": {
-        "$ref": "#/components/schemas/OllamaDetails"
+        "$ref": "#/components/schemas/OllamaDetails",
+        "description": "What kind of model it is."
       },
       "expires_at": {
-        "type": "string"
+        "type": "string",
+        "description": "When it is freed, ISO 8601; of `ps`."
       },
       "size_vram": {
-        "type": "number"
+        "type": "number",
+        "description": "Bytes on graphics cards; of `ps`."
       },
       "context_length": {
-        "type": "number"
+        "type": "number",
+        "description": "Tokens of prompt and answer together; of `ps`."
       }
     },
     "required": [
@@ -4038,7 +4534,8 @@ export const replySchemas = {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/OllamaModel"
-        }
+        },
+        "description": "The models."
       }
     },
     "required": [
@@ -4052,17 +4549,21 @@ export const replySchemas = {
     "properties": {
       "modelfile": {
         "type": "string",
-        "const": ""
+        "const": "",
+        "description": "Always empty: models are not made of Modelfiles here."
       },
       "parameters": {
-        "type": "string"
+        "type": "string",
+        "description": "What a request starts from, a setting a line."
       },
       "template": {
         "type": "string",
-        "const": ""
+        "const": "",
+        "description": "Always empty: the template is the checkpoint's own."
       },
       "details": {
-        "$ref": "#/components/schemas/OllamaDetails"
+        "$ref": "#/components/schemas/OllamaDetails",
+        "description": "What kind of model it is."
       },
       "model_info": {
         "type": "object",
@@ -4072,16 +4573,19 @@ export const replySchemas = {
             "number",
             "null"
           ]
-        }
+        },
+        "description": "Its numbers, under the names of GGUF."
       },
       "capabilities": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "What it can do."
       },
       "modified_at": {
-        "type": "string"
+        "type": "string",
+        "description": "When its files last changed, ISO 8601."
       },
       "atalaya": {
         "type": "object",
@@ -4090,20 +4594,23 @@ export const replySchemas = {
             "type": [
               "string",
               "null"
-            ]
+            ],
+            "description": "The name that it answers to; `null` when it is not loaded."
           },
           "has_chat_template": {
             "type": [
               "boolean",
               "null"
-            ]
+            ],
+            "description": "Whether it chats; `null` when it is not loaded."
           }
         },
         "required": [
           "uid",
           "has_chat_template"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What this server knows of it beside that."
       }
     },
     "required": [
@@ -4123,7 +4630,8 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "status": {
-        "type": "string"
+        "type": "string",
+        "description": "How the pull goes; `success` in the end."
       }
     },
     "required": [
@@ -4136,20 +4644,24 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the call, for its result's `tool_call_id`."
       },
       "function": {
         "type": "object",
         "properties": {
           "index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the call, from 0."
           },
           "name": {
-            "type": "string"
+            "type": "string",
+            "description": "Name of the function."
           },
           "arguments": {
             "type": "object",
-            "additionalProperties": {}
+            "additionalProperties": {},
+            "description": "Its arguments, by name."
           }
         },
         "required": [
@@ -4157,7 +4669,8 @@ export const replySchemas = {
           "name",
           "arguments"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What is called, and with what."
       }
     },
     "required": [
@@ -4170,10 +4683,12 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "version": {
-        "type": "string"
+        "type": "string",
+        "description": "Version of Ollama whose API this is."
       },
       "atalaya": {
-        "type": "string"
+        "type": "string",
+        "description": "Version of this program."
       }
     },
     "required": [
@@ -4186,11 +4701,12 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "text": {
-        "type": "string"
+        "type": "string",
+        "description": "The answer, as it was listed."
       },
       "logprob": {
         "type": "number",
-        "description": "Of this answer, as the model would give it."
+        "description": "Natural logarithm of the probability of this answer, as the model would give it."
       },
       "probability": {
         "type": "number",
@@ -4210,26 +4726,30 @@ export const replySchemas = {
     "additionalProperties": false,
     "properties": {
       "access_token": {
-        "type": "string"
+        "type": "string",
+        "description": "For the header `authorization: Bearer …`."
       },
       "token_type": {
         "type": "string",
-        "const": "bearer"
+        "const": "bearer",
+        "description": "Always `bearer`."
       },
       "refresh_token": {
         "type": "string",
-        "description": "Not for accounts of an `--auth-config` file."
+        "description": "For `POST /v1/auth/refresh`, once. Not for accounts of an `--auth-config` file."
       },
       "expires_in": {
         "type": "number",
-        "description": "Seconds."
+        "description": "Seconds until the access token ends."
       },
       "must_change_password": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether the password must be changed before anything else."
       },
       "status": {
         "type": "string",
-        "const": "ok"
+        "const": "ok",
+        "description": "Always `ok`."
       }
     },
     "required": [
@@ -4244,18 +4764,22 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "model_name": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the model."
       },
       "model_uid": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "The name it answered to, or `null`."
       },
-      "data": {},
+      "data": {
+        "description": "With what it was launched, as it was sent."
+      },
       "updated_at": {
         "type": "string",
-        "description": "ISO 8601."
+        "description": "When that was, ISO 8601."
       }
     },
     "required": [
@@ -4288,10 +4812,12 @@ export const replySchemas = {
         "description": "Of the text model."
       },
       "has_head": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether the output head lies there."
       },
       "has_tower": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether the vision tower lies there."
       },
       "bytes": {
         "type": "number",
@@ -4322,13 +4848,15 @@ export const replySchemas = {
           "launching",
           "downloading",
           "loading"
-        ]
+        ],
+        "description": "What is being done."
       },
       "download_files": {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/DownloadFileRecord"
-        }
+        },
+        "description": "Files that are downloaded for it."
       },
       "replicas": {
         "type": "array",
@@ -4336,28 +4864,35 @@ export const replySchemas = {
           "type": "object",
           "properties": {
             "replica_id": {
-              "type": "number"
+              "type": "number",
+              "description": "Number of the replica, from 0."
             },
             "replica_model_uid": {
-              "type": "string"
+              "type": "string",
+              "description": "Uid of the model with the replica's number."
             },
             "progress": {
-              "type": "number"
+              "type": "number",
+              "description": "0 to 1."
             },
             "stage": {
-              "type": "string"
+              "type": "string",
+              "description": "What is being done."
             },
             "info": {
-              "type": "string"
+              "type": "string",
+              "description": "Why it failed; empty when it did not."
             },
             "updated_at": {
-              "type": "number"
+              "type": "number",
+              "description": "When this was so, in seconds since 1970."
             },
             "download_files": {
               "type": "array",
               "items": {
                 "$ref": "#/components/schemas/DownloadFileRecord"
-              }
+              },
+              "description": "Files that are downloaded for it."
             }
           },
           "required": [
@@ -4370,7 +4905,8 @@ export const replySchemas = {
             "download_files"
           ],
           "additionalProperties": false
-        }
+        },
+        "description": "How far each replica is."
       }
     },
     "required": [
@@ -4391,10 +4927,12 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "model_name": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the model."
       },
       "is_builtin": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether it comes with the program."
       }
     },
     "required": [
@@ -4407,40 +4945,48 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "model_format": {
-        "type": "string"
+        "type": "string",
+        "description": "Format of the files."
       },
       "model_size_in_billions": {
-        "type": "number"
+        "type": "number",
+        "description": "Weights in billions."
       },
       "quantization": {
-        "type": "string"
+        "type": "string",
+        "description": "What its weights are made of; `none`: as they were published."
       },
       "model_hub": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Which hub has it, or `null`."
       },
       "model_id": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Owner and name of its repository there, or `null`."
       },
       "model_revision": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Which commit, or `null`."
       },
       "model_uri": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Where its files lie, of a model that was registered by path; else `null`."
       },
       "multimodal_projectors": {
-        "type": "null"
+        "type": "null",
+        "description": "Always `null`: the tower is part of the model."
       },
       "cache_status": {
         "type": "boolean",
@@ -4478,7 +5024,8 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "remaining_replicas": {
-        "type": "number"
+        "type": "number",
+        "description": "How many are left."
       }
     },
     "required": [
@@ -4490,48 +5037,56 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "replica_id": {
-        "type": "number"
+        "type": "number",
+        "description": "Number of the replica, from 0."
       },
       "replica_model_uid": {
-        "type": "string"
+        "type": "string",
+        "description": "Uid of the model with the replica's number."
       },
       "replica_uid": {
         "type": [
           "string",
           "null"
         ],
-        "description": "What its owner calls it."
+        "description": "What its owner calls it, or `null`."
       },
       "worker_address": {
-        "type": "string"
+        "type": "string",
+        "description": "Address of its machine."
       },
       "model_address": {
-        "type": "string"
+        "type": "string",
+        "description": "Address that it is asked at: the server's."
       },
       "accelerators": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "Graphics cards that it was given, by number."
       },
       "gpu_idx": {
         "type": "array",
         "items": {
           "type": "number"
-        }
+        },
+        "description": "The same as numbers."
       },
       "status": {
-        "$ref": "#/components/schemas/ModelStatus"
+        "$ref": "#/components/schemas/ModelStatus",
+        "description": "How it is."
       },
       "created_ts": {
         "type": "number",
-        "description": "Seconds since 1970."
+        "description": "When it was launched, in seconds since 1970."
       },
       "error_message": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Why it failed, or `null`."
       }
     },
     "required": [
@@ -4558,7 +5113,8 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "progress": {
-        "type": "number"
+        "type": "number",
+        "description": "Always 0."
       }
     },
     "required": [
@@ -4570,15 +5126,18 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the response that was forgotten."
       },
       "object": {
         "type": "string",
-        "const": "response"
+        "const": "response",
+        "description": "Always `response`."
       },
       "deleted": {
         "type": "boolean",
-        "const": true
+        "const": true,
+        "description": "Always `true`."
       }
     },
     "required": [
@@ -4595,7 +5154,8 @@ export const replySchemas = {
         "additionalProperties": false,
         "properties": {
           "sequence_number": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the event, from 0, in the order they were sent."
           },
           "type": {
             "type": "string",
@@ -4606,10 +5166,12 @@ export const replySchemas = {
               "response.completed",
               "response.incomplete",
               "response.failed"
-            ]
+            ],
+            "description": "How the response is now."
           },
           "response": {
-            "$ref": "#/components/schemas/ResponseObject"
+            "$ref": "#/components/schemas/ResponseObject",
+            "description": "The response, as far as it is."
           }
         },
         "required": [
@@ -4623,20 +5185,24 @@ export const replySchemas = {
         "additionalProperties": false,
         "properties": {
           "sequence_number": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the event, from 0, in the order they were sent."
           },
           "type": {
             "type": "string",
             "enum": [
               "response.output_item.added",
               "response.output_item.done"
-            ]
+            ],
+            "description": "An item begins, or is complete."
           },
           "output_index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the item, from 0."
           },
           "item": {
-            "$ref": "#/components/schemas/ResponseOutputItem"
+            "$ref": "#/components/schemas/ResponseOutputItem",
+            "description": "The item, as far as it is."
           }
         },
         "required": [
@@ -4651,26 +5217,32 @@ export const replySchemas = {
         "additionalProperties": false,
         "properties": {
           "sequence_number": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the event, from 0, in the order they were sent."
           },
           "type": {
             "type": "string",
             "enum": [
               "response.content_part.added",
               "response.content_part.done"
-            ]
+            ],
+            "description": "A part begins, or is complete."
           },
           "part": {
-            "$ref": "#/components/schemas/ResponseTextPart"
+            "$ref": "#/components/schemas/ResponseTextPart",
+            "description": "The part, as far as it is."
           },
           "item_id": {
-            "type": "string"
+            "type": "string",
+            "description": "Id of the item."
           },
           "output_index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the item, from 0."
           },
           "content_index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the part in it, from 0."
           }
         },
         "required": [
@@ -4687,29 +5259,36 @@ export const replySchemas = {
         "additionalProperties": false,
         "properties": {
           "sequence_number": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the event, from 0, in the order they were sent."
           },
           "type": {
             "type": "string",
-            "const": "response.output_text.delta"
+            "const": "response.output_text.delta",
+            "description": "A text goes on."
           },
           "delta": {
-            "type": "string"
+            "type": "string",
+            "description": "The next piece of the text."
           },
           "logprobs": {
             "type": "array",
             "items": {
               "$ref": "#/components/schemas/ResponseLogprob"
-            }
+            },
+            "description": "Of these tokens, when they were asked for."
           },
           "item_id": {
-            "type": "string"
+            "type": "string",
+            "description": "Id of the item."
           },
           "output_index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the item, from 0."
           },
           "content_index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the part in it, from 0."
           }
         },
         "required": [
@@ -4727,20 +5306,25 @@ export const replySchemas = {
         "additionalProperties": false,
         "properties": {
           "sequence_number": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the event, from 0, in the order they were sent."
           },
           "type": {
             "type": "string",
-            "const": "response.function_call_arguments.delta"
+            "const": "response.function_call_arguments.delta",
+            "description": "The arguments of a call go on."
           },
           "item_id": {
-            "type": "string"
+            "type": "string",
+            "description": "Id of the item."
           },
           "output_index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the item, from 0."
           },
           "delta": {
-            "type": "string"
+            "type": "string",
+            "description": "The arguments, whole."
           }
         },
         "required": [
@@ -4756,23 +5340,29 @@ export const replySchemas = {
         "additionalProperties": false,
         "properties": {
           "sequence_number": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the event, from 0, in the order they were sent."
           },
           "type": {
             "type": "string",
-            "const": "response.function_call_arguments.done"
+            "const": "response.function_call_arguments.done",
+            "description": "A call is complete."
           },
           "item_id": {
-            "type": "string"
+            "type": "string",
+            "description": "Id of the item."
           },
           "output_index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the item, from 0."
           },
           "name": {
-            "type": "string"
+            "type": "string",
+            "description": "Name of the function."
           },
           "arguments": {
-            "type": "string"
+            "type": "string",
+            "description": "The text of a JSON object."
           }
         },
         "required": [
@@ -4789,29 +5379,36 @@ export const replySchemas = {
         "additionalProperties": false,
         "properties": {
           "sequence_number": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the event, from 0, in the order they were sent."
           },
           "type": {
             "type": "string",
-            "const": "response.output_text.done"
+            "const": "response.output_text.done",
+            "description": "A text is complete."
           },
           "text": {
-            "type": "string"
+            "type": "string",
+            "description": "The whole text."
           },
           "logprobs": {
             "type": "array",
             "items": {
               "$ref": "#/components/schemas/ResponseLogprob"
-            }
+            },
+            "description": "Of these tokens, when they were asked for."
           },
           "item_id": {
-            "type": "string"
+            "type": "string",
+            "description": "Id of the item."
           },
           "output_index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the item, from 0."
           },
           "content_index": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the part in it, from 0."
           }
         },
         "required": [
@@ -4829,41 +5426,50 @@ export const replySchemas = {
         "additionalProperties": false,
         "properties": {
           "sequence_number": {
-            "type": "number"
+            "type": "number",
+            "description": "Number of the event, from 0, in the order they were sent."
           },
           "type": {
             "type": "string",
-            "const": "error"
+            "const": "error",
+            "description": "The response failed; the last event."
           },
           "code": {
-            "type": "string"
+            "type": "string",
+            "description": "Stable; see the table of errors."
           },
           "message": {
-            "type": "string"
+            "type": "string",
+            "description": "For a person: what happened, and what to do."
           },
           "param": {
             "type": [
               "string",
               "null"
-            ]
+            ],
+            "description": "The field it is about, or `null`."
           },
           "error": {
             "type": "object",
             "properties": {
               "type": {
-                "type": "string"
+                "type": "string",
+                "description": "OpenAI's name for this kind of failure."
               },
               "code": {
-                "type": "string"
+                "type": "string",
+                "description": "Stable; see the table of errors."
               },
               "message": {
-                "type": "string"
+                "type": "string",
+                "description": "For a person: what happened, and what to do."
               },
               "param": {
                 "type": [
                   "string",
                   "null"
-                ]
+                ],
+                "description": "The field it is about, or `null`."
               }
             },
             "required": [
@@ -4893,17 +5499,20 @@ export const replySchemas = {
     "properties": {
       "type": {
         "type": "string",
-        "const": "function_call"
+        "const": "function_call",
+        "description": "Always `function_call`."
       },
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the item, `fc_…`."
       },
       "call_id": {
         "type": "string",
-        "description": "What its `function_call_output` refers to."
+        "description": "Id of the call, for its `function_call_output`."
       },
       "name": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the function."
       },
       "arguments": {
         "type": "string",
@@ -4914,7 +5523,8 @@ export const replySchemas = {
         "enum": [
           "in_progress",
           "completed"
-        ]
+        ],
+        "description": "How far it is."
       }
     },
     "required": [
@@ -4932,16 +5542,19 @@ export const replySchemas = {
     "properties": {
       "type": {
         "type": "string",
-        "const": "function"
+        "const": "function",
+        "description": "Always `function`."
       },
       "name": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the function."
       },
       "description": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "What it does, or `null`."
       },
       "parameters": {
         "anyOf": [
@@ -4952,13 +5565,15 @@ export const replySchemas = {
           {
             "type": "null"
           }
-        ]
+        ],
+        "description": "JSON schema of its arguments, or `null`."
       },
       "strict": {
         "type": [
           "boolean",
           "null"
-        ]
+        ],
+        "description": "Whether arguments are held to the schema, or `null`."
       }
     },
     "required": [
@@ -4975,28 +5590,33 @@ export const replySchemas = {
     "properties": {
       "object": {
         "type": "string",
-        "const": "list"
+        "const": "list",
+        "description": "Always `list`."
       },
       "data": {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/ResponseStoredItem"
-        }
+        },
+        "description": "The items, in the order that was asked for."
       },
       "first_id": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Id of the first of them, or `null`."
       },
       "last_id": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Id of the last of them, for `after`, or `null`."
       },
       "has_more": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether there are more."
       }
     },
     "required": [
@@ -5013,16 +5633,19 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "token": {
-        "type": "string"
+        "type": "string",
+        "description": "The token as text; half a character is shown as U+FFFD."
       },
       "logprob": {
-        "type": "number"
+        "type": "number",
+        "description": "Natural logarithm of its probability; at least -9999."
       },
       "bytes": {
         "type": "array",
         "items": {
           "type": "number"
-        }
+        },
+        "description": "The token's own bytes: it may be half a character."
       },
       "top_logprobs": {
         "type": "array",
@@ -5030,16 +5653,19 @@ export const replySchemas = {
           "type": "object",
           "properties": {
             "token": {
-              "type": "string"
+              "type": "string",
+              "description": "The token as text; half a character is shown as U+FFFD."
             },
             "logprob": {
-              "type": "number"
+              "type": "number",
+              "description": "Natural logarithm of its probability; at least -9999."
             },
             "bytes": {
               "type": "array",
               "items": {
                 "type": "number"
-              }
+              },
+              "description": "The token's own bytes."
             }
           },
           "required": [
@@ -5048,7 +5674,8 @@ export const replySchemas = {
             "bytes"
           ],
           "additionalProperties": false
-        }
+        },
+        "description": "The likeliest tokens in this place, as many as were asked for."
       }
     },
     "required": [
@@ -5063,27 +5690,32 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the response, `resp_…`."
       },
       "object": {
         "type": "string",
-        "const": "response"
+        "const": "response",
+        "description": "Always `response`."
       },
       "created_at": {
         "type": "number",
-        "description": "Seconds since 1970."
+        "description": "When it was asked for, in seconds since 1970."
       },
       "completed_at": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "When it was complete, in seconds since 1970, or `null`."
       },
       "status": {
-        "$ref": "#/components/schemas/ResponseStatus"
+        "$ref": "#/components/schemas/ResponseStatus",
+        "description": "How far it is."
       },
       "background": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether it was asked for in the background."
       },
       "error": {
         "anyOf": [
@@ -5091,10 +5723,12 @@ export const replySchemas = {
             "type": "object",
             "properties": {
               "code": {
-                "type": "string"
+                "type": "string",
+                "description": "Stable; see the table of errors."
               },
               "message": {
-                "type": "string"
+                "type": "string",
+                "description": "For a person: what happened, and what to do."
               }
             },
             "required": [
@@ -5106,7 +5740,8 @@ export const replySchemas = {
           {
             "type": "null"
           }
-        ]
+        ],
+        "description": "Why it failed, or `null`."
       },
       "incomplete_details": {
         "anyOf": [
@@ -5115,7 +5750,8 @@ export const replySchemas = {
             "properties": {
               "reason": {
                 "type": "string",
-                "const": "max_output_tokens"
+                "const": "max_output_tokens",
+                "description": "The answer ended at its bound."
               }
             },
             "required": [
@@ -5126,81 +5762,97 @@ export const replySchemas = {
           {
             "type": "null"
           }
-        ]
+        ],
+        "description": "Why it is incomplete, or `null`."
       },
       "instructions": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "As they were asked for, or `null`."
       },
       "max_output_tokens": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "As it was asked for, or `null`."
       },
       "metadata": {
         "type": "object",
         "additionalProperties": {
           "type": "string"
-        }
+        },
+        "description": "The caller's own notes."
       },
       "model": {
-        "type": "string"
+        "type": "string",
+        "description": "The model's name, as it was asked for."
       },
       "output": {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/ResponseOutputItem"
-        }
+        },
+        "description": "What the model said and called, in order."
       },
       "parallel_tool_calls": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "As it was asked for; `true` when it was left out."
       },
       "previous_response_id": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "Id of the response that it continues, or `null`."
       },
       "reasoning": {
         "type": "object",
         "properties": {
           "effort": {
-            "type": "null"
+            "type": "null",
+            "description": "Always `null`."
           },
           "summary": {
-            "type": "null"
+            "type": "null",
+            "description": "Always `null`."
           }
         },
         "required": [
           "effort",
           "summary"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "Nothing: no model here thinks before it answers."
       },
       "service_tier": {
         "type": "string",
-        "const": "default"
+        "const": "default",
+        "description": "Always `default`."
       },
       "store": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether it was to be kept; `true` also when it was left out."
       },
       "temperature": {
-        "type": "number"
+        "type": "number",
+        "description": "What it was generated with."
       },
       "text": {
         "type": "object",
         "properties": {
           "format": {
-            "$ref": "#/components/schemas/ResponseTextFormat"
+            "$ref": "#/components/schemas/ResponseTextFormat",
+            "description": "Form of the answer."
           }
         },
         "required": [
           "format"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What the answer must look like."
       },
       "tool_choice": {
         "anyOf": [
@@ -5221,10 +5873,12 @@ export const replySchemas = {
             "properties": {
               "type": {
                 "type": "string",
-                "const": "function"
+                "const": "function",
+                "description": "Always `function`."
               },
               "name": {
-                "type": "string"
+                "type": "string",
+                "description": "Name of the function that must be called."
               }
             },
             "required": [
@@ -5233,26 +5887,31 @@ export const replySchemas = {
             ],
             "additionalProperties": false
           }
-        ]
+        ],
+        "description": "As it was asked for; `auto` when it was left out."
       },
       "tools": {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/ResponseFunctionTool"
-        }
+        },
+        "description": "The functions that were offered."
       },
       "top_logprobs": {
-        "type": "number"
+        "type": "number",
+        "description": "As it was asked for; 0 when it was left out."
       },
       "top_p": {
-        "type": "number"
+        "type": "number",
+        "description": "What it was generated with."
       },
       "truncation": {
         "type": "string",
         "enum": [
           "auto",
           "disabled"
-        ]
+        ],
+        "description": "As it was asked for; `disabled` when it was left out."
       },
       "usage": {
         "anyOf": [
@@ -5262,13 +5921,15 @@ export const replySchemas = {
           {
             "type": "null"
           }
-        ]
+        ],
+        "description": "Tokens that were taken; `null` until it has ended."
       },
       "user": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "As it was asked for, or `null`."
       },
       "atalaya": {
         "type": "object",
@@ -5282,7 +5943,8 @@ export const replySchemas = {
             "type": "array",
             "items": {
               "$ref": "#/components/schemas/ImageReceipt"
-            }
+            },
+            "description": "One for each picture of the request, in order."
           },
           "profile": {
             "type": "string",
@@ -5323,7 +5985,8 @@ export const replySchemas = {
           "images",
           "profile",
           "prompt_changes"
-        ]
+        ],
+        "description": "The receipt: what became of each picture and each field."
       }
     },
     "required": [
@@ -5372,10 +6035,12 @@ export const replySchemas = {
     "properties": {
       "type": {
         "type": "string",
-        "const": "message"
+        "const": "message",
+        "description": "Always `message`."
       },
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the item, `msg_…`."
       },
       "status": {
         "type": "string",
@@ -5383,17 +6048,20 @@ export const replySchemas = {
           "in_progress",
           "completed",
           "incomplete"
-        ]
+        ],
+        "description": "How far it is."
       },
       "role": {
         "type": "string",
-        "const": "assistant"
+        "const": "assistant",
+        "description": "Always `assistant`."
       },
       "content": {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/ResponseTextPart"
-        }
+        },
+        "description": "Its text, in one part."
       }
     },
     "required": [
@@ -5420,7 +6088,8 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the item."
       }
     },
     "required": [
@@ -5434,7 +6103,8 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "text"
+            "const": "text",
+            "description": "Free text."
           }
         },
         "required": [
@@ -5447,7 +6117,8 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "json_object"
+            "const": "json_object",
+            "description": "Any JSON object."
           }
         },
         "required": [
@@ -5460,23 +6131,29 @@ export const replySchemas = {
         "properties": {
           "type": {
             "type": "string",
-            "const": "json_schema"
+            "const": "json_schema",
+            "description": "What fits `schema`."
           },
           "name": {
-            "type": "string"
+            "type": "string",
+            "description": "What the schema is called."
           },
           "description": {
             "type": [
               "string",
               "null"
-            ]
+            ],
+            "description": "What the schema is for, or `null`."
           },
-          "schema": {},
+          "schema": {
+            "description": "The JSON schema."
+          },
           "strict": {
             "type": [
               "boolean",
               "null"
-            ]
+            ],
+            "description": "As it was asked for, or `null`."
           }
         },
         "required": [
@@ -5496,21 +6173,25 @@ export const replySchemas = {
     "properties": {
       "type": {
         "type": "string",
-        "const": "output_text"
+        "const": "output_text",
+        "description": "Always `output_text`."
       },
       "text": {
-        "type": "string"
+        "type": "string",
+        "description": "What the model said."
       },
       "annotations": {
         "type": "array",
         "minItems": 0,
-        "maxItems": 0
+        "maxItems": 0,
+        "description": "Always empty: answers cite nothing."
       },
       "logprobs": {
         "type": "array",
         "items": {
           "$ref": "#/components/schemas/ResponseLogprob"
-        }
+        },
+        "description": "Of its tokens, when they were asked for."
       }
     },
     "required": [
@@ -5525,13 +6206,15 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "input_tokens": {
-        "type": "number"
+        "type": "number",
+        "description": "Tokens of the prompt, each picture's marker as one."
       },
       "input_tokens_details": {
         "type": "object",
         "properties": {
           "cached_tokens": {
-            "type": "number"
+            "type": "number",
+            "description": "Tokens that the engine had computed before."
           },
           "image_tokens": {
             "type": "number",
@@ -5542,26 +6225,31 @@ export const replySchemas = {
           "cached_tokens",
           "image_tokens"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What the prompt was made of."
       },
       "output_tokens": {
-        "type": "number"
+        "type": "number",
+        "description": "Tokens of the answer."
       },
       "output_tokens_details": {
         "type": "object",
         "properties": {
           "reasoning_tokens": {
             "type": "number",
-            "const": 0
+            "const": 0,
+            "description": "Always 0: no model here thinks before it answers."
           }
         },
         "required": [
           "reasoning_tokens"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What the answer was made of."
       },
       "total_tokens": {
-        "type": "number"
+        "type": "number",
+        "description": "Both together."
       }
     },
     "required": [
@@ -5577,7 +6265,8 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "result": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether it was done."
       }
     },
     "required": [
@@ -5590,11 +6279,13 @@ export const replySchemas = {
     "additionalProperties": false,
     "properties": {
       "username": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the account that was made."
       },
       "status": {
         "type": "string",
-        "const": "ok"
+        "const": "ok",
+        "description": "Always `ok`."
       }
     },
     "required": [
@@ -5606,13 +6297,16 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "needs_setup": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether the first account can still be made."
       },
       "initialized": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether there is an account."
       },
       "password_min_length": {
-        "type": "number"
+        "type": "number",
+        "description": "Characters of a password at least."
       }
     },
     "required": [
@@ -5627,13 +6321,14 @@ export const replySchemas = {
     "properties": {
       "uptime": {
         "type": "number",
-        "description": "Seconds."
+        "description": "Seconds since the server started."
       },
       "workers": {
         "type": "object",
         "additionalProperties": {
           "type": "object"
-        }
+        },
+        "description": "Address of the machine → its processor, memory and graphics cards."
       }
     },
     "required": [
@@ -5646,7 +6341,8 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "supervisor_ip": {
-        "type": "string"
+        "type": "string",
+        "description": "The server's address."
       }
     },
     "required": [
@@ -5658,26 +6354,32 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "ip_max_failures": {
-        "type": "number"
+        "type": "number",
+        "description": "Wrong keys and passwords that an address may send."
       },
       "ip_window_seconds": {
-        "type": "number"
+        "type": "number",
+        "description": "In so many seconds."
       },
       "ip_ban_seconds": {
         "type": "number",
-        "description": "The first time; each further one is twice as long."
+        "description": "How long it waits the first time, in seconds; each further one is twice as long."
       },
       "ip_longest_ban_seconds": {
-        "type": "number"
+        "type": "number",
+        "description": "How long it waits at most, in seconds."
       },
       "key_max_failures": {
-        "type": "null"
+        "type": "null",
+        "description": "Always `null`: single keys do not wait."
       },
       "key_window_seconds": {
-        "type": "null"
+        "type": "null",
+        "description": "Always `null`."
       },
       "key_ban_seconds": {
-        "type": "null"
+        "type": "null",
+        "description": "Always `null`."
       }
     },
     "required": [
@@ -5715,19 +6417,23 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "prompt_tokens": {
-        "type": "number"
+        "type": "number",
+        "description": "Tokens of the prompt, each picture's marker as one; each prompt counts once."
       },
       "completion_tokens": {
-        "type": "number"
+        "type": "number",
+        "description": "Tokens that were generated, of all answers, discarded candidates too."
       },
       "total_tokens": {
-        "type": "number"
+        "type": "number",
+        "description": "Both together."
       },
       "prompt_tokens_details": {
         "type": "object",
         "properties": {
           "cached_tokens": {
-            "type": "number"
+            "type": "number",
+            "description": "Tokens that the engine had computed before."
           },
           "image_tokens": {
             "type": "number",
@@ -5738,7 +6444,8 @@ export const replySchemas = {
           "cached_tokens",
           "image_tokens"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What the prompt was made of."
       }
     },
     "required": [
@@ -5755,55 +6462,66 @@ export const replySchemas = {
     "additionalProperties": false,
     "properties": {
       "id": {
-        "type": "string"
+        "type": "string",
+        "description": "Id of the account."
       },
       "username": {
-        "type": "string"
+        "type": "string",
+        "description": "Its name."
       },
       "permissions": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "What it may do."
       },
       "enabled": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether it may log in."
       },
       "must_change_password": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether it must change its password first."
       },
       "created_at": {
-        "type": "string"
+        "type": "string",
+        "description": "When it was made, ISO 8601."
       },
       "last_login_at": {
         "type": [
           "string",
           "null"
-        ]
+        ],
+        "description": "When it last logged in, ISO 8601; `null`: never."
       },
       "requests_per_minute": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Requests in a minute at most; `null`: as many as come."
       },
       "tokens_per_day": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Tokens in a day at most, of prompts and answers; `null`: as many as come."
       },
       "images_per_day": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Pictures in a day at most; `null`: as many as come."
       },
       "max_concurrent": {
         "type": [
           "number",
           "null"
-        ]
+        ],
+        "description": "Requests at the same time at most; `null`: as many as come."
       }
     },
     "required": [
@@ -5830,7 +6548,8 @@ export const replySchemas = {
     "type": "object",
     "properties": {
       "model_version": {
-        "type": "string"
+        "type": "string",
+        "description": "Such as `llama-3.2-vision--11B--pytorch--none`."
       },
       "model_file_location": {
         "anyOf": [
@@ -5847,19 +6566,24 @@ export const replySchemas = {
         "description": "Address of the machine → where the files are; `null` when they are not."
       },
       "cache_status": {
-        "type": "boolean"
+        "type": "boolean",
+        "description": "Whether its files are on this machine, all of them."
       },
       "quantization": {
-        "type": "string"
+        "type": "string",
+        "description": "What its weights are made of; `none`: as they were published."
       },
       "multimodal_projector": {
-        "type": "null"
+        "type": "null",
+        "description": "Always `null`: the tower is part of the model."
       },
       "model_format": {
-        "type": "string"
+        "type": "string",
+        "description": "Format of the files."
       },
       "model_size_in_billions": {
-        "type": "number"
+        "type": "number",
+        "description": "Weights in billions."
       }
     },
     "required": [
@@ -5885,7 +6609,8 @@ export const replySchemas = {
       "list": {
         "type": "array",
         "minItems": 0,
-        "maxItems": 0
+        "maxItems": 0,
+        "description": "Always empty."
       }
     },
     "required": [
@@ -5903,16 +6628,19 @@ export const replySchemas = {
           "key",
           "account",
           "anonymous"
-        ]
+        ],
+        "description": "Whether a key asks, an account, or nobody in particular."
       },
       "name": {
-        "type": "string"
+        "type": "string",
+        "description": "Name of the key or account."
       },
       "permissions": {
         "type": "array",
         "items": {
           "type": "string"
-        }
+        },
+        "description": "What it may do."
       },
       "must_change_password": {
         "type": "boolean",
@@ -5941,13 +6669,15 @@ export const replySchemas = {
       "type": "object",
       "properties": {
         "work-ip": {
-          "type": "string"
+          "type": "string",
+          "description": "The machine's address."
         },
         "models": {
           "type": "array",
           "items": {
             "type": "string"
-          }
+          },
+          "description": "Uids of its models."
         }
       },
       "required": [
@@ -5978,14 +6708,15 @@ export const replySchemas = {
               "invalid_request_error",
               "rate_limit_error",
               "server_error"
-            ]
+            ],
+            "description": "OpenAI's name for this kind of failure."
           },
           "param": {
             "type": [
               "string",
               "null"
             ],
-            "description": "The field it is about, such as `messages[0].content`."
+            "description": "The field it is about, such as `messages[0].content`, or `null`."
           },
           "code": {
             "type": "string",
@@ -5998,7 +6729,8 @@ export const replySchemas = {
           "param",
           "code"
         ],
-        "additionalProperties": false
+        "additionalProperties": false,
+        "description": "What went wrong."
       }
     },
     "required": [
