@@ -1,6 +1,6 @@
 """Makes the golden fixtures under test/golden from the reference implementation. See README.md.
 
-usage: python make_goldens.py [mllama] [demo] [processor] [template] [tokenizer]      (none named: all)
+usage: python make_goldens.py [mllama] [demo] [processor] [template] [tokenizer] [long]      (none named: all but long)
 """
 
 import os
@@ -52,12 +52,21 @@ def make_tokenizer() -> None:
     write_tokenizers(GOLDEN / "tokenizer")
 
 
+def make_long() -> None:
+    from long_goldens import write_long
+
+    # Nothing of it depends on the order in which two cores add.
+    torch.set_num_threads(os.cpu_count() or 1)
+    write_long(GOLDEN / "long", os.environ.get("LONG_CASES", "").split())
+
+
 PARTS = {
     "mllama": make_mllama,
     "demo": make_demo,
     "processor": make_processor,
     "template": make_template,
     "tokenizer": make_tokenizer,
+    "long": make_long,
 }
 
 
@@ -67,7 +76,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    names = sys.argv[1:] or list(PARTS)
+    names = sys.argv[1:] or [name for name in PARTS if name != "long"]
     for name in names:
         if name not in PARTS:
             sys.exit(f"unknown part {name}; known: {', '.join(PARTS)}")

@@ -8,6 +8,7 @@ NOTES = {
     "mllama": "Tiny checkpoints with random weights and what the reference computes from them.",
     "mllama/cases": "One file for each case and profile; ../manifest.json says what is in them.",
     "mllama/rope": "Rotary tables: tiny-d has head size 128 and the released parameters.",
+    "long": "Prompts of up to 131,071 tokens: what the reference says after the lengths that manifest.json names.",
     "demo": "The demo model's own pictures and questions; manifest.json has the prompts and answers.",
     "processor": "What the reference's image processors make of pictures that follow a formula.",
     "template": "Conversations rendered by the reference with the toy checkpoints' own template.",

@@ -103,6 +103,21 @@ TINY_C = TinyModel(
     rope=None,
 )
 
+LAST_POSITION = 131071
+# Head size and rotary parameters of the released models, up to their last position. One layer of self-attention, because its
+# work grows with the square of the length, and one of cross-attention.
+TINY_D = TinyModel(
+    name="tiny-d",
+    seed=29,
+    text={
+        **_text(hidden=128, layers=2, cross=[1], heads=1, kv_heads=1, ffn=64),
+        "max_position_embeddings": LAST_POSITION + 1,
+    },
+    vision=_vision(hidden=24, heads=3, mlp=40, layers=4, side=14, taps=[1, 2]),
+    rope={**LLAMA3_ROPE, "original_max_position_embeddings": 8192},
+    dtype=torch.bfloat16,
+)
+
 # The variants need the tower of tiny-a more than its text model.
 SMALL_TEXT = _text(hidden=32, layers=4, cross=[1, 3], heads=4, kv_heads=2, ffn=48)
 
