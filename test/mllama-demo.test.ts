@@ -12,7 +12,7 @@ import type { GenerateEvent } from "../src/generation/event.ts";
 import type { ContentPart } from "../src/generation/request.ts";
 import { encodeImage } from "../src/models/mllama/encode-image.ts";
 import { Pipeline } from "../src/pipeline/pipeline.ts";
-import { rewriteSafetensors, temporaryFolder } from "./support/checkpoint-files.ts";
+import { rewriteSafetensors, temporaryFolder, widened } from "./support/checkpoint-files.ts";
 import {
   type DemoCase,
   demoCases,
@@ -33,13 +33,6 @@ const both = demoCases.flatMap((one) =>
 );
 const shipped = demoCheckpoint();
 if (shipped === undefined) throw new Error("demo/checkpoint is missing from this checkout");
-
-/** bfloat16 is the upper half of float32. */
-function widened(data: Uint8Array): Uint8Array {
-  const wide = new Uint8Array(data.length * 2);
-  for (let i = 0; i < data.length; i += 2) wide.set(data.subarray(i, i + 2), i * 2 + 2);
-  return wide;
-}
 
 describe("widened to float32", () => {
   const folder = temporaryFolder();

@@ -95,3 +95,10 @@ export function storedTensors(tensors: ReadonlyMap<string, StoredTensor>): Buffe
   }
   return safetensorsBytes(header, Buffer.concat([...tensors.values()].map(({ data }) => data)));
 }
+
+/** bfloat16 is the upper half of float32. */
+export function widened(data: Uint8Array): Uint8Array {
+  const wide = new Uint8Array(data.length * 2);
+  for (let i = 0; i < data.length; i += 2) wide.set(data.subarray(i, i + 2), i * 2 + 2);
+  return wide;
+}

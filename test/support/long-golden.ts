@@ -7,7 +7,7 @@ import { demoCheckpoint } from "../../src/config/package.ts";
 import type { Engine } from "../../src/engines/engine.ts";
 import type { EnginePrompt } from "../../src/generation/engine-prompt.ts";
 import { openTokenizer } from "../../src/tokenizer/tokenizer.ts";
-import { editJson, rewriteSafetensors, temporaryFolder } from "./checkpoint-files.ts";
+import { editJson, rewriteSafetensors, temporaryFolder, widened } from "./checkpoint-files.ts";
 import { demoPicture } from "./demo-golden.ts";
 import { goldenPicture, goldenTensor, readFixture } from "./golden.ts";
 import { ask, greedily, promptOf } from "./native-engine.ts";
@@ -63,13 +63,6 @@ export function longCheckpoint(
   return folder;
 }
 
-/** bfloat16 is the upper half of float32. */
-export function widened(data: Uint8Array): Uint8Array {
-  const wide = new Uint8Array(data.length * 2);
-  for (let i = 0; i < data.length; i += 2) wide.set(data.subarray(i, i + 2), i * 2 + 2);
-  return wide;
-}
-
 function draws(seed: number, count: number): number[] {
   const { multiplier, increment, modulus, shift } = manifest.random;
   let state = seed;
@@ -80,7 +73,7 @@ function draws(seed: number, count: number): number[] {
 }
 
 /** @throws when they are not the ids that the reference was given */
-export async function longPrompt(one: LongCase): Promise<EnginePrompt> {
+async function longPrompt(one: LongCase): Promise<EnginePrompt> {
   const longest = one.lengths.at(-1) ?? 0;
   const hasPicture = one.picture !== null;
   let ids: readonly number[];
