@@ -25,6 +25,33 @@ describe("who guesses", () => {
     expect(() => throttle.refuseBlocked("10.0.0.1")).toThrow(/Wait 30 s/);
   });
 
+  test("has no more passwords checked at once than may still fail", async () => {
+    const { throttle } = clocked();
+    fail(throttle, "10.0.0.1", 7);
+    const checks: (() => void)[] = [];
+    const check = async (peer: string): Promise<void> =>
+      await throttle.attempt(
+        peer,
+        async () => await new Promise<void>((resolve) => checks.push(resolve)),
+      );
+    const three = [check("10.0.0.1"), check("10.0.0.1"), check("10.0.0.1")];
+    await expect(check("10.0.0.1")).rejects.toMatchObject({
+      code: "rate_limited",
+      details: { retryAfter: 1 },
+    });
+    const other = check("10.0.0.2");
+    for (const end of checks.splice(0)) end();
+    await Promise.all([...three, other]);
+    const again = check("10.0.0.1");
+    checks[0]?.();
+    await again;
+    await expect(
+      throttle.attempt("10.0.0.1", () => Promise.reject(new Error("the database is gone"))),
+    ).rejects.toThrow(/gone/);
+    fail(throttle, "10.0.0.1", 3);
+    await expect(throttle.attempt("10.0.0.1", async () => "x")).rejects.toThrow(/Wait 15 s/);
+  });
+
   test("is listed while it waits, and may be forgiven", () => {
     const { clock, throttle } = clocked();
     fail(throttle, "10.0.0.1", 10);

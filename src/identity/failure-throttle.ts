@@ -19,6 +19,8 @@ type Peer = { readonly failures: number[]; waitMs: number; blockedUntil: number 
 
 export class FailureThrottle {
   readonly #peers = new Map<string, Peer>();
+  /** How many of an address's passwords are being checked. */
+  readonly #checking = new Map<string, number>();
   readonly #nowMs: () => number;
 
   /** @param nowMs a clock that only goes forward */
@@ -37,6 +39,35 @@ export class FailureThrottle {
       `Too many wrong keys or passwords came from your address. Wait ${retryAfter} s.`,
       { details: { retryAfter } },
     );
+  }
+
+  /**
+   * Check something that takes a while and may be wrong, such as a password: of one address no more at a time than may
+   * still fail.
+   *
+   * @throws PlatformError `rate_limited`, with the seconds to wait
+   */
+  async attempt<Checked>(peer: string, check: () => Promise<Checked>): Promise<Checked> {
+    this.refuseBlocked(peer);
+    const key = peerKey(peer);
+    const numChecked = this.#checking.get(key) ?? 0;
+    const since = this.#nowMs() - windowMs;
+    const numFailed = this.#peers.get(key)?.failures.filter((at) => at >= since).length ?? 0;
+    if (numChecked > 0 && numChecked + numFailed >= maxFailures) {
+      throw new PlatformError(
+        "rate_limited",
+        "Too many passwords from your address are being checked. Wait 1 s.",
+        { details: { retryAfter: 1 } },
+      );
+    }
+    this.#checking.set(key, numChecked + 1);
+    try {
+      return await check();
+    } finally {
+      const numLeft = (this.#checking.get(key) ?? 1) - 1;
+      if (numLeft === 0) this.#checking.delete(key);
+      else this.#checking.set(key, numLeft);
+    }
   }
 
   /** Who waits now, and for how long; of IPv6 the network. */

@@ -14,8 +14,9 @@ export type DayUsage = {
   readonly images: number;
 };
 
-/** One request that was let in. Disposing it ends its being under way. */
+/** One request that was let in. It is under way until it is disposed of, and nobody holds it any more. */
 export interface Admission extends Disposable {
+  readonly hold: () => Disposable;
   /** @throws PlatformError `rate_limited` when these pictures are more than are left of the day */
   readonly takeImages: (count: number) => void;
   readonly addTokens: (count: number) => void;
@@ -74,8 +75,21 @@ export class UsageLimits implements AsyncDisposable {
       this.#takeCredit(account, principal.name, requestsPerMinute);
     account.numConcurrent += 1;
     this.#count(id, account, "requests", 1);
-    let isOver = false;
+    let numHolders = 0;
+    const hold = (): Disposable => {
+      let isHeld = true;
+      numHolders += 1;
+      return {
+        [Symbol.dispose]: () => {
+          if (isHeld) numHolders -= 1;
+          if (isHeld && numHolders === 0) account.numConcurrent -= 1;
+          isHeld = false;
+        },
+      };
+    };
+    const own = hold();
     return {
+      hold,
       takeImages: (count) => {
         this.#beginDay(account);
         if (imagesPerDay !== undefined && account.used.images + count > imagesPerDay) {
@@ -87,10 +101,7 @@ export class UsageLimits implements AsyncDisposable {
         this.#count(id, account, "images", count);
       },
       addTokens: (count) => this.#count(id, account, "tokens", count),
-      [Symbol.dispose]: () => {
-        if (!isOver) account.numConcurrent -= 1;
-        isOver = true;
-      },
+      [Symbol.dispose]: () => own[Symbol.dispose](),
     };
   }
 

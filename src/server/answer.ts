@@ -116,8 +116,7 @@ export function startAnswers(
   const answers = answerPrompts(requests, (request) =>
     askModel({ model, request, signal }, reply, router),
   );
-  const told = withReason(withReceipt(answers, receipt, reply), signal);
-  const events = whileRunning(told, running);
+  const events = whileRunning(withReceipt(answers, receipt, reply), running);
   return { events, receipt, signal };
 }
 
@@ -203,7 +202,7 @@ export function askModel(
   const owned = ownedBy(principal, request);
   const asker = askerOf(reply.request);
   const answer = router.generate(model, owned, { signal, asker, requestId, traceContext });
-  return countUsage(answer, request, admission);
+  return countUsage(withReason(answer, signal), request, admission);
 }
 
 /**

@@ -312,6 +312,36 @@ describe("limits of a key", () => {
     expect((await ask(secret, question)).statusCode).toBe(429);
   });
 
+  test("of requests at one time count what goes on in the background", async () => {
+    const secret = await make({ maxConcurrent: 1 });
+    server.engine.nextAnswers.push({ text: "a".repeat(2_000), tokenDelayMs: 20 });
+    const ask = async (payload: object) =>
+      await server.app.inject({
+        method: "POST",
+        url: "/v1/responses",
+        headers: { authorization: `Bearer ${secret}` },
+        payload: { model: "fake", input: "hi", ...payload },
+      });
+    const begun = await ask({ background: true });
+    expect(begun.statusCode, begun.body).toBe(200);
+    const refused = await ask({ max_output_tokens: 1 });
+    expect(refused.statusCode).toBe(429);
+    expect(refused.json().error.message).toMatch(/has 1 requests under way, as many as it may/);
+    const cancel = {
+      method: "POST",
+      url: `/v1/responses/${begun.json().id}/cancel`,
+      headers: { authorization: `Bearer ${server.adminKey}` },
+    } as const;
+    expect((await server.app.inject(cancel)).statusCode).toBe(200);
+    await expect
+      .poll(async () => (await ask({ max_output_tokens: 1 })).statusCode, {
+        timeout: 20_000,
+        interval: 100,
+      })
+      .toBe(200);
+    server.engine.answer = { text: "Hello" };
+  });
+
   test("of pictures in a day are refused before they are read", async () => {
     const secret = await make({ imagesPerDay: 1 });
     const image = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } };
@@ -392,6 +422,22 @@ describe("who guesses", () => {
     expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
     expect((await ask("sk-atalaya-wrong")).statusCode).toBe(401);
     expect((await ask(server.inferenceKey, { remoteAddress: from })).statusCode).toBe(200);
+  });
+
+  test("gains nothing by sending a dozen passwords at once (AU-12)", async () => {
+    const from = peer();
+    const guess = async (n: number) =>
+      await server.app.inject({
+        method: "POST",
+        url: "/token",
+        remoteAddress: from,
+        payload: { username: "nobody", password: `guess ${n}` },
+      });
+    const replies = await Promise.all(Array.from({ length: 13 }, (_, n) => guess(n)));
+    const statuses = replies.map(({ statusCode }) => statusCode);
+    expect(statuses.filter((status) => status === 401)).toHaveLength(10);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(3);
+    expect((await guess(13)).statusCode).toBe(429);
   });
 
   test("hides behind no header (AU-12)", async () => {
@@ -616,6 +662,11 @@ describe("an account", () => {
     );
     expect(await setUp("eve", "guess")).toBe(401);
     expect(await setUp("eve", fresh.inferenceKey)).toBe(403);
+    const { secret: limited } = await fresh.platform.identity.keys.create(
+      { name: "limited", permissions: ["admin"], allowance: { tokensPerDay: 1 } },
+      "test",
+    );
+    expect(await setUp("eve", limited)).toBe(403);
     const both = await Promise.all([setUp("ann", fresh.adminKey), setUp("bob", fresh.adminKey)]);
     expect(both.toSorted((a, b) => a - b)).toEqual([200, 403]);
     expect(await fresh.platform.identity.accounts.list()).toHaveLength(1);

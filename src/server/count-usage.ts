@@ -44,6 +44,8 @@ async function* counted(
   events: AsyncIterable<GenerateEvent>,
   admission: Admission,
 ): AsyncGenerator<GenerateEvent, void> {
+  // What goes on after the reply, in the background, is under way still.
+  using _ = admission.hold();
   for await (const event of events) {
     if (event.type === "started") admission.addTokens(event.promptTokenIds.length);
     if (event.type === "text-delta") admission.addTokens(event.tokens.length);

@@ -18,11 +18,22 @@ import type { Tokens } from "../../../identity/sessions.ts";
 import type { EventLog } from "../../../state/event-log.ts";
 import type { App } from "../../http.ts";
 import { parse } from "../../parse.ts";
+import { refuseLimited } from "./granting.ts";
 
 type Services = { readonly identity: Identity; readonly events: EventLog };
 
 export function logIn(app: App, { identity, events }: Services): void {
   const { accounts, sessions, fileAccounts, authenticator, throttle } = identity;
+
+  const verify = async (
+    { ip }: FastifyRequest,
+    { username, password }: LoginRequest,
+  ): Promise<Account | undefined> =>
+    await throttle.attempt(ip, async () => {
+      const account = await accounts.verify(username, password);
+      if (account === undefined) throttle.failed(ip);
+      return account;
+    });
 
   app.get("/v1/cluster/auth", () => ({ auth: authenticator.isRequired }));
 
@@ -33,9 +44,8 @@ export function logIn(app: App, { identity, events }: Services): void {
     if (ofFile !== undefined) {
       return { access_token: ofFile, token_type: "bearer", must_change_password: false };
     }
-    const account = await accounts.verify(username, password);
+    const account = await verify(request, { username, password });
     if (account === undefined) {
-      throttle.failed(request.ip);
       await events.add({ type: "login-failed", details: { from: request.ip } });
       throw new PlatformError("unauthenticated", "Incorrect username or password");
     }
@@ -64,10 +74,8 @@ export function logIn(app: App, { identity, events }: Services): void {
 
   app.post("/v1/auth/password", async (request): Promise<OwnPasswordReply> => {
     const { old_password: old, new_password: password } = parse(OwnPasswordRequest, request.body);
-    throttle.refuseBlocked(request.ip);
     const { username } = await accountOf(request, identity);
-    if ((await accounts.verify(username, old)) === undefined) {
-      throttle.failed(request.ip);
+    if ((await verify(request, { username, password: old })) === undefined) {
       throw new PlatformError("forbidden", "The old password is not right.");
     }
     refuseSamePassword(old, password);
@@ -98,6 +106,7 @@ export function logIn(app: App, { identity, events }: Services): void {
         "The setup code is an administrator's key, as the server's start has shown it or atalaya key create --scope admin makes one.",
       );
     }
+    refuseLimited(principal);
     const wish = { username, password, permissions: ["admin"] as const };
     const account = await accounts.create(wish, principal.name, { onlyFirst: true });
     return { status: "ok", username: account.username };
