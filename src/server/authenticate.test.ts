@@ -304,12 +304,22 @@ describe("limits of a key", () => {
     expect(refused.json().error.message).toMatch(/has used its 10 tokens of today/);
   });
 
-  test("of tokens in a day count those of responses too", async () => {
-    const secret = await make({ tokensPerDay: 10 });
-    const payload = { model: "fake", input: "What is it?" };
-    const question = { method: "POST", url: "/v1/responses", payload } as const;
-    expect((await ask(secret, question)).statusCode).toBe(200);
-    expect((await ask(secret, question)).statusCode).toBe(429);
+  const messages = [{ role: "user", content: "What is it?" }];
+  test.each([
+    { url: "/v1/completions", body: { prompt: "What is it?" } },
+    { url: "/v1/responses", body: { input: "What is it?" } },
+    { url: "/v1/messages", body: { messages, max_tokens: 5 } },
+    { url: "/api/chat", body: { messages, stream: false } },
+    { url: "/api/generate", body: { prompt: "What is it?" } },
+  ])("of tokens in a day count those of $url too", async ({ url, body }) => {
+    const secret = await make({ tokensPerDay: 2 });
+    const question = { method: "POST", url, payload: { model: "fake", ...body } } as const;
+    const answered = await ask(secret, question);
+    expect(answered.statusCode, answered.body).toBe(200);
+    const refused = await ask(secret, question);
+    expect(refused.statusCode).toBe(429);
+    expect(refused.body).toMatch(/has used its 2 tokens of today/);
+    expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
   });
 
   test("of requests at one time count what goes on in the background", async () => {

@@ -67,9 +67,11 @@ export function authenticateEveryRequest(
     if (is404 || principal.kind === "anonymous" || needOfRequest(request) !== "models:read") return;
     const admission = await identity.usage.admit(principal);
     request.admission = admission;
-    reply.raw.once("close", () => admission[Symbol.dispose]());
     open.set(request, reply);
-    reply.raw.once("close", () => open.delete(request));
+    reply.raw.once("close", () => {
+      admission[Symbol.dispose]();
+      open.delete(request);
+    });
   });
   app.addHook("onResponse", async (request, reply) => {
     if (!isManagement(request)) return;
