@@ -11,7 +11,6 @@ import { dtypeTraits } from "../src/ggml/dtype.ts";
 import { findKernels } from "../src/ggml/kernels.ts";
 import { loadGgml } from "../src/ggml/library.ts";
 import type { Tensor } from "../src/ggml/tensor.ts";
-import type { TensorSet } from "../src/ggml/tensor-set.ts";
 
 const { values } = parseArgs({
   options: {
@@ -50,11 +49,9 @@ const median = (numbers: readonly number[]): number =>
 const measured = [];
 for (const dtype of dtypes) {
   const specs = new Map([["w", { dtype, shape: [columns, width] }]]);
-  const allocate = (backend: Backend): TensorSet =>
-    dtype === "q4_0" ? backend.allocateRepacked(specs) : backend.allocate(specs);
   const contestants = Object.values(backends).map((backend) => ({
     backend,
-    set: allocate(backend),
+    set: backend.allocate(specs),
     speeds: new Map<number, number[]>(),
   }));
   const rowCounts = values.rows.split(",").map(Number);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "attention.h"
+#include "few-rows.h"
 #include "linear.h"
 
 /* The part of ggml.h that is used: `struct ggml_tensor` of ggml 0.23.0. */
@@ -45,7 +46,7 @@ constexpr int NUM_TYPES = 64;
 Reader readers[NUM_TYPES];
 
 /* `enum ggml_type` */
-constexpr int TYPE_Q4_0 = 2, TYPE_Q8_0 = 8, TYPE_BF16 = 30;
+constexpr int TYPE_Q4_0 = 2, TYPE_Q8_0 = 8, TYPE_Q4_K = 12, TYPE_Q5_K = 13, TYPE_BF16 = 30;
 
 Weights weightsOf(const Tensor* tensor, bool isWoven) {
   Weights weights = {};
@@ -117,6 +118,39 @@ void linearOperator(Tensor* result, int thread, int numThreads, void* options) {
     fillWithNan(result);
 }
 
+FewRowsType fewRowsType(int type) {
+  switch (type) {
+    case TYPE_Q4_0: return FEW_Q4_0;
+    case TYPE_Q8_0: return FEW_Q8_0;
+    case TYPE_Q4_K: return FEW_Q4_K;
+    case TYPE_Q5_K: return FEW_Q5_K;
+    default: return FEW_Q6_K;
+  }
+}
+
+/* input f32 [rows, width], weights of q4_0, q8_0, q4_K, q5_K or q6_K [columns, width] → f32 [rows, columns] */
+void fewRowsOperator(Tensor* result, int thread, int numThreads, void*) {
+  const Tensor* input = result->src[0];
+  const Tensor* weights = result->src[1];
+  const size_t numColumns = (size_t)result->ne[0];
+  /* In whole lines of memory, so that no two threads write to one. */
+  const size_t numLines = (numColumns + 15) / 16;
+  const size_t end = numLines * (size_t)(thread + 1) / (size_t)numThreads * 16;
+  FewRows task;
+  task.input = (const float*)input->data;
+  task.inputStride = input->nb[1] / sizeof(float);
+  task.type = fewRowsType(weights->type);
+  task.weights = (const uint8_t*)weights->data;
+  task.rowBytes = weights->nb[1];
+  task.output = (float*)result->data;
+  task.outputStride = result->nb[1] / sizeof(float);
+  task.width = (size_t)input->ne[0];
+  task.numRows = (size_t)result->ne[1];
+  task.columnStart = numLines * (size_t)thread / (size_t)numThreads * 16;
+  task.columnEnd = end < numColumns ? end : numColumns;
+  if (task.columnStart < task.columnEnd && multiplyFewRows(&task) != 0) fillWithNan(result);
+}
+
 /* keys, values f32 [keys, heads, size] → bf16 [packed length] */
 void packKeysOperator(Tensor* result, int thread, int numThreads, void*) {
   const Tensor* keys = result->src[0];
@@ -159,6 +193,7 @@ extern "C" {
 /* The address of an operator, `void (*)(struct ggml_tensor*, int, int, void*)`; null when there is none. */
 void* atalaya_operator(const char* name) {
   if (strcmp(name, "linear") == 0) return (void*)linearOperator;
+  if (strcmp(name, "few-rows") == 0) return (void*)fewRowsOperator;
   if (strcmp(name, "pack-keys") == 0) return (void*)packKeysOperator;
   if (strcmp(name, "attend") == 0) return (void*)attendOperator;
   return nullptr;

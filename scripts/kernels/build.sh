@@ -7,12 +7,12 @@ target=${1:-prebuilt/linux-x64}
 mkdir -p "$target"
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
-common=(-c -O3 -std=c++17 -fPIC -fno-exceptions -fno-rtti -fvisibility=hidden -Wall -Wextra -Wno-ignored-attributes -Wno-maybe-uninitialized "-ffile-prefix-map=$PWD=.")
-wide=(-march=x86-64-v4 -mavx512bf16 -mprefer-vector-width=512)
+common=(-c -O3 -std=c++17 -fPIC -fno-exceptions -fno-rtti -fvisibility=hidden -Wall -Wextra -Wno-ignored-attributes -Wno-maybe-uninitialized -Wno-uninitialized "-ffile-prefix-map=$PWD=.")
+wide=(-march=x86-64-v4 -mavx512bf16 -mavx512vnni -mprefer-vector-width=512)
 g++ "${common[@]}" processor.cpp -o "$objects/processor.o"
-for file in linear read-weights attention ggml-operators; do g++ "${common[@]}" "${wide[@]}" "$file.cpp" -o "$objects/$file.o"; done
+for file in linear few-rows read-weights attention ggml-operators; do g++ "${common[@]}" "${wide[@]}" "$file.cpp" -o "$objects/$file.o"; done
 gcc -shared -s -Wl,--build-id=none -Wl,-soname,libatalaya-kernels.so -o "$target/libatalaya-kernels.so" \
-  "$objects"/{processor,linear,read-weights,attention,ggml-operators}.o
+  "$objects"/{processor,linear,few-rows,read-weights,attention,ggml-operators}.o
 [ $# = 0 ] || exit 0
 node -e '
   const { readFileSync, writeFileSync } = require("fs");

@@ -9,7 +9,14 @@ import { CPU } from "./device.ts";
 import { type Dtype, dtypeTraits } from "./dtype.ts";
 import { GraphInputs, type InputData } from "./graph-inputs.ts";
 import { computeInSlices } from "./graph-slices.ts";
-import { type Activation, activations, type Kernels, leastRows, WOVEN } from "./kernels.ts";
+import {
+  type Activation,
+  activations,
+  fewRowsPiece,
+  type Kernels,
+  leastRows,
+  WOVEN,
+} from "./kernels.ts";
 import type { GgmlLibrary } from "./library.ts";
 import {
   type AttentionOperands,
@@ -139,6 +146,7 @@ export class Graph implements Disposable, TensorOwner {
       () => `${weight} is repacked, and has to be one matrix`,
     );
     if (this.#hasLinear(weight, input)) return this.#linear(weight, input, undefined, "none");
+    if (this.#hasFewRows(weight, input)) return this.#fewRows(weight, input);
     const shape = [...input.shape.slice(0, -1), w[1]];
     const product = this.#make("ggml_mul_mat", "f32", shape, weight, input);
     this.#setCost(product, 2 * w[0] * product.numElements);
@@ -602,6 +610,26 @@ export class Graph implements Disposable, TensorOwner {
     const shape = [input.extents[1], weight.extents[1]];
     const userData = activations[activation] + (weight.memory === "repacked" ? WOVEN : 0n);
     const product = this.#custom(this.#kernels?.linear, "f32", shape, operands, userData);
+    this.#setCost(product, 2 * weight.extents[0] * product.numElements);
+    return product;
+  }
+
+  #hasFewRows(weight: Tensor, input: Tensor): boolean {
+    const piece = fewRowsPiece[weight.dtype];
+    return (
+      this.#kernels !== undefined &&
+      weight.memory !== "repacked" &&
+      weight.shape.length === 2 &&
+      input.shape.length === 2 &&
+      piece !== undefined &&
+      input.extents[0] % piece === 0
+    );
+  }
+
+  #fewRows(weight: Tensor, input: Tensor): Tensor {
+    requireReadable("matmul", input);
+    const shape = [input.extents[1], weight.extents[1]];
+    const product = this.#custom(this.#kernels?.fewRows, "f32", shape, [input, weight], 0n);
     this.#setCost(product, 2 * weight.extents[0] * product.numElements);
     return product;
   }

@@ -11,6 +11,7 @@ import { findKernels, load } from "./kernels.ts";
 import { loadGgml } from "./library.ts";
 import { QuantizationSource } from "./quantize.ts";
 import type { Tensor } from "./tensor.ts";
+import type { TensorSet } from "./tensor-set.ts";
 
 const found = findKernels(loadGgml());
 const prebuilt = join(packageRoot(), "kernels/prebuilt");
@@ -99,13 +100,13 @@ describe.skipIf(found.kernels === undefined)("a product with a bf16 matrix", () 
   });
 
   test.each([
-    { dtype: "q8_0", rows: 40, width: 64, columns: 20, isRepacked: false },
-    { dtype: "q4_0", rows: 40, width: 2_592, columns: 33, isRepacked: false },
-    { dtype: "q4_0", rows: 70, width: 96, columns: 8, isRepacked: true },
-    { dtype: "q4_0", rows: 50, width: 1_600, columns: 104, isRepacked: true },
-    { dtype: "q4_k", rows: 33, width: 512, columns: 70, isRepacked: false },
-    { dtype: "q5_k", rows: 40, width: 2_560, columns: 17, isRepacked: false },
-    { dtype: "q6_k", rows: 100, width: 256, columns: 64, isRepacked: false },
+    { dtype: "q8_0", rows: 60, width: 64, columns: 20, isRepacked: false },
+    { dtype: "q4_0", rows: 80, width: 2_592, columns: 33, isRepacked: false },
+    { dtype: "q4_0", rows: 100, width: 96, columns: 8, isRepacked: true },
+    { dtype: "q4_0", rows: 75, width: 1_600, columns: 104, isRepacked: true },
+    { dtype: "q4_k", rows: 133, width: 512, columns: 70, isRepacked: false },
+    { dtype: "q5_k", rows: 150, width: 1_280, columns: 17, isRepacked: false },
+    { dtype: "q6_k", rows: 400, width: 256, columns: 64, isRepacked: false },
   ] as const)(
     "of $dtype, repacked: $isRepacked, $rows × $width × $columns",
     async ({ dtype, rows, width, columns, isRepacked }) => {
@@ -158,6 +159,73 @@ describe.skipIf(found.kernels === undefined)("a product with a bf16 matrix", () 
     expect(() => graph.linear(weight, rows, bias)).toThrow(/cannot be multiplied/);
   });
 });
+
+describe.skipIf(found.kernels === undefined)(
+  "a product of few rows with a quantized matrix",
+  () => {
+    // Fewer and more than a tile's 8 rows and 2 columns, and a line's 16 columns.
+    const cases = (["q8_0", "q6_k", "q5_k", "q4_k", "q4_0"] as const).flatMap((dtype) =>
+      [
+        { rows: 1, width: 256, columns: 1 },
+        { rows: 1, width: 4_096, columns: 67 },
+        { rows: 3, width: 1_280, columns: 34 },
+        { rows: 8, width: 512, columns: 16 },
+        { rows: 21, width: 768, columns: 45 },
+      ].map((sizes) => ({ dtype, ...sizes })),
+    );
+    const weightsOf = async (
+      backend: Backend,
+      { dtype, width, columns }: (typeof cases)[number],
+    ): Promise<TensorSet> => {
+      const set = backend.allocate(new Map([["w", { dtype, shape: [columns, width] }]]));
+      set.write(set.get("w"), await quantizeRows(dtype, numbers(columns * width, 1), width));
+      return set;
+    };
+
+    test.each(cases)("of $dtype, $rows × $width × $columns: ggml's numbers", async (sizes) => {
+      const { rows, width } = sizes;
+      using own = await weightsOf(ours, sizes);
+      using theirs = await weightsOf(ggmls, sizes);
+      // One row of zeros, and one whose largest element is negative.
+      const input = numbers(rows * width, 2);
+      if (rows > 2) input.fill(0, width, 2 * width);
+      input[0] = -1.5;
+      const product = (set: TensorSet) => (graph: Graph) =>
+        graph.matmul(set.get("w"), graph.input("f32", [rows, width], input));
+      const [mine, other] = [await run(ours, product(own)), await run(ggmls, product(theirs))];
+      expect(mine.length).toBe(rows * sizes.columns);
+      // Both round the input to eight bits alike, and add in float32, in another order.
+      expect(largestDifference(mine, other)).toBeLessThan(2e-6 * Math.sqrt(width) * 4);
+      if (rows > 2)
+        expect(mine.slice(sizes.columns, 2 * sizes.columns).every((n) => n === 0)).toBe(true);
+    });
+
+    test("is the same for a row among others, and for any number of threads", async () => {
+      const sizes = { dtype: "q4_k", rows: 13, width: 512, columns: 50 } as const;
+      const { rows, width, columns } = sizes;
+      using weights = await weightsOf(ours, sizes);
+      const all = numbers(rows * width, 2);
+      const product = (from: number, to: number) => (graph: Graph) =>
+        graph.matmul(
+          weights.get("w"),
+          graph.input("f32", [to - from, width], all.slice(from * width, to * width)),
+        );
+      const whole = await run(ours, product(0, rows));
+      expect(await run(ours, product(9, 10))).toEqual(whole.slice(9 * columns, 10 * columns));
+      using single = Backend.openCpu({ numThreads: 1 });
+      expect(await run(single, product(0, rows))).toEqual(whole);
+    });
+
+    test("of a width that has no whole pieces is ggml's", async () => {
+      const sizes = { dtype: "q8_0", rows: 2, width: 96, columns: 20 } as const;
+      using own = await weightsOf(ours, sizes);
+      using theirs = await weightsOf(ggmls, sizes);
+      const product = (set: TensorSet) => (graph: Graph) =>
+        graph.matmul(set.get("w"), graph.input("f32", [2, 96], numbers(192, 2)));
+      expect(await run(ours, product(own))).toEqual(await run(ggmls, product(theirs)));
+    });
+  },
+);
 
 /** Attention in double precision, one query and head at a time. */
 function attend(

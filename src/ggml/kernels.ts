@@ -15,6 +15,7 @@ import type { Pointer } from "./symbols.ts";
 
 export type Kernels = {
   readonly linear: Pointer;
+  readonly fewRows: Pointer;
   readonly packKeys: Pointer;
   readonly attend: Pointer;
   /** Whether `packKeys` and `attend` take heads of this width. */
@@ -24,16 +25,25 @@ export type Kernels = {
 };
 
 /**
- * How many rows a product needs with weights of each dtype before ours are the faster: fewer are multiplied
- * faster by ggml, which reads the weights as they lie (`bench/products.ts`).
+ * How many rows a product needs with weights of each dtype before `linear` is the fastest: fewer are multiplied
+ * by `fewRows`, or by ggml where that has not the dtype (`bench/products.ts`).
  */
 export const leastRows: Readonly<Partial<Record<Dtype, number>>> = {
   bf16: 12,
-  q8_0: 24,
-  q6_k: 96,
-  q5_k: 20,
-  q4_k: 28,
-  q4_0: 32,
+  q8_0: 52,
+  q6_k: 384,
+  q5_k: 144,
+  q4_k: 128,
+  q4_0: 72,
+};
+
+/** What a row's width has to be a multiple of, for `fewRows` by dtype. */
+export const fewRowsPiece: Readonly<Partial<Record<Dtype, number>>> = {
+  q8_0: 128,
+  q6_k: 256,
+  q5_k: 256,
+  q4_k: 256,
+  q4_0: 128,
 };
 
 /** Among the options of `linear`: weights lie in the layout of `Backend.allocateRepacked`. */
@@ -86,7 +96,7 @@ export function load({ base }: GgmlLibrary, directory: string): FoundKernels {
   }
   const call = (symbol: keyof typeof symbols, ...args: readonly unknown[]): unknown =>
     library.func(symbols[symbol])(...args);
-  if (call("canRun") !== 1) return none("this processor has no AVX-512 with bfloat16");
+  if (call("canRun") !== 1) return none("this processor has no AVX-512 with bfloat16 and VNNI");
   // They read ggml's tensors: of another layout they would read anything.
   if (Number(call("tensorBytes")) + objectBytes !== Number(base.ggml_tensor_overhead())) {
     return none("they were built for another ggml");
@@ -108,6 +118,7 @@ export function load({ base }: GgmlLibrary, directory: string): FoundKernels {
   return {
     kernels: {
       linear: operator("linear"),
+      fewRows: operator("few-rows"),
       packKeys: operator("pack-keys"),
       attend: operator("attend"),
       isHeadSize: (size) => call("isHeadSize", size) === 1,
