@@ -2,7 +2,7 @@
  * Products of few rows, of one token's most of all, with quantized weights as they lie in their file: a step of an answer reads
  * every weight once, so all that counts is to keep up with memory.
  *
- * Pieces of weights are unpacked once for up to eight rows, into unsigned bytes; VPDPBUSD multiplies them with the input's signed
+ * Pieces of weights are unpacked once for several rows, into unsigned bytes; VPDPBUSD multiplies them with the input's signed
  * ones. What the format subtracts from its weights is subtracted as a product with sums of the input, which are made once.
  *
  * Layouts: `block_q4_0`, `block_q8_0`, `block_q4_K`, `block_q5_K`, `block_q6_K` of ggml 0.23.0's ggml-common.h.
@@ -14,9 +14,6 @@
 #include <string.h>
 
 namespace {
-
-/* Of weights that are unpacked, for how many rows. One row is read a column at a time, in one stream. */
-constexpr size_t COLUMNS = 2, ROWS = 8;
 
 inline __m512 half16(const uint8_t* bytes) {
   uint16_t bits;
@@ -69,6 +66,8 @@ struct Q4_0 {
   using Input = Input32;
   using Unpacked = Unpacked32;
   static constexpr size_t PIECE = 128, PIECE_BYTES = 4 * 18;
+  /* What is multiplied at a time: weights and sums of as many fit the registers. */
+  static constexpr size_t COLUMNS = 4, ROWS = 4;
   /* What is added to a weight to make it unsigned. */
   static constexpr int OFFSET = 8;
   static inline Unpacked unpack(const uint8_t* blocks) {
@@ -82,6 +81,7 @@ struct Q8_0 {
   using Input = Input32;
   using Unpacked = Unpacked32;
   static constexpr size_t PIECE = 128, PIECE_BYTES = 4 * 34;
+  static constexpr size_t COLUMNS = 4, ROWS = 4;
   static constexpr int OFFSET = 128;
   static inline Unpacked unpack(const uint8_t* blocks) {
     const __m512i turned = _mm512_set1_epi8((char)0x80);
@@ -185,6 +185,7 @@ struct Q4_K {
   using Input = Input256;
   using Unpacked = Unpacked256;
   static constexpr size_t PIECE = 256, PIECE_BYTES = 144;
+  static constexpr size_t COLUMNS = 2, ROWS = 8;
   static constexpr int OFFSET = 0;
   /* Elements by 32, in the order of the four vectors of bytes. */
   static constexpr uint8_t ORDER[8] = {0, 2, 1, 3, 4, 6, 5, 7};
@@ -210,6 +211,7 @@ struct Q5_K {
   using Input = Input256;
   using Unpacked = Unpacked256;
   static constexpr size_t PIECE = 256, PIECE_BYTES = 176;
+  static constexpr size_t COLUMNS = 2, ROWS = 8;
   static constexpr int OFFSET = 0;
   static constexpr uint8_t ORDER[8] = {0, 2, 1, 3, 4, 6, 5, 7};
   static inline Unpacked unpack(const uint8_t* block) {
@@ -234,6 +236,7 @@ struct Q6_K {
   using Input = Input256;
   using Unpacked = Unpacked256;
   static constexpr size_t PIECE = 256, PIECE_BYTES = 210;
+  static constexpr size_t COLUMNS = 2, ROWS = 8;
   static constexpr int OFFSET = 32;
   static constexpr uint8_t ORDER[8] = {0, 1, 2, 3, 4, 5, 6, 7};
   static inline Unpacked unpack(const uint8_t* block) {
@@ -324,17 +327,35 @@ inline void multiplyTile(
     for (size_t r = 0; r < NR; r++) output[r * outputStride + c] = _mm512_reduce_add_ps(sums[c][r]);
 }
 
-template <class Format, size_t NR>
-void multiplyColumns(const FewRows* task, const typename Format::Input* input, float* output) {
+/* A tile of fewer rows than a whole one has. */
+template <class Format, size_t NC, size_t MOST>
+struct Tiles {
+  template <class... Parts>
+  static inline void multiply(size_t numRows, Parts... parts) {
+    if (numRows == MOST) multiplyTile<Format, NC, MOST>(parts...);
+    else Tiles<Format, NC, MOST - 1>::multiply(numRows, parts...);
+  }
+};
+template <class Format, size_t NC>
+struct Tiles<Format, NC, 0> {
+  template <class... Parts>
+  static inline void multiply(size_t, Parts...) {}
+};
+
+/* All rows by some columns, whose weights stay in the first-level cache. */
+template <class Format, size_t NC>
+inline void multiplyRows(const FewRows* task, const typename Format::Input* input, size_t column) {
+  constexpr size_t ROWS = Format::ROWS;
   const size_t numPieces = task->width / Format::PIECE;
-  size_t column = task->columnStart;
-  if (NR > 1)
-    for (; column + COLUMNS <= task->columnEnd; column += COLUMNS)
-      multiplyTile<Format, COLUMNS, NR>(
-          task->weights + column * task->rowBytes, task->rowBytes, input, numPieces, output + column, task->outputStride);
-  for (; column < task->columnEnd; column++)
-    multiplyTile<Format, 1, NR>(
-        task->weights + column * task->rowBytes, task->rowBytes, input, numPieces, output + column, task->outputStride);
+  const uint8_t* weights = task->weights + column * task->rowBytes;
+  float* output = task->output + column;
+  size_t left = task->numRows;
+  for (; left >= ROWS; left -= ROWS) {
+    multiplyTile<Format, NC, ROWS>(weights, task->rowBytes, input, numPieces, output, task->outputStride);
+    input += ROWS * numPieces;
+    output += ROWS * task->outputStride;
+  }
+  if (left > 0) Tiles<Format, NC, ROWS - 1>::multiply(left, weights, task->rowBytes, input, numPieces, output, task->outputStride);
 }
 
 template <class Format>
@@ -346,20 +367,12 @@ int multiply(const FewRows* task) {
   for (size_t row = 0; row < task->numRows; row++)
     for (size_t piece = 0; piece < numPieces; piece++)
       readPiece<Format>(task->input + row * task->inputStride + piece * Format::PIECE, input + row * numPieces + piece);
-  for (size_t row = 0; row < task->numRows; row += ROWS) {
-    const Input* first = input + row * numPieces;
-    float* output = task->output + row * task->outputStride;
-    switch (task->numRows - row) {
-      case 1: multiplyColumns<Format, 1>(task, first, output); break;
-      case 2: multiplyColumns<Format, 2>(task, first, output); break;
-      case 3: multiplyColumns<Format, 3>(task, first, output); break;
-      case 4: multiplyColumns<Format, 4>(task, first, output); break;
-      case 5: multiplyColumns<Format, 5>(task, first, output); break;
-      case 6: multiplyColumns<Format, 6>(task, first, output); break;
-      case 7: multiplyColumns<Format, 7>(task, first, output); break;
-      default: multiplyColumns<Format, ROWS>(task, first, output);
-    }
-  }
+  constexpr size_t COLUMNS = Format::COLUMNS;
+  size_t column = task->columnStart;
+  /* One row is read a column at a time, in one stream. */
+  if (task->numRows > 1)
+    for (; column + COLUMNS <= task->columnEnd; column += COLUMNS) multiplyRows<Format, COLUMNS>(task, input, column);
+  for (; column < task->columnEnd; column++) multiplyRows<Format, 1>(task, input, column);
   free(input);
   return 0;
 }
