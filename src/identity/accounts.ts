@@ -127,9 +127,16 @@ export class Accounts {
   /**
    * Tokens that the account was given before count no more, unless only its limits change.
    *
-   * @throws PlatformError `not_found`, `invalid_request`, `forbidden` when nobody could log in as an administrator any more
+   * @param options.generation of the account as it was seen; what has changed it since goes first
+   * @throws PlatformError `not_found`, `invalid_request`, `forbidden` when nobody could log in as an administrator any more,
+   *   `unauthenticated` when it is of another generation
    */
-  async change(reference: string, change: AccountChange, actor: string): Promise<Account> {
+  async change(
+    reference: string,
+    change: AccountChange,
+    actor: string,
+    { generation }: { readonly generation?: number } = {},
+  ): Promise<Account> {
     const { password, permissions, isEnabled, mustChangePassword, allowance = {} } = change;
     const { id, username } = await this.find(reference);
     if (password !== undefined) checkPassword(password);
@@ -146,11 +153,20 @@ export class Accounts {
     const losesRights = isEnabled === false || permissions?.includes("admin") === false;
     await this.#tables.transaction().execute(async (within) => {
       if (losesRights) await refuseLastAdministrator(within, id);
-      await within
+      const update = within
         .updateTable("accounts")
         .set((eb) => ({ ...row, generation: eb("generation", "+", endsLogins) }))
-        .where("id", "=", id)
-        .execute();
+        .where("id", "=", id);
+      const { numUpdatedRows } = await (generation === undefined
+        ? update
+        : update.where("generation", "=", generation)
+      ).executeTakeFirst();
+      if (numUpdatedRows === 0n) {
+        throw new PlatformError(
+          "unauthenticated",
+          `The account ${username} was changed meanwhile. Log in again.`,
+        );
+      }
     });
     const details = { changed: Object.keys(row) };
     await this.#events.add({ type: "account-changed", subject: username, actor, details });

@@ -7,6 +7,7 @@ import { StateDatabase } from "../state/state-database.ts";
 import { ApiKeys } from "./api-keys.ts";
 import { sha256 } from "./secret.ts";
 
+vi.setConfig({ testTimeout: 120_000 });
 vi.mock("node:crypto", async (original) => {
   const real = await original<typeof Crypto>();
   return { ...real, timingSafeEqual: vi.fn(real.timingSafeEqual) };

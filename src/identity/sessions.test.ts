@@ -1,9 +1,12 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { EventLog } from "../state/event-log.ts";
 import { StateDatabase } from "../state/state-database.ts";
 import { Accounts } from "./accounts.ts";
 import { FileAccounts } from "./auth-config.ts";
 import { Sessions, type Tokens } from "./sessions.ts";
+
+// Passwords take a third of a second each, and much longer on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 const start = Date.parse("2026-11-25T12:00:00Z");
 const hourMs = 60 * 60 * 1_000;

@@ -6,6 +6,9 @@ import { type GuardedServer, guardedServer, password } from "../../test/support/
 import { routesOf } from "../../test/support/routes.ts";
 import { needOf } from "./route-permissions.ts";
 
+// Passwords take a third of a second each, and much longer on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
+
 let server: GuardedServer;
 let routes: readonly { readonly method: string; readonly url: string }[];
 beforeAll(async () => {

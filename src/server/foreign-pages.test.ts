@@ -1,11 +1,14 @@
 /** Every route, as a web page that is not ours would ask it, from a browser on this machine. */
 import type { InjectOptions } from "fastify";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { routesOf } from "../../test/support/routes.ts";
 import { createLogger } from "../base/logger.ts";
 import { Platform } from "../platform.ts";
 import type { App } from "./http.ts";
 import { needOf } from "./route-permissions.ts";
+
+// Hundreds of requests each.
+vi.setConfig({ testTimeout: 120_000 });
 
 type Route = { readonly method: string; readonly url: string; readonly pattern: string };
 

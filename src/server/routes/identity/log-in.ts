@@ -75,12 +75,15 @@ export function logIn(app: App, { identity, events }: Services): void {
   app.post("/v1/auth/password", async (request): Promise<OwnPasswordReply> => {
     const { old_password: old, new_password: password } = parse(OwnPasswordRequest, request.body);
     const { username } = await accountOf(request, identity);
-    if ((await verify(request, { username, password: old })) === undefined) {
+    const known = await verify(request, { username, password: old });
+    if (known === undefined) {
       throw new PlatformError("forbidden", "The old password is not right.");
     }
     refuseSamePassword(old, password);
     const change = { password, mustChangePassword: false };
-    const account = await accounts.change(username, change, username);
+    // Whoever resets it meanwhile means to keep this one out.
+    const { generation } = known;
+    const account = await accounts.change(known.id, change, username, { generation });
     return { status: "ok", ...toLoginReply(await sessions.begin(account), account) };
   });
 
