@@ -6,15 +6,19 @@ import { Tensor } from "./tensor.ts";
 
 export type InputData = Float32Array | Uint16Array | Int32Array | BigInt64Array;
 
+/** Numbers of an input that is zero elsewhere; `first` counts numbers, row by row. */
+export type Run = { readonly first: number; readonly data: Uint16Array };
+
 type Range = { readonly smallest: number | bigint; readonly largest: number | bigint };
 
 export class GraphInputs {
   readonly #data = new Map<Tensor, InputData>();
+  readonly #sparse = new Map<Tensor, readonly Run[]>();
   /** Of integer inputs, when they were first used as row ids. */
   readonly #ranges = new Map<Tensor, Range>();
 
   get size(): number {
-    return this.#data.size;
+    return this.#data.size + this.#sparse.size;
   }
 
   /** @throws Error when `data` is not of the tensor's size or dtype */
@@ -29,6 +33,18 @@ export class GraphInputs {
     this.#data.set(tensor, isIds ? data.slice() : data);
   }
 
+  /** Zeros, but for some runs: nothing of the tensor's size is made here. @throws Error when a run leaves the tensor */
+  addZeros(tensor: Tensor, runs: readonly Run[]): void {
+    requireThat(tensor.dtype === "f16", () => `${tensor} is no f16`);
+    for (const { first, data } of runs) {
+      requireThat(
+        Number.isInteger(first) && first >= 0 && first + data.length <= tensor.numElements,
+        () => `${data.length} numbers from ${first} on leave ${tensor}`,
+      );
+    }
+    this.#sparse.set(tensor, runs);
+  }
+
   /** ggml would read or write past the table. @throws Error when an id is no row of it */
   requireRows(table: Tensor, rowIds: Tensor): void {
     const { smallest, largest } = this.#rangeOf(table, rowIds);
@@ -38,11 +54,23 @@ export class GraphInputs {
   }
 
   /** Copy the data to the device. An input that no operator reads has no memory there. */
-  write({ ggml_get_data, ggml_backend_tensor_set }: GgmlLibrary["base"]): void {
+  write({
+    ggml_get_data,
+    ggml_backend_tensor_set,
+    ggml_backend_tensor_memset,
+  }: GgmlLibrary["base"]): void {
     for (const [tensor, data] of this.#data) {
       const pointer = Tensor.pointerOf(tensor);
       if (ggml_get_data(pointer) === null) continue;
       ggml_backend_tensor_set(pointer, data, 0, data.byteLength);
+    }
+    for (const [tensor, runs] of this.#sparse) {
+      const pointer = Tensor.pointerOf(tensor);
+      if (ggml_get_data(pointer) === null) continue;
+      ggml_backend_tensor_memset(pointer, 0, 0, tensor.numElements * 2);
+      for (const { first, data } of runs) {
+        ggml_backend_tensor_set(pointer, data, first * 2, data.byteLength);
+      }
     }
   }
 

@@ -324,4 +324,28 @@ describe("attention", () => {
     );
     expectClose(actual, twin(isVisible));
   });
+
+  test("hides the same with a mask of which only what is not zero was given", async () => {
+    const hidden = new Uint16Array(numKeys).fill(0xfc00);
+    const runs = Array.from({ length: numQueries }, (_, q) => ({
+      first: q * numKeys + Math.min(61 + q, numKeys),
+      data: hidden.subarray(0, Math.max(0, numKeys - 61 - q)),
+    }));
+    // Memory that others have written to is cleared first.
+    for (let turn = 0; turn < 2; turn++) {
+      const actual = await run((graph) =>
+        graph.attention({
+          query: graph.input("f32", [numHeads, numQueries, size], query),
+          key: graph.input("f32", [numKvHeads, numKeys, size], key),
+          value: graph.input("f32", [numKvHeads, numKeys, size], value),
+          mask: graph.zeros([64, numKeys], runs),
+          scale,
+        }),
+      );
+      expectClose(
+        actual,
+        twin((q, k) => k <= 60 + q),
+      );
+    }
+  });
 });

@@ -7,7 +7,7 @@
 import { PlatformError } from "../base/errors.ts";
 import { CPU } from "./device.ts";
 import { type Dtype, dtypeTraits } from "./dtype.ts";
-import { GraphInputs, type InputData } from "./graph-inputs.ts";
+import { GraphInputs, type InputData, type Run } from "./graph-inputs.ts";
 import { computeInSlices } from "./graph-slices.ts";
 import {
   type Activation,
@@ -127,6 +127,17 @@ export class Graph implements Disposable, TensorOwner {
     const pointer = newTensor(this.#library.base, this.#context, dtype, shape);
     const tensor = new Tensor(this, pointer, dtype, shape);
     this.#inputs.add(tensor, data);
+    this.#library.base.ggml_set_input(pointer);
+    return tensor;
+  }
+
+  /** An input in f16 that is zero but for some runs of numbers; only these are copied. */
+  zeros(shape: readonly number[], runs: readonly Run[]): Tensor {
+    this.#countTensor();
+    this.#checkRoom(this.#persistent.size + this.#inputs.size);
+    const pointer = newTensor(this.#library.base, this.#context, "f16", shape);
+    const tensor = new Tensor(this, pointer, "f16", shape);
+    this.#inputs.addZeros(tensor, runs);
     this.#library.base.ggml_set_input(pointer);
     return tensor;
   }

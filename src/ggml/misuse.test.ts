@@ -97,6 +97,11 @@ describe("a shape that does not fit", () => {
 describe("data that is not what it is called", () => {
   test.each<Case>([
     ["data of another length", /is not a f32\[3, 5\]/, (g) => g.input("f32", [3, 5], data)],
+    [
+      "a run of numbers past the last",
+      /2 numbers from 11 on leave/,
+      (g) => g.zeros([3, 4], [{ first: 11, data: new Uint16Array(2) }]),
+    ],
     ["floats as ids", /Float32Array of 48 bytes/, (g) => g.input("i32", [12], data)],
     ["a row past the last", /has no row 3/, (g) => g.getRows(matrix(g), ids(g, 0, 3, 1))],
     ["a negative row", /has no row -1/, (g) => g.getRows(matrix(g), ids(g, -1))],

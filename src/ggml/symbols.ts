@@ -84,6 +84,8 @@ export const baseSymbols = {
   ggml_backend_get_default_buffer_type: "void* ggml_backend_get_default_buffer_type(void* backend)",
   ggml_backend_tensor_set:
     "void ggml_backend_tensor_set(void* tensor, const void* data, size_t offset, size_t size)",
+  ggml_backend_tensor_memset:
+    "void ggml_backend_tensor_memset(void* tensor, uint8_t value, size_t offset, size_t size)",
   ggml_backend_tensor_get:
     "void ggml_backend_tensor_get(void* tensor, _Out_ void* data, size_t offset, size_t size)",
   ggml_backend_graph_compute: "int ggml_backend_graph_compute(void* backend, void* graph)",
