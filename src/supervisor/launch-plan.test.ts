@@ -6,9 +6,9 @@ import { type ModelShape, shapeOfConfig } from "../engines/model-shape.ts";
 import { cardsThatHold, planOnCards, vllmPictureBytes, vllmTokenBytes } from "./card-plan.ts";
 import { type MemoryWish, planMemory } from "./launch-plan.ts";
 
-async function shapeOf(name: string, size: number): Promise<ModelShape> {
+async function shapeOf(name: string, size: number, quantization = "none"): Promise<ModelShape> {
   const { family } = await builtinRegistry().find(name);
-  return shapeOfConfig(family.specs.find((spec) => spec.size === size)?.config);
+  return shapeOfConfig(family.specs.find((spec) => spec.size === size)?.config, quantization);
 }
 
 const nothing: MemoryWish = {
@@ -125,6 +125,25 @@ describe("a plan", () => {
     expect(planMemory(shape, { wish: long, host: host(192), alternatives }).nearest).toMatch(
       /^--max-model-len \d+ --max-num-seqs 1$/,
     );
+  });
+
+  test("of a long context offers a shorter one and the largest quantization that holds all of it", async () => {
+    const shape = await shapeOf("llama-3.2-vision-instruct", 11);
+    const alternatives = await Promise.all(
+      ["q8_0", "q4_0"].map(async (name) => ({
+        name: `--quantization ${name}`,
+        shape: await shapeOf("llama-3.2-vision-instruct", 11, name),
+        isQuantization: true,
+      })),
+    );
+    const wish = { ...nothing, maxModelLen: 131_072, maxNumSeqs: 1 };
+    const offer = (gigabytes: number) =>
+      planMemory(shape, { wish, host: host(gigabytes), alternatives }).nearest;
+    expect(offer(36)).toMatch(/^--max-model-len \d+ --max-num-seqs 1, or --quantization q8_0$/);
+    expect(offer(28)).toMatch(/^--max-model-len \d+ --max-num-seqs 1, or --quantization q4_0$/);
+    expect(offer(24)).toMatch(/^--max-model-len \d+ --max-num-seqs 1$/);
+    // Without room for the weights themselves, smaller weights with any context at all.
+    expect(offer(16)).toBe("--quantization q8_0");
   });
 
   test("without a wish leaves the weights their room, and fits where anything does", async () => {

@@ -62,7 +62,12 @@ export type MemoryPlan = {
 };
 
 /** Another size or quantization of the model, to offer when this one does not fit. */
-export type Alternative = { readonly name: string; readonly shape: ModelShape };
+export type Alternative = {
+  readonly name: string;
+  readonly shape: ModelShape;
+  /** Whether it is the same model, with weights that take less. */
+  readonly isQuantization?: boolean;
+};
 
 /**
  * @param alternatives best first
@@ -195,7 +200,15 @@ function nearestFit(
   },
 ): string | undefined {
   if (largestContext >= SMALLEST_OFFER) {
-    return `--max-model-len ${largestContext} --max-num-seqs 1`;
+    const shorter = `--max-model-len ${largestContext} --max-num-seqs 1`;
+    // Whoever asked for a long context may rather have it with smaller weights.
+    const smaller =
+      wish.maxModelLen !== undefined &&
+      alternatives.find(
+        ({ shape, isQuantization }) =>
+          isQuantization === true && planMemory(shape, { wish, host }).verdict === "fits",
+      );
+    return smaller ? `${shorter}, or ${smaller.name}` : shorter;
   }
   return alternatives.find(
     ({ shape }) =>

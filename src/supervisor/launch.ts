@@ -95,7 +95,25 @@ export async function planLaunch(given: LaunchWish, parts: Parts): Promise<Launc
   const choices = quantizationChoices(engine, model, facts);
   const quantization = selectQuantization(modelName, wish.quantization, choices);
   const shape = facts?.shapeAs(model.format === GGUF_FORMAT ? "none" : quantization);
-  return await withMemory({ engine, model, quantization, shape, seen }, wish, parts);
+  const smaller = smallerQuantizations(engine, facts, { choices, quantization });
+  return await withMemory({ engine, model, quantization, shape, seen }, wish, {
+    ...parts,
+    smaller,
+  });
+}
+
+/** Of the same weights, the largest first. Other engines' plans are their own. */
+function smallerQuantizations(
+  { kind }: EngineEntry,
+  facts: ModelFacts | undefined,
+  { choices, quantization }: { readonly choices: readonly string[]; readonly quantization: string },
+): Alternative[] {
+  if (kind !== "native" || facts === undefined) return [];
+  return choices.slice(choices.indexOf(quantization) + 1).map((name) => ({
+    name: `--quantization ${name}`,
+    shape: facts.shapeAs(name),
+    isQuantization: true,
+  }));
 }
 
 type WithoutMemory = Omit<LaunchPlan, "memory" | "cards">;
@@ -103,7 +121,10 @@ type WithoutMemory = Omit<LaunchPlan, "memory" | "cards">;
 async function withMemory(
   plan: WithoutMemory,
   wish: LaunchWish,
-  { readDevices = ownDevices }: Pick<Parts, "readDevices">,
+  {
+    readDevices = ownDevices,
+    smaller = [],
+  }: Pick<Parts, "readDevices"> & { readonly smaller?: readonly Alternative[] },
 ): Promise<LaunchPlan> {
   const { engine, model, quantization, shape } = plan;
   if (shape === undefined) return { ...plan, memory: undefined, cards: [] };
@@ -121,7 +142,7 @@ async function withMemory(
         planMemory(shape, {
           wish: { ...wish, maxNumBatchedTokens: numberIn(options["max_num_batched_tokens"]) },
           host,
-          alternatives: alternativesTo(model),
+          alternatives: [...smaller, ...alternativesTo(model)],
         }));
   return { ...plan, memory, cards: cardsThatHold(shape) };
 }
