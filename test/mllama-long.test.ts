@@ -12,11 +12,16 @@ import { startNativeEngine } from "./support/native-engine.ts";
  * Of log-probabilities, which carry the difference of a sum over the vocabulary beside that of the logit.
  *
  * Float32: both sides add up as many numbers as there are keys, in different orders, and the difference grows with their
- * root: measured 5e-6 at 2,048 keys, 1e-5 at 8,192, 2.3e-5 at 32,768, 7.2e-5 at 100,000.
+ * number: measured with tiny-d 5e-6 at 2,048 keys, 2.3e-5 at 32,768 and 1.2e-4 at 131,071; with the demo model, whose
+ * numbers are larger, up to 1.4e-4. With angles in double precision in place of the reference's float32, tiny-d is at 1.7e-4
+ * after 8,192 tokens and at 7.2e-4 after 32,768.
  *
  * Weights in bfloat16, keys and values in float16: as `roundedLimits`, whose products these are.
  */
-const limits = { f32: 2e-4, bf16: 0.12 } as const;
+const limits = {
+  "tiny-d": { f32: 2e-4, bf16: 0.12 },
+  demo: { f32: 4e-4, bf16: 0.12 },
+} as const;
 
 /** Each to where seconds take it; `bench/long-prompts.ts` goes to the end with all of them. */
 const mostTokens = (one: LongCase, dtype: "f32" | "bf16"): number =>
@@ -34,16 +39,13 @@ test.each(runs)(
       maxNumSeqs: 1,
     });
     const lengths = one.lengths.filter((length) => length <= mostTokens(one, dtype));
+    const limit = limits[one.model][dtype];
     let before = 0;
     for await (const row of compareLong(engine, one, mostTokens(one, dtype))) {
       const { numTokens, largest, answer, expected, smallestGap, finish, reused } = row;
-      expect([numTokens, largest <= limits[dtype] ? "close" : largest]).toEqual([
-        numTokens,
-        "close",
-      ]);
+      expect([numTokens, largest <= limit ? "close" : largest]).toEqual([numTokens, "close"]);
       // Where two tokens are nearer to each other than the limit, either may come.
-      if (smallestGap > 2 * limits[dtype])
-        expect([numTokens, ...answer]).toEqual([numTokens, ...expected]);
+      if (smallestGap > 2 * limit) expect([numTokens, ...answer]).toEqual([numTokens, ...expected]);
       expect([numTokens, finish, answer.length]).toEqual([numTokens, "length", expected.length]);
       expect(reused).toBe(Math.floor(before / 64) * 64);
       before = numTokens;

@@ -1,4 +1,4 @@
-"""Long prompts, to the last position of the released models: tiny-d and the demo model, in chunks with a cache."""
+"""Long prompts, to the last position of the released models, through tiny-d and the demo model."""
 
 import hashlib
 import json
@@ -27,7 +27,6 @@ LENGTHS = [2048, 8192, 32768, 100000, LAST_POSITION]
 # With a picture the model does the same work once more for each row; the rows are what matters here.
 LENGTHS_WITH_PICTURE = [2048, 8192, 32768]
 ANSWER = 4
-CHUNK = 512
 # Of this linear congruential generator the upper bits choose; its products stay below 2^53.
 MULTIPLIER, INCREMENT, MODULUS, SHIFT = 1103515, 12345, 2**31, 16
 WORDS = (
@@ -76,31 +75,30 @@ def token_ids(case: LongCase, directory: Path) -> list[int]:
 def run(
     model: MllamaForConditionalGeneration, inputs: Inputs, lengths: list[int]
 ) -> tuple[torch.Tensor, list[list[int]], list[float]]:
-    """The logits after so many tokens `[lengths, vocabulary]`, and what follows greedily, with its closest call."""
+    """The logits after so many tokens `[lengths, vocabulary]`, and what follows greedily, with its closest call.
+
+    One pass over the whole prompt, in which no mask is made: PyTorch's attention is told that it is causal. A beginning's
+    answer continues from the cache, of which the rest has been dropped.
+    """
     cache = DynamicCache(config=model.config.text_config)
 
-    def call(ids: torch.Tensor, start: int) -> torch.Tensor:
+    def call(ids: torch.Tensor, start: int, keep: torch.Tensor | int) -> torch.Tensor:
         pictures = inputs.pictures(0, len(inputs.num_tiles)) if start == 0 else {}
         out = model(
             input_ids=ids,
             past_key_values=cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=keep,
             **pictures,
             **mask_rows(inputs, start, start + ids.shape[1]),
         )
-        return out.logits[0, -1]
+        return out.logits[0]
 
-    rows, answers, gaps = [], [], []
-    start = 0
-    for length in lengths:
-        while start < length:
-            end = min(start + CHUNK, length)
-            logits = call(inputs.token_ids[:, start:end], start)
-            start = end
-            if start % 16384 == 0:
-                print(f"{start} of {lengths[-1]}", flush=True)
-        rows.append(logits)
+    rows = call(inputs.token_ids, 0, torch.tensor(lengths) - 1)
+    answers, gaps = [], []
+    # Longest first: what is dropped does not come back.
+    for length, logits in reversed(list(zip(lengths, rows, strict=True))):
+        keep_only(cache, length, model)
         answer, gap = [], float("inf")
         room = min(ANSWER, LAST_POSITION + 1 - length)
         while True:
@@ -109,25 +107,22 @@ def run(
             answer.append(int(best.indices[0]))
             if len(answer) == room:
                 break
-            logits = call(torch.tensor([[answer[-1]]]), length + len(answer) - 1)
-        answers.append(answer)
-        gaps.append(round(gap, 6))
-        drop(cache, room - 1, model)
-    return torch.stack(rows), answers, gaps
+            logits = call(torch.tensor([[answer[-1]]]), length + len(answer) - 1, 1)[-1]
+        answers.insert(0, answer)
+        gaps.insert(0, round(gap, 6))
+    return rows, answers, gaps
 
 
-def drop(cache: DynamicCache, count: int, model: MllamaForConditionalGeneration) -> None:
-    """Forget the last tokens; a picture's keys and values stay."""
-    if count == 0:
-        return
+def keep_only(cache: DynamicCache, length: int, model: MllamaForConditionalGeneration) -> None:
+    """The first tokens of what was read; a picture's keys and values stay."""
     cross = set(model.config.text_config.cross_attention_layers)
     for index, layer in enumerate(cache.layers):
-        if index not in cross:
-            layer.crop(-count)
+        if index not in cross and layer.get_seq_length() > length:
+            layer.crop(length)
 
 
 def load(directory: Path) -> MllamaForConditionalGeneration:
-    # Eager attention would hold the scores of every chunk several times.
+    # Eager attention would hold every score: 69 GB for each head of the longest prompt.
     model = MllamaForConditionalGeneration.from_pretrained(
         directory, dtype=torch.float32, attn_implementation="sdpa"
     )
@@ -174,7 +169,6 @@ def write_long(root: Path, only: list[str]) -> None:
             manifest_path,
             {
                 "madeWith": {**made_with(), "attention": "sdpa"},
-                "chunk": CHUNK,
                 "random": {
                     "multiplier": MULTIPLIER,
                     "increment": INCREMENT,
