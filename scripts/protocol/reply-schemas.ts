@@ -114,7 +114,7 @@ export function replySchemas(): Readonly<Record<string, unknown>> {
 
 /** What the keys of maps mean, whose types are made of lists. */
 const meanings: Readonly<Record<string, string>> = {
-  ...hazards,
+  ...Object.fromEntries(Object.entries(hazards).map(([code, name]) => [code, `${name}.`])),
   ...Object.fromEntries(moderationCategories.map((name) => [name, `OpenAI's category ${name}.`])),
 };
 

@@ -15,6 +15,7 @@ import { type ErrorCode, PlatformError } from "../../src/base/errors.ts";
 import { packageRoot } from "../../src/config/package.ts";
 import { contract, isPublic, statusesOf } from "../../src/server/openapi/contract.ts";
 import { openApiDocument } from "../../src/server/openapi/document.ts";
+import { pathParameters } from "../../src/server/openapi/path-parameters.ts";
 import { type GuardedServer, guardedServer } from "../support/guarded-server.ts";
 import { routesOf } from "../support/routes.ts";
 import { type FakeServer, serveFakeEngine, tinyCheckpoint } from "../support/serve.ts";
@@ -22,8 +23,12 @@ import { type FakeServer, serveFakeEngine, tinyCheckpoint } from "../support/ser
 type Schema = Readonly<Record<string, unknown>>;
 type Media = Readonly<Record<string, Readonly<Record<string, Schema>>>>;
 type Operation = {
+  readonly summary?: string;
+  readonly description?: string;
   readonly parameters?: readonly {
     readonly name: string;
+    readonly description?: string;
+    readonly example?: string;
     readonly in: string;
     readonly schema: Schema;
   }[];
@@ -260,12 +265,76 @@ describe("the page", () => {
     expect(reply.headers.get("content-security-policy")).toMatch(
       /^default-src 'none'; style-src 'sha256-[^']+'; base-uri 'none'/,
     );
-    expect(html).not.toMatch(/<script|<img|<link|@import|url\(|\son\w+=|https?:/);
+    expect(html).not.toMatch(/<script|<img|<link|@import|url\(|<[^>]*\son\w+=/);
+    // An address is nothing but text in an example, on this machine.
+    expect(html).not.toMatch(/(?:src|href|action)="https?:|https?:(?!\/\/127\.0\.0\.1:9997)/);
     for (const route of Object.keys(contract)) {
       expect(html).toContain(`<span class="path">${route.split(" ")[1]}</span>`);
     }
     const links = [...html.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
     for (const id of new Set(links)) expect(html).toContain(`id="${id}"`);
+  });
+});
+
+describe("the page leaves nothing unsaid", () => {
+  type Described = Schema & {
+    readonly properties?: Readonly<Record<string, Described>>;
+    readonly items?: Described;
+    readonly anyOf?: readonly Described[];
+    readonly oneOf?: readonly Described[];
+    readonly allOf?: readonly Described[];
+    readonly additionalProperties?: Described | boolean;
+  };
+
+  /** Names of fields without a description, those inside others too. */
+  function undescribed(schema: Described, where: string): string[] {
+    const { properties = {}, items, additionalProperties: others } = schema;
+    const parts = [...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...(schema.allOf ?? [])];
+    return [
+      ...Object.entries(properties).flatMap(([name, of]) => [
+        ...(isSentence(of["description"]) ? [] : [`${where}.${name}`]),
+        ...undescribed(of, `${where}.${name}`),
+      ]),
+      ...parts.flatMap((part) => undescribed(part, where)),
+      ...(items === undefined ? [] : undescribed(items, `${where}[]`)),
+      ...(typeof others === "object" ? undescribed(others, `${where}.*`) : []),
+    ];
+  }
+  const isSentence = (value: unknown): boolean =>
+    typeof value === "string" && /^\S.*[.!]$/s.test(value);
+
+  test("of routes, their parameters and bodies", () => {
+    const missing = Object.entries(page.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).flatMap(([method, operation]) => {
+        const route = `${method.toUpperCase()} ${path}`;
+        const { summary, description, parameters = [], requestBody } = operation;
+        return [
+          ...(summary === "" || summary === undefined ? [`${route}: summary`] : []),
+          ...(isSentence(description) && description !== summary ? [] : [`${route}: description`]),
+          ...parameters
+            .filter((parameter) => !isSentence(parameter.description))
+            .map(({ name }) => `${route} ?${name}`),
+          ...Object.values(requestBody?.content ?? {}).flatMap((media) => [
+            ...(media["example"] === undefined ? [`${route}: example`] : []),
+            ...undescribed(media["schema"] ?? {}, route),
+          ]),
+        ];
+      }),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test("of answers", () => {
+    const missing = Object.entries(page.components.schemas).flatMap(([name, schema]) =>
+      undescribed(schema, name),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test("a field that lacks one is found", () => {
+    const inner = { properties: { deep: { description: "no sentence" } } };
+    const schema = { properties: { list: { description: "One.", items: { anyOf: [inner] } } } };
+    expect(undescribed(schema, "x")).toEqual(["x.list[].deep"]);
   });
 });
 
@@ -596,6 +665,135 @@ describe("an answer has the form that its page gives", () => {
   });
 });
 
+describe("an example of the page", () => {
+  let examples: FakeServer;
+  beforeAll(async () => {
+    examples = await serveFakeEngine("A red square.", { uid: "demo" });
+  });
+  afterAll(async () => await examples[Symbol.asyncDispose]());
+
+  const post = async (path: string, body: object): Promise<Readonly<Record<string, string>>> => {
+    const reply = await fetch(`${examples.url}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    expect(reply.status, path).toBe(200);
+    return (await reply.json()) as Readonly<Record<string, string>>;
+  };
+  const upload = async (): Promise<string> => {
+    const form = new FormData();
+    form.append("purpose", "batch");
+    const line = {
+      custom_id: "1",
+      method: "POST",
+      url: "/v1/chat/completions",
+      body: { ...chatModels, model: "demo" },
+    };
+    form.append("file", new Blob([JSON.stringify(line)]));
+    const reply = await fetch(`${examples.url}/v1/files`, { method: "POST", body: form });
+    return ((await reply.json()) as { id: string }).id;
+  };
+  const account = { username: "ann", password: "correct horse battery" };
+
+  /** What stands in an example for something that only a server can give out. */
+  async function givenOut(route: string): Promise<Readonly<Record<string, string>>> {
+    const [, path = ""] = route.split(" ");
+    if (path.startsWith("/v1/responses/")) {
+      const isRunning = path.endsWith("/cancel");
+      examples.engine.answer = isRunning
+        ? { text: "x".repeat(500), tokenDelayMs: 10 }
+        : { text: "A red square." };
+      const body = { model: "demo", input: "Hi", background: isRunning };
+      return { id: (await post("/v1/responses", body))["id"] ?? "" };
+    }
+    if (path.startsWith("/v1/files/")) return { id: await upload() };
+    if (path.startsWith("/v1/batches")) {
+      const file = await upload();
+      if (route === "POST /v1/batches") return { input_file_id: file };
+      // So slow that it is still under way when it is cancelled.
+      examples.engine.answer = { text: "x".repeat(500), tokenDelayMs: 10 };
+      const body = contract["POST /v1/batches"]?.example;
+      const fields = body !== undefined && "body" in body ? body.body : {};
+      return { id: (await post("/v1/batches", { ...fields, input_file_id: file }))["id"] ?? "" };
+    }
+    if (path.startsWith("/v1/admin/keys/")) {
+      return { id: (await post("/v1/admin/keys", { name: "one" }))["id"] ?? "" };
+    }
+    if (path === "/v1/admin/setup") {
+      const { api_key: key = "" } = await post("/v1/admin/keys", {
+        name: "first",
+        permissions: ["admin"],
+      });
+      return { setup_code: key };
+    }
+    if (route === "DELETE /v1/models/{uid}") {
+      await post("/v1/models", { model_path: tinyCheckpoint, model_uid: "to-end" });
+      return { uid: "to-end" };
+    }
+    if (path.startsWith("/v1/launch_history/")) {
+      await post("/v1/launch_history", { model_name: "demo", model_uid: "demo", data: {} });
+    }
+    if (path.startsWith("/v1/models/{uid}/replicas/")) {
+      await post("/v1/models/demo/replicas", { replica: 1 });
+    }
+    return {};
+  }
+
+  /** While there is nobody yet, and when others have been asked. */
+  const place = (route: string): number =>
+    route === "POST /v1/admin/setup" ? -1 : route === "DELETE /v1/admin/users/{id}" ? 1 : 0;
+  const routes = Object.keys(contract).toSorted((a, b) => place(a) - place(b));
+
+  /** Its 200 needs more than a server: see `triedElsewhere`. Or a login, a launch under way. */
+  const refusedHere: Readonly<Record<string, number>> = {
+    "POST /v1/model_registrations/{type}": 400,
+    "DELETE /v1/model_registrations/{type}/{name}": 403,
+    "POST /v1/models/{uid}/cancel": 400,
+    "POST /v1/auth/refresh": 401,
+    "POST /v1/auth/password": 403,
+    "DELETE /v1/clusters": 403,
+  };
+
+  test.each(routes)("%s is answered as the page says", async (route) => {
+    const of = contract[route];
+    if (of === undefined) throw new Error(`no contract for ${route}`);
+    const { url } = of.body === contract["POST /v1/moderations"]?.body ? guard : examples;
+    if (route === "POST /token") await post("/v1/admin/users", account);
+    const given = await givenOut(route);
+    const [method = "", path = ""] = route.split(" ");
+    const filled = pathParameters(path).reduce(
+      (sofar, { name, example }) => sofar.replace(`{${name}}`, given[name] ?? example),
+      path,
+    );
+    const { example } = of;
+    const query = example !== undefined && "query" in example ? `?${example.query}` : "";
+    const fields = example !== undefined && "body" in example ? example.body : undefined;
+    const real = Object.fromEntries(
+      Object.entries(fields ?? {}).map(([name, value]) => [name, given[name] ?? value]),
+    );
+    const form = new FormData();
+    for (const [name, value] of Object.entries(real)) form.append(name, String(value));
+    form.append("file", new Blob(["x"]));
+    const reply = await fetch(`${url}${filled}${query}`, {
+      method,
+      ...(fields === undefined
+        ? {}
+        : of.form === undefined
+          ? {
+              headers: { "content-type": "application/json" },
+              body: JSON.stringify(real),
+            }
+          : { body: form }),
+    });
+    const answer = await reply.text();
+    const expected = refusedHere[route] ?? (of.reply === undefined ? 400 : 200);
+    expect(reply.status, `${filled}: ${answer}`).toBe(expected);
+    const [type = ""] = (reply.headers.get("content-type") ?? "").split(";");
+    check(route, { status: reply.status, type, text: answer });
+  });
+});
+
 describe("keys and accounts", () => {
   const password = "correct horse battery";
   const ask = async (route: string, options: Parameters<typeof call>[1] = {}, status = 200) => {
@@ -843,11 +1041,8 @@ describe("a refusal has the form that its page gives", () => {
 
 /** What needs files in a hub's cache, a home, or a program of its own: tried where those are. */
 const triedElsewhere: ReadonlySet<string> = new Set([
-  "POST /v1/models/instance 200",
   "POST /v1/model_registrations/{type} 200",
   "DELETE /v1/model_registrations/{type}/{name} 200",
-  "GET /v1/cache/models/files 200",
-  "DELETE /v1/cache/models 200",
   "DELETE /v1/clusters 200",
 ]);
 

@@ -77,11 +77,14 @@ export async function serveFakeEngine(
     /** Answers that the engine is said to take at one time. */
     readonly maxNumSeqs?: number;
     readonly maxQueuedRequests?: number;
+    /** The name it answers to; `fake` when absent. */
+    readonly uid?: string;
     /** Whether a model that is loaded now stays on its way. */
     readonly isHeld?: () => boolean;
   } = {},
 ): Promise<FakeServer> {
   const { fetchMedia, log = createLogger("silent"), familyName, contextLength } = options;
+  const { uid = "fake" } = options;
   const engine = await fakeEngine("a", contextLength === undefined ? {} : { contextLength });
   const platform = new Platform({
     log,
@@ -99,7 +102,7 @@ export async function serveFakeEngine(
   await platform.supervisor.launch({
     model: tinyCheckpoint,
     familyName,
-    uid: "fake",
+    uid,
     engine: "native",
     profile: "ref",
     maxModelLen: undefined,
@@ -107,7 +110,7 @@ export async function serveFakeEngine(
     kvCacheDtype: undefined,
     numThreads: undefined,
   });
-  const instance = await platform.supervisor.whenSettled("fake");
+  const instance = await platform.supervisor.whenSettled(uid);
   if (instance.state === "failed") throw instance.error;
   // The launch itself asked for a token.
   engine.requests.length = 0;

@@ -121,7 +121,7 @@ const toolFields = {
     .array(
       z.looseObject({
         type: z.string().nullish().describe("`custom`, or left out."),
-        name: z.string().describe("Name of the tool, up to 64 letters, digits, `_` and `-`."),
+        name: z.string().describe("Name of the tool, up to 128 letters, digits, `_`, `.` and `-`."),
         description: z.string().nullish().describe("What the tool does, for the model."),
         input_schema: z
           .record(z.string(), z.unknown())

@@ -60,7 +60,7 @@ export const ChatMessage = z.looseObject({
 export type ChatMessage = z.infer<typeof ChatMessage>;
 
 const DescribedFunction = z.looseObject({
-  name: z.string().describe("Name of the function, up to 64 letters, digits, `_` and `-`."),
+  name: z.string().describe("Name of the function, up to 128 letters, digits, `_`, `.` and `-`."),
   description: z.string().nullish().describe("What the function does, for the model."),
   parameters: z
     .record(z.string(), z.unknown())

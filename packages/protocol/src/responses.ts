@@ -224,7 +224,7 @@ export const ResponsesRequest = z.looseObject({
         name: z
           .string()
           .nullish()
-          .describe("Name of the function, up to 64 letters, digits, `_` and `-`."),
+          .describe("Name of the function, up to 128 letters, digits, `_`, `.` and `-`."),
         description: z.string().nullish().describe("What the function does, for the model."),
         parameters: z
           .record(z.string(), z.unknown())

@@ -6,8 +6,10 @@ import {
   contract,
   type Dialect,
   type RouteContract,
+  type RouteExample,
   statusesOf,
 } from "./contract.ts";
+import { pathParameters } from "./path-parameters.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -17,6 +19,16 @@ const errorOf: Readonly<Record<Dialect, ReplyName>> = {
   Ollama: "OllamaErrorReply",
   Xinference: "XinferenceErrorReply",
   Operations: "ErrorReply",
+};
+
+/** In the order of the page. */
+const dialects: Readonly<Record<Dialect, string>> = {
+  OpenAI: "What OpenAI's clients ask. Errors have OpenAI's form.",
+  Anthropic: "What Anthropic's clients ask. Errors have Anthropic's form.",
+  Ollama: "What Ollama's clients ask. Errors are a sentence in `error`.",
+  Xinference:
+    "What Xinference's clients ask: launching, the registry, the cache, accounts and keys. Errors have OpenAI's form, and the sentence once more in `detail`.",
+  Operations: "For whoever runs the server.",
 };
 
 const meanings: Readonly<Record<number, string>> = {
@@ -51,9 +63,7 @@ export function openApiDocument({ version }: { readonly version: string }): Json
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
-    tags: [...new Set(Object.values(contract).map(({ dialect }) => dialect))].map((name) => ({
-      name,
-    })),
+    tags: Object.entries(dialects).map(([name, description]) => ({ name, description })),
     paths,
     components: { schemas: replySchemas },
   };
@@ -61,14 +71,21 @@ export function openApiDocument({ version }: { readonly version: string }): Json
 
 function operation(route: string, of: RouteContract): Json {
   const [, path = ""] = route.split(" ");
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
   const parameters = [
-    ...names.map((name) => ({ name, in: "path", required: true, schema: { type: "string" } })),
-    ...(of.query === undefined ? [] : queryParameters(of.query)),
+    ...pathParameters(path).map(({ name, description, example }) => ({
+      name,
+      in: "path",
+      description,
+      required: true,
+      schema: { type: "string" },
+      example,
+    })),
+    ...(of.query === undefined ? [] : queryParameters(of.query, of.example)),
   ];
   return {
     operationId: operationId(route),
     summary: of.summary,
+    description: of.description,
     tags: [of.dialect],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...requestBody(of),
@@ -95,36 +112,53 @@ function inputSchema(schema: z.ZodType, io: "input" | "output" = "input"): Json 
   return json;
 }
 
-function queryParameters(query: z.ZodType): Json[] {
+function queryParameters(query: z.ZodType, example: RouteExample | undefined): Json[] {
+  const examples = new URLSearchParams(
+    example !== undefined && "query" in example ? example.query : "",
+  );
   // Everything in a query is text at first; what it is read as says more.
   const { properties = {} } = inputSchema(query, "output") as {
     properties?: Readonly<Record<string, Json>>;
   };
   const { required = [] } = inputSchema(query) as { required?: readonly string[] };
-  return Object.entries(properties).map(([name, schema]) => ({
-    name,
-    in: "query",
-    required: required.includes(name),
-    schema,
-  }));
+  return Object.entries(properties).map(([name, { description, ...schema }]) => {
+    // A list is written with brackets behind its name.
+    const value = examples.get(name) ?? examples.get(`${name}[]`);
+    return {
+      name,
+      in: "query",
+      description,
+      required: required.includes(name),
+      schema,
+      ...(value !== null && { example: value }),
+    };
+  });
 }
 
-function requestBody({ body, form }: RouteContract): Json {
+function requestBody({ body, form, example: given }: RouteContract): Json {
+  const example = given !== undefined && "body" in given ? { example: given.body } : {};
   if (body !== undefined) {
-    const content = { "application/json": { schema: inputSchema(body) } };
+    const content = { "application/json": { schema: inputSchema(body), ...example } };
     return { requestBody: { required: true, content } };
   }
-  if (form === undefined) return {};
+  if (form === undefined) {
+    // Of routes that read nothing of it: clients send one all the same.
+    if (given === undefined || "query" in given) return {};
+    return { requestBody: { content: { "application/json": { schema: {}, ...example } } } };
+  }
   const { properties = {}, required = [] } = inputSchema(form) as {
     properties?: Json;
     required?: readonly string[];
   };
+  const file = { type: "string", format: "binary", description: "The file itself." };
   const schema = {
     type: "object",
-    properties: { ...properties, file: { type: "string", format: "binary" } },
+    properties: { ...properties, file },
     required: [...required, "file"],
   };
-  return { requestBody: { required: true, content: { "multipart/form-data": { schema } } } };
+  return {
+    requestBody: { required: true, content: { "multipart/form-data": { schema, ...example } } },
+  };
 }
 
 function success(reply: Content): Json {

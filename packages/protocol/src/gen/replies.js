@@ -3697,7 +3697,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Violent Crimes"
+                "description": "Violent Crimes."
               },
               "S2": {
                 "type": "object",
@@ -3721,7 +3721,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Non-Violent Crimes"
+                "description": "Non-Violent Crimes."
               },
               "S3": {
                 "type": "object",
@@ -3745,7 +3745,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Sex Crimes"
+                "description": "Sex Crimes."
               },
               "S4": {
                 "type": "object",
@@ -3769,7 +3769,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Child Exploitation"
+                "description": "Child Exploitation."
               },
               "S5": {
                 "type": "object",
@@ -3793,7 +3793,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Defamation"
+                "description": "Defamation."
               },
               "S6": {
                 "type": "object",
@@ -3817,7 +3817,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Specialized Advice"
+                "description": "Specialized Advice."
               },
               "S7": {
                 "type": "object",
@@ -3841,7 +3841,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Privacy"
+                "description": "Privacy."
               },
               "S8": {
                 "type": "object",
@@ -3865,7 +3865,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Intellectual Property"
+                "description": "Intellectual Property."
               },
               "S9": {
                 "type": "object",
@@ -3889,7 +3889,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Indiscriminate Weapons"
+                "description": "Indiscriminate Weapons."
               },
               "S10": {
                 "type": "object",
@@ -3913,7 +3913,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Hate"
+                "description": "Hate."
               },
               "S11": {
                 "type": "object",
@@ -3937,7 +3937,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Self-Harm"
+                "description": "Self-Harm."
               },
               "S12": {
                 "type": "object",
@@ -3961,7 +3961,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Sexual Content"
+                "description": "Sexual Content."
               },
               "S13": {
                 "type": "object",
@@ -3985,7 +3985,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Elections"
+                "description": "Elections."
               },
               "S14": {
                 "type": "object",
@@ -4009,7 +4009,7 @@ export const replySchemas = {
                   "score"
                 ],
                 "additionalProperties": false,
-                "description": "Code Interpreter Abuse"
+                "description": "Code Interpreter Abuse."
               }
             },
             "required": [
