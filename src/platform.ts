@@ -169,8 +169,8 @@ export class Platform implements AsyncDisposable {
       openPipeline: (directory) =>
         Pipeline.open(directory, {
           fetchMedia,
-          readStored: (id, { signal }) =>
-            this.files.readPicture(id, { maxBytes: requestLimits.maxImageBytes, signal }),
+          readStored: (id, how) =>
+            this.files.readPicture(id, { ...how, maxBytes: requestLimits.maxImageBytes }),
         }),
       demoDirectory: demoCheckpoint(),
       registry: this.registry,

@@ -1,6 +1,7 @@
 /** A batch as it is kept, in our words; `server/routes/openai/batches` says them in OpenAI's. */
 
 import type { BatchObject } from "@atalaya/protocol";
+import type { Owner } from "../base/viewer.ts";
 
 export type BatchEndpoint = BatchObject["endpoint"];
 
@@ -18,6 +19,8 @@ export type BatchTimes = Partial<Record<Exclude<BatchStatus, "validating">, numb
 
 export type BatchRecord = {
   readonly id: string;
+  /** Whose lines they are: they are asked in its name. */
+  readonly owner: Owner;
   readonly endpoint: BatchEndpoint;
   readonly inputFileId: string;
   readonly status: BatchStatus;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createLogger } from "../base/logger.ts";
+import { theProgram } from "../base/viewer.ts";
 import { FileStore } from "../files/file-store.ts";
 import { StateDatabase } from "../state/state-database.ts";
 import type { BatchRecord } from "./batch-record.ts";
@@ -53,19 +54,29 @@ async function* once(text: string): AsyncGenerator<string> {
 }
 
 async function inputFile(text: string, purpose = "batch"): Promise<string> {
-  return (await files.create({ bytes: once(text), filename: "in.jsonl", notes: { purpose } })).id;
+  return (
+    await files.create({
+      bytes: once(text),
+      filename: "in.jsonl",
+      owner: "ann",
+      notes: { purpose },
+    })
+  ).id;
 }
 
 const begin = async (runner: BatchRunner, text: string): Promise<BatchRecord> =>
-  await runner.create({
-    endpoint: "/v1/chat/completions",
-    inputFileId: await inputFile(text),
-    metadata: { note: "n" },
-  });
+  await runner.create(
+    {
+      endpoint: "/v1/chat/completions",
+      inputFileId: await inputFile(text),
+      metadata: { note: "n" },
+    },
+    { owner: "ann", seesAll: false, seesOwnerless: false },
+  );
 
 async function ended(id: string): Promise<BatchRecord> {
   for (let wait = 0; wait < 500; wait++) {
-    const record = await store.get(id);
+    const record = await store.get(id, theProgram);
     if (record !== undefined && /^(completed|failed|expired|cancelled)$/.test(record.status)) {
       return record;
     }
@@ -77,7 +88,7 @@ async function ended(id: string): Promise<BatchRecord> {
 async function linesOf(fileId: string | undefined): Promise<Record<string, unknown>[]> {
   if (fileId === undefined) return [];
   const all: Buffer[] = [];
-  for await (const chunk of await files.read(fileId)) all.push(chunk);
+  for await (const chunk of await files.read(fileId, theProgram)) all.push(chunk);
   const text = Buffer.concat(all).toString();
   expect(text.endsWith("\n")).toBe(true);
   return text
@@ -188,11 +199,13 @@ describe("input that cannot be used", () => {
   test("is a file that is not there, or was sent for something else", async () => {
     const runner = newRunner();
     const wish = { endpoint: "/v1/responses", metadata: {} } as const;
-    await expect(runner.create({ ...wish, inputFileId: "file-x" })).rejects.toMatchObject({
+    await expect(
+      runner.create({ ...wish, inputFileId: "file-x" }, theProgram),
+    ).rejects.toMatchObject({
       code: "not_found",
     });
     const picture = await inputFile("x", "vision");
-    await expect(runner.create({ ...wish, inputFileId: picture })).rejects.toThrow(
+    await expect(runner.create({ ...wish, inputFileId: picture }, theProgram)).rejects.toThrow(
       /Send it again with the purpose "batch"/,
     );
   });
@@ -200,6 +213,7 @@ describe("input that cannot be used", () => {
   test("is a file that is deleted under way", async () => {
     const made = await store.add({
       id: "batch_gone",
+      owner: null,
       endpoint: "/v1/chat/completions",
       inputFileId: "file-gone",
       status: "in_progress",
@@ -224,7 +238,7 @@ describe("input that cannot be used", () => {
 /** Answers the first `count` lines, and then nothing any more. */
 function stuckAfter(count: number): { execute: ExecuteLine; done: string[] } {
   const done: string[] = [];
-  const execute: ExecuteLine = async (request, { signal }) => {
+  const execute: ExecuteLine = async (request, { signal, owner }) => {
     const { text } = request.body as { text: string };
     if (done.length >= count) {
       await new Promise((_, reject) => {
@@ -232,7 +246,7 @@ function stuckAfter(count: number): { execute: ExecuteLine; done: string[] } {
       });
     }
     done.push(text);
-    return await echo(request, { signal });
+    return await echo(request, { signal, owner });
   };
   return { execute, done };
 }
@@ -253,7 +267,11 @@ describe("a batch that is stopped", () => {
     const before = newRunner({ execute: first.execute });
     const { id } = await begin(before, five);
     await untilDone(id, 2);
-    expect(await before.get(id)).toMatchObject({ status: "in_progress", completed: 2, total: 5 });
+    expect(await before.get(id, theProgram)).toMatchObject({
+      status: "in_progress",
+      completed: 2,
+      total: 5,
+    });
     await before[Symbol.asyncDispose]();
     const second = stuckAfter(99);
     await newRunner({ execute: second.execute }).resume();
@@ -281,13 +299,22 @@ describe("a batch that is stopped", () => {
     await newRunner({
       execute: async () => await Promise.reject(new Error("nothing is left to do")),
     }).resume();
-    for (let wait = 0; (await store.get(id))?.status !== "completed" && wait < 500; wait++) {
+    for (
+      let wait = 0;
+      (await store.get(id, theProgram))?.status !== "completed" && wait < 500;
+      wait++
+    ) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     const batch = await ended(id);
     expect(batch.outputFileId).toBe(done.outputFileId);
     expect(await linesOf(batch.outputFileId)).toHaveLength(5);
-    const { files: all } = await files.list({ purpose: "batch_output", limit: 10, order: "asc" });
+    const { files: all } = await files.list({
+      viewer: theProgram,
+      purpose: "batch_output",
+      limit: 10,
+      order: "asc",
+    });
     expect(all).toHaveLength(1);
   });
 
@@ -296,12 +323,14 @@ describe("a batch that is stopped", () => {
     const runner = newRunner({ execute: stuck.execute });
     const { id } = await begin(runner, five);
     await untilDone(id, 2);
-    expect(await runner.cancel(id)).toMatchObject({ status: "cancelling" });
+    expect(await runner.cancel(id, theProgram)).toMatchObject({ status: "cancelling" });
     const batch = await ended(id);
     expect(batch).toMatchObject({ status: "cancelled", completed: 2, failed: 0 });
     expect(await linesOf(batch.outputFileId)).toHaveLength(2);
-    await expect(runner.cancel(id)).rejects.toMatchObject({ code: "invalid_request" });
-    await expect(runner.cancel("batch_none")).rejects.toMatchObject({ code: "not_found" });
+    await expect(runner.cancel(id, theProgram)).rejects.toMatchObject({ code: "invalid_request" });
+    await expect(runner.cancel("batch_none", theProgram)).rejects.toMatchObject({
+      code: "not_found",
+    });
   });
 
   test("by the end of its day tells of each line that was not reached", async () => {
@@ -322,16 +351,69 @@ describe("a batch that is stopped", () => {
   });
 });
 
+describe("a batch's owner", () => {
+  const ann = { owner: "ann", seesAll: false, seesOwnerless: false };
+  const bob = { ...ann, owner: "bob" };
+
+  test("is asked for each line, after a restart too, and owns its files; nobody else finds anything", async () => {
+    const first = stuckAfter(1);
+    const before = newRunner({ execute: first.execute });
+    const { id } = await begin(before, five);
+    await untilDone(id, 1);
+    await expect(before.get(id, bob)).rejects.toMatchObject({ code: "not_found" });
+    await expect(before.cancel(id, bob)).rejects.toMatchObject({ code: "not_found" });
+    await before[Symbol.asyncDispose]();
+    const askers = new Set<unknown>();
+    const execute: ExecuteLine = async (request, options) => {
+      askers.add(options.owner);
+      return await echo(request, options);
+    };
+    await newRunner({ execute }).resume();
+    const { outputFileId = "" } = await ended(id);
+    expect([...askers]).toEqual(["ann"]);
+    expect(await files.get(outputFileId, ann)).toMatchObject({ purpose: "batch_output" });
+    await expect(files.get(outputFileId, bob)).rejects.toMatchObject({ code: "not_found" });
+    const list = async (viewer: typeof ann, after?: string): Promise<string[]> =>
+      (await store.list({ viewer, after, limit: 9 })).batches.map((batch) => batch.id);
+    expect(await list(ann)).toEqual([id]);
+    expect(await list(bob)).toEqual([]);
+    const other = { ...(await ended(id)), id: "batch_other", owner: "bob" };
+    await store.add(other);
+    expect(await list(ann, "batch_other")).toEqual([]);
+    expect(await list({ ...bob, seesAll: true }, "batch_other")).toEqual([id]);
+  });
+
+  test("that may ask so many in a minute is waited for; one whose day is spent is not", async () => {
+    const numTries = { soon: 0, tomorrow: 0 };
+    const execute: ExecuteLine = async (request, options) => {
+      const { text } = request.body as { text: "soon" | "tomorrow" };
+      numTries[text] += 1;
+      // More often than a fault would be tried.
+      if (text === "soon" && numTries.soon > 8) return await echo(request, options);
+      const limitedForSeconds = text === "soon" ? 0.01 : 3_600;
+      return { status: 429, requestId: "r", body: {}, limitedForSeconds };
+    };
+    const batch = await ended(
+      (await begin(newRunner({ execute }), `${line("soon")}\n${line("tomorrow")}`)).id,
+    );
+    expect(batch).toMatchObject({ status: "completed", completed: 1, failed: 1 });
+    expect(numTries).toEqual({ soon: 9, tomorrow: 1 });
+    expect(await linesOf(batch.errorFileId)).toMatchObject([
+      { custom_id: "tomorrow", response: { status_code: 429 }, error: null },
+    ]);
+  });
+});
+
 test("batches are listed, the newest first, page by page", async () => {
   const runner = newRunner();
   const ids: string[] = [];
   for (let count = 0; count < 3; count++) ids.push((await begin(runner, line("a"))).id);
   for (const id of ids) await ended(id);
   const [a, b, c] = ids;
-  const first = await store.list({ limit: 2 });
+  const first = await store.list({ viewer: theProgram, limit: 2 });
   expect(first.batches.map(({ id }) => id)).toEqual([c, b]);
   expect(first.hasMore).toBe(true);
-  const rest = await store.list({ limit: 2, after: b });
+  const rest = await store.list({ viewer: theProgram, limit: 2, after: b });
   expect(rest.batches.map(({ id }) => id)).toEqual([a]);
   expect(rest.hasMore).toBe(false);
 });

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import { type Owner, theProgram, type Viewer } from "../base/viewer.ts";
 import { FileStore } from "../files/file-store.ts";
 import { type BatchEndpoint, type BatchRecord, inState, isFinished } from "./batch-record.ts";
 import type { BatchStore } from "./batch-store.ts";
@@ -16,18 +17,21 @@ import type { Turns } from "./turns.ts";
 
 export type ExecuteLine = (
   request: { readonly url: string; readonly body: object },
-  options: { readonly signal: AbortSignal },
+  /** In whose name it is asked, with what that one may and has left by now. */
+  options: { readonly signal: AbortSignal; readonly owner: Owner },
 ) => Promise<{
   readonly status: number;
   readonly requestId: string;
   readonly body: unknown;
+  /** When the owner is at a limit of its own: after so many seconds it may ask again. */
+  readonly limitedForSeconds?: number | undefined;
 }>;
 
 export type BatchRunnerParts = {
   readonly store: BatchStore;
   readonly files: FileStore;
   readonly turns: Turns;
-  /** Ask as a client would. */
+  /** Ask as the batch's owner would. */
   readonly execute: ExecuteLine;
   readonly log: Logger;
   /** Told how each line went: its status, or why it was not tried. */
@@ -49,6 +53,18 @@ const maxLinesAtOnce = 32;
 /** A line is tried so often when what stands in its way may pass. */
 const maxTries = 5;
 const passing: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+/**
+ * Who may send so many requests a minute, or have so many under way, waits that long for the next, as often as it takes. A
+ * day's budget that is spent is not waited for: the line says so.
+ */
+const maxPauseSeconds = 120;
+
+/** A line has its first turn at the model, and takes another for each further try. */
+type Tries = {
+  readonly signal: AbortSignal;
+  readonly turn: () => void;
+  readonly takeTurn: () => Promise<() => void>;
+};
 
 type Running = { readonly controller: AbortController; readonly ended: Promise<void> };
 
@@ -77,14 +93,17 @@ export class BatchRunner implements AsyncDisposable {
   }
 
   /** @throws PlatformError `not_found` for the file, `invalid_request`, `queue_full` */
-  async create(wish: {
-    readonly endpoint: BatchEndpoint;
-    readonly inputFileId: string;
-    readonly metadata: Readonly<Record<string, string>>;
-    readonly outputExpiresAfterSeconds?: number | undefined;
-  }): Promise<BatchRecord> {
+  async create(
+    wish: {
+      readonly endpoint: BatchEndpoint;
+      readonly inputFileId: string;
+      readonly metadata: Readonly<Record<string, string>>;
+      readonly outputExpiresAfterSeconds?: number | undefined;
+    },
+    viewer: Viewer,
+  ): Promise<BatchRecord> {
     const { store, files } = this.#parts;
-    const { purpose } = await files.get(wish.inputFileId);
+    const { purpose } = await files.get(wish.inputFileId, viewer);
     if (purpose !== "batch") {
       throw new PlatformError(
         "invalid_request",
@@ -101,6 +120,7 @@ export class BatchRunner implements AsyncDisposable {
     const createdAt = this.#seconds();
     const record: BatchRecord = {
       id: `batch_${randomBytes(16).toString("hex")}`,
+      owner: viewer.owner,
       ...wish,
       status: "validating",
       errors: [],
@@ -121,8 +141,8 @@ export class BatchRunner implements AsyncDisposable {
    *
    * @throws PlatformError `not_found`, `invalid_request` when it has ended already
    */
-  async cancel(id: string): Promise<BatchRecord> {
-    const record = await this.get(id);
+  async cancel(id: string, viewer: Viewer): Promise<BatchRecord> {
+    const record = await this.get(id, viewer);
     const running = this.#running.get(id);
     if (isFinished(record) || record.status === "finalizing" || running === undefined) {
       throw new PlatformError(
@@ -138,9 +158,9 @@ export class BatchRunner implements AsyncDisposable {
     return cancelling;
   }
 
-  /** @throws PlatformError `not_found` */
-  async get(id: string): Promise<BatchRecord> {
-    const record = await this.#parts.store.get(id);
+  /** @throws PlatformError `not_found`, when it is another's too */
+  async get(id: string, viewer: Viewer): Promise<BatchRecord> {
+    const record = await this.#parts.store.get(id, viewer);
     if (record !== undefined) return record;
     throw new PlatformError(
       "not_found",
@@ -199,13 +219,13 @@ export class BatchRunner implements AsyncDisposable {
       if (stop === "later") return;
       end = stop ?? "completed";
       if (end === "completed") await move("finalizing");
-      else record = (await store.get(record.id)) ?? record;
+      else record = (await store.get(record.id, theProgram)) ?? record;
     }
     await this.#finish(record, end);
   }
 
   async #check({ inputFileId, endpoint }: BatchRecord): ReturnType<typeof checkInput> {
-    return await checkInput(await this.#parts.files.read(inputFileId), endpoint);
+    return await checkInput(await this.#parts.files.read(inputFileId, theProgram), endpoint);
   }
 
   /** @returns why it stopped before the last line, if it did */
@@ -223,17 +243,16 @@ export class BatchRunner implements AsyncDisposable {
     const signal = AbortSignal.any([stopped, expiry.signal]);
     const underWay = new Set<Promise<void>>();
     try {
-      for await (const line of readInput(await files.read(record.inputFileId))) {
+      for await (const line of readInput(await files.read(record.inputFileId, theProgram))) {
         if (done.has(line.line)) continue;
         signal.throwIfAborted();
         if (underWay.size >= maxLinesAtOnce) await Promise.race(underWay);
-        const release = await this.#parts.turns.take(modelOf(line), {
-          signal,
-          isPatient: isResumed,
-        });
-        const work = this.#doLine(record.id, line, signal)
-          .finally(release)
-          .finally(() => underWay.delete(work));
+        const takeTurn = async (): Promise<() => void> =>
+          await this.#parts.turns.take(modelOf(line), { signal, isPatient: isResumed });
+        const turn = await takeTurn();
+        const work = this.#doLine(record, line, { signal, turn, takeTurn }).finally(() =>
+          underWay.delete(work),
+        );
         underWay.add(work);
         // The race above, or the wait below, throws it.
         work.catch(() => undefined);
@@ -251,8 +270,12 @@ export class BatchRunner implements AsyncDisposable {
     }
   }
 
-  async #doLine(batchId: string, line: InputLine, signal: AbortSignal): Promise<void> {
-    const answer = await this.#ask(line, signal);
+  async #doLine(
+    { id: batchId, owner }: Pick<BatchRecord, "id" | "owner">,
+    line: InputLine,
+    tries: Tries,
+  ): Promise<void> {
+    const answer = await this.#ask(line, owner, tries);
     const isGood = answer.status >= 200 && answer.status < 300;
     const response = {
       status_code: answer.status,
@@ -267,22 +290,30 @@ export class BatchRunner implements AsyncDisposable {
     this.#parts.onLine?.(`${answer.status}`);
   }
 
-  /** What may pass is tried again; a batch has a day. */
-  async #ask(line: InputLine, signal: AbortSignal): ReturnType<ExecuteLine> {
+  /** What may pass is tried again; a batch has a day. Whoever waits keeps nobody else from the model. */
+  async #ask(line: InputLine, owner: Owner, tries: Tries): ReturnType<ExecuteLine> {
     const { execute, retryMs = 2_000 } = this.#parts;
-    for (let numTries = 1; ; numTries++) {
-      const answer = await execute({ url: line.url, body: line.body }, { signal });
+    const { signal, takeTurn } = tries;
+    let { turn } = tries;
+    for (let numTries = 1; ; ) {
+      const request = { url: line.url, body: line.body };
+      const answer = await execute(request, { signal, owner }).finally(turn);
       // An answer that was cut off is none.
       signal.throwIfAborted();
-      if (!passing.has(answer.status) || numTries === maxTries) return answer;
-      await sleep(retryMs * 2 ** (numTries - 1), undefined, { signal });
+      if (!passing.has(answer.status)) return answer;
+      const { limitedForSeconds: limited } = answer;
+      if (limited === undefined ? numTries === maxTries : limited > maxPauseSeconds) return answer;
+      const pauseMs = limited === undefined ? retryMs * 2 ** (numTries - 1) : limited * 1_000;
+      await sleep(pauseMs, undefined, { signal });
+      if (limited === undefined) numTries += 1;
+      turn = await takeTurn();
     }
   }
 
   async #expireRest(record: BatchRecord): Promise<void> {
     const { store, files } = this.#parts;
     const done = await store.doneLines(record.id);
-    for await (const line of readInput(await files.read(record.inputFileId))) {
+    for await (const line of readInput(await files.read(record.inputFileId, theProgram))) {
       if (done.has(line.line)) continue;
       const error = {
         code: "batch_expired",
@@ -317,6 +348,7 @@ export class BatchRunner implements AsyncDisposable {
     if (id === undefined) return;
     await files.create({
       id,
+      owner: record.owner,
       bytes: store.results(record.id, isGood),
       filename: `${record.id}_${isGood ? "output" : "error"}.jsonl`,
       notes: {
@@ -335,7 +367,7 @@ export class BatchRunner implements AsyncDisposable {
     const fault = isOurs
       ? { code: error.code, message: error.message }
       : { code: "internal", message: "The batch failed inside the server; its log says more." };
-    const record = await store.get(id).catch(() => undefined);
+    const record = await store.get(id, theProgram).catch(() => undefined);
     if (record === undefined) return;
     const failed = inState({ ...record, errors: [fault] }, "failed", this.#seconds());
     await store.update(failed).catch((cause: unknown) => log.error({ err: cause }, "bug"));

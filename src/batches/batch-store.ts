@@ -1,6 +1,8 @@
 /** Batches and the results of their lines, in the state: what a crash must not lose. */
+import type { Viewer } from "../base/viewer.ts";
+import { seenBy } from "../state/seen-by.ts";
 import type { StateDatabase } from "../state/state-database.ts";
-import type { BatchesTables } from "../state/tables/batches.ts";
+import type { BatchesTable, BatchesTables } from "../state/tables/batches.ts";
 import { type BatchRecord, isFinished } from "./batch-record.ts";
 
 export type LineResult = {
@@ -24,35 +26,46 @@ export class BatchStore {
   async add(record: BatchRecord): Promise<void> {
     await this.#tables
       .insertInto("batches")
-      .values({ id: record.id, is_finished: 0, record: JSON.stringify(record) })
+      .values({ id: record.id, owner: record.owner, is_finished: 0, record: toJson(record) })
       .execute();
   }
 
-  async get(id: string): Promise<BatchRecord | undefined> {
+  /** @returns `undefined` when it is another's, too */
+  async get(id: string, viewer: Viewer): Promise<BatchRecord | undefined> {
     const row = await this.#tables
       .selectFrom("batches")
-      .select("record")
+      .select(["record", "owner"])
       .where("id", "=", id)
+      .where(seenBy(viewer))
       .executeTakeFirst();
     if (row === undefined) return undefined;
-    const record = toRecord(row.record);
+    const record = toRecord(row);
     return isFinished(record) ? record : { ...record, ...(await this.count(id)) };
   }
 
   async list({
+    viewer,
     after,
     limit,
   }: {
+    readonly viewer: Viewer;
     readonly after?: string | undefined;
     readonly limit: number;
   }): Promise<{ readonly batches: readonly BatchRecord[]; readonly hasMore: boolean }> {
-    let query = this.#tables.selectFrom("batches").select(["id"]).orderBy("seq", "desc");
+    const seen = seenBy(viewer);
+    let query = this.#tables
+      .selectFrom("batches")
+      .select(["id"])
+      .where(seen)
+      .orderBy("seq", "desc");
     if (after !== undefined) {
-      const seq = this.#tables.selectFrom("batches").select("seq").where("id", "=", after);
+      const batch = this.#tables.selectFrom("batches").where("id", "=", after);
+      // A place behind another's batch would tell that it is there.
+      const seq = batch.select("seq").where(seen);
       query = query.where("seq", "<", seq);
     }
     const rows = await query.limit(limit + 1).execute();
-    const found = await Promise.all(rows.slice(0, limit).map(({ id }) => this.get(id)));
+    const found = await Promise.all(rows.slice(0, limit).map(({ id }) => this.get(id, viewer)));
     return {
       batches: found.filter((record) => record !== undefined),
       hasMore: rows.length > limit,
@@ -63,17 +76,17 @@ export class BatchStore {
   async unfinished(): Promise<readonly BatchRecord[]> {
     const rows = await this.#tables
       .selectFrom("batches")
-      .select("record")
+      .select(["record", "owner"])
       .where("is_finished", "=", 0)
       .orderBy("seq")
       .execute();
-    return rows.map(({ record }) => toRecord(record));
+    return rows.map(toRecord);
   }
 
   async update(record: BatchRecord): Promise<void> {
     await this.#tables
       .updateTable("batches")
-      .set({ is_finished: isFinished(record) ? 1 : 0, record: JSON.stringify(record) })
+      .set({ is_finished: isFinished(record) ? 1 : 0, record: toJson(record) })
       .where("id", "=", record.id)
       .execute();
   }
@@ -83,7 +96,7 @@ export class BatchStore {
     await this.#tables.transaction().execute(async (transaction) => {
       await transaction
         .updateTable("batches")
-        .set({ is_finished: 1, record: JSON.stringify(record) })
+        .set({ is_finished: 1, record: toJson(record) })
         .where("id", "=", record.id)
         .execute();
       await transaction.deleteFrom("batch_lines").where("batch_id", "=", record.id).execute();
@@ -144,7 +157,12 @@ export class BatchStore {
   }
 }
 
-function toRecord(json: string): BatchRecord {
+/** Its owner has a column of its own. */
+function toJson(record: BatchRecord): string {
+  return JSON.stringify({ ...record, owner: undefined });
+}
+
+function toRecord({ record, owner }: Pick<BatchesTable, "record" | "owner">): BatchRecord {
   // We wrote it.
-  return JSON.parse(json) as BatchRecord;
+  return { ...(JSON.parse(record) as Omit<BatchRecord, "owner">), owner };
 }

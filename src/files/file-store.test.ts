@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { theProgram } from "../base/viewer.ts";
 import { StateDatabase } from "../state/state-database.ts";
 import { FileStore } from "./file-store.ts";
 
@@ -29,12 +30,13 @@ async function* chunks(...texts: string[]): AsyncGenerator<string> {
 const newFile = (...texts: string[]) => ({
   bytes: chunks(...texts),
   filename: "../../etc/passwd",
+  owner: null,
   notes: { purpose: "batch" },
 });
 
 async function textOf(store: FileStore, id: string): Promise<string> {
   const all: Buffer[] = [];
-  for await (const chunk of await store.read(id)) all.push(chunk);
+  for await (const chunk of await store.read(id, theProgram)) all.push(chunk);
   return Buffer.concat(all).toString();
 }
 
@@ -56,17 +58,17 @@ describe("a file", () => {
     const store = open();
     await store.create(newFile("x"));
     for (const id of ["../state.db", "..%2f..", "file-", "", "file-\u0000"]) {
-      await expect(store.get(id)).rejects.toMatchObject({ code: "not_found" });
-      await expect(store.read(id)).rejects.toMatchObject({ code: "not_found" });
-      await expect(store.delete(id)).rejects.toMatchObject({ code: "not_found" });
+      await expect(store.get(id, theProgram)).rejects.toMatchObject({ code: "not_found" });
+      await expect(store.read(id, theProgram)).rejects.toMatchObject({ code: "not_found" });
+      await expect(store.delete(id, theProgram)).rejects.toMatchObject({ code: "not_found" });
     }
   });
 
   test("is gone, with its bytes, when it is deleted", async () => {
     const store = open();
     const { id } = await store.create(newFile("x"));
-    await store.delete(id);
-    await expect(store.get(id)).rejects.toMatchObject({ code: "not_found" });
+    await store.delete(id, theProgram);
+    await expect(store.get(id, theProgram)).rejects.toMatchObject({ code: "not_found" });
     expect(await onDisk()).toEqual([]);
   });
 
@@ -77,10 +79,10 @@ describe("a file", () => {
       notes: { purpose: "batch", expiresAfterSeconds: 60 },
     });
     now += 59_000;
-    expect((await store.get(id)).expiresAt).toBe(1_700_000_060);
+    expect((await store.get(id, theProgram)).expiresAt).toBe(1_700_000_060);
     now += 1_000;
-    await expect(store.get(id)).rejects.toMatchObject({ code: "not_found" });
-    expect((await store.list({ limit: 10, order: "asc" })).files).toEqual([]);
+    await expect(store.get(id, theProgram)).rejects.toMatchObject({ code: "not_found" });
+    expect((await store.list({ viewer: theProgram, limit: 10, order: "asc" })).files).toEqual([]);
     expect(await onDisk()).toEqual([]);
   });
 
@@ -90,7 +92,9 @@ describe("a file", () => {
     await store.create({ ...newFile("first"), id });
     await store.create({ ...newFile("second"), id });
     expect(await textOf(store, id)).toBe("second");
-    expect((await store.list({ limit: 10, order: "asc" })).files).toHaveLength(1);
+    expect((await store.list({ viewer: theProgram, limit: 10, order: "asc" })).files).toHaveLength(
+      1,
+    );
   });
 });
 
@@ -136,7 +140,12 @@ test("files are listed page by page, in either order, by purpose", async () => {
   }
   const [a = "", b = "", c = ""] = ids;
   const list = async (options: Partial<Parameters<FileStore["list"]>[0]>) => {
-    const { files, hasMore } = await store.list({ limit: 10, order: "desc", ...options });
+    const { files, hasMore } = await store.list({
+      viewer: theProgram,
+      limit: 10,
+      order: "desc",
+      ...options,
+    });
     return { ids: files.map(({ id }) => id), hasMore };
   };
   expect(await list({})).toEqual({ ids: [c, b, a], hasMore: false });

@@ -11,6 +11,8 @@ import { addAbortSignal } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { Selectable } from "kysely";
 import { PlatformError } from "../base/errors.ts";
+import type { Owner, Viewer } from "../base/viewer.ts";
+import { seenBy } from "../state/seen-by.ts";
 import type { StateDatabase } from "../state/state-database.ts";
 import type { FilesTable, FilesTables } from "../state/tables/files.ts";
 
@@ -28,6 +30,7 @@ export type StoredFile = {
 export type NewFile = {
   readonly bytes: AsyncIterable<Uint8Array | string>;
   readonly filename: string;
+  readonly owner: Owner;
   /** Takes the place of a file with this id; a new id when absent. */
   readonly id?: string;
   /** As a function where they are known only once all bytes were read. */
@@ -111,7 +114,8 @@ export class FileStore implements AsyncDisposable {
       const notes = typeof file.notes === "function" ? await file.notes() : file.notes;
       await rename(part, join(directory, id));
       await syncDirectory(directory);
-      return await this.#insert({ ...notes, filename: file.filename, id, sizeBytes });
+      const { filename, owner } = file;
+      return await this.#insert({ ...notes, filename, owner, id, sizeBytes });
     } catch (error) {
       await rm(part, { force: true });
       throw shown(error);
@@ -120,12 +124,13 @@ export class FileStore implements AsyncDisposable {
     }
   }
 
-  /** @throws PlatformError `not_found` */
-  async get(id: string): Promise<StoredFile> {
+  /** @throws PlatformError `not_found`, when it is another's too */
+  async get(id: string, viewer: Viewer): Promise<StoredFile> {
     const row = await this.#tables
       .selectFrom("files")
       .selectAll()
       .where("id", "=", id)
+      .where(seenBy(viewer))
       .executeTakeFirst();
     if (row === undefined || isExpired(row, this.#seconds())) throw noSuchFile();
     return toStoredFile(row);
@@ -136,9 +141,9 @@ export class FileStore implements AsyncDisposable {
    *
    * @throws PlatformError `not_found`
    */
-  async read(id: string): Promise<ReadStream> {
+  async read(id: string, viewer: Viewer): Promise<ReadStream> {
     // A name out of the database is one of ours, and so no path to anywhere else.
-    const file = await this.get(id);
+    const file = await this.get(id, viewer);
     const stream = createReadStream(join(await this.#open(), file.id));
     await new Promise<void>((resolve, reject) => {
       stream.once("open", () => resolve());
@@ -154,35 +159,44 @@ export class FileStore implements AsyncDisposable {
    */
   async readPicture(
     id: string,
-    { maxBytes, signal }: { readonly maxBytes: number; readonly signal: AbortSignal },
+    {
+      viewer,
+      maxBytes,
+      signal,
+    }: { readonly viewer: Viewer; readonly maxBytes: number; readonly signal: AbortSignal },
   ): Promise<Uint8Array> {
-    const { sizeBytes } = await this.get(id);
+    const { sizeBytes } = await this.get(id, viewer);
     if (sizeBytes > maxBytes) {
       throw new PlatformError(
         "invalid_image",
         `The file has ${sizeBytes} bytes; a picture has ${maxBytes} at most. Make it smaller: the model looks at no more than 4 tiles of it.`,
       );
     }
-    return await buffer(addAbortSignal(signal, await this.read(id)));
+    return await buffer(addAbortSignal(signal, await this.read(id, viewer)));
   }
 
   /** @param options.after the id of a file: those behind it in this order */
   async list({
+    viewer,
     purpose,
     after,
     limit,
     order,
   }: {
+    readonly viewer: Viewer;
     readonly purpose?: string | undefined;
     readonly after?: string | undefined;
     readonly limit: number;
     readonly order: "asc" | "desc";
   }): Promise<{ readonly files: readonly StoredFile[]; readonly hasMore: boolean }> {
     await this.sweep();
-    let query = this.#tables.selectFrom("files").selectAll().orderBy("seq", order);
+    const seen = seenBy(viewer);
+    let query = this.#tables.selectFrom("files").selectAll().where(seen).orderBy("seq", order);
     if (purpose !== undefined) query = query.where("purpose", "=", purpose);
     if (after !== undefined) {
-      const seq = this.#tables.selectFrom("files").select("seq").where("id", "=", after);
+      const file = this.#tables.selectFrom("files").where("id", "=", after);
+      // A place behind another's file would tell that it is there, and when it was sent.
+      const seq = file.select("seq").where(seen);
       query = query.where("seq", order === "asc" ? ">" : "<", seq);
     }
     const rows = await query.limit(limit + 1).execute();
@@ -190,8 +204,8 @@ export class FileStore implements AsyncDisposable {
   }
 
   /** @throws PlatformError `not_found` */
-  async delete(id: string): Promise<void> {
-    await this.get(id);
+  async delete(id: string, viewer: Viewer): Promise<void> {
+    await this.get(id, viewer);
     await this.#forget([id]);
   }
 
@@ -219,11 +233,12 @@ export class FileStore implements AsyncDisposable {
   }
 
   async #insert(
-    file: FileNotes & Pick<StoredFile, "id" | "filename" | "sizeBytes">,
+    file: FileNotes & Pick<NewFile, "owner"> & Pick<StoredFile, "id" | "filename" | "sizeBytes">,
   ): Promise<StoredFile> {
-    const { id, filename, purpose, sizeBytes, expiresAfterSeconds } = file;
+    const { id, filename, owner, purpose, sizeBytes, expiresAfterSeconds } = file;
     const createdAt = this.#seconds();
     const values = {
+      owner,
       filename,
       purpose,
       size_bytes: sizeBytes,
@@ -294,7 +309,7 @@ function isExpired({ expires_at: at }: { readonly expires_at: number | null }, n
   return at !== null && at <= now;
 }
 
-function toStoredFile(row: Omit<Selectable<FilesTable>, "seq">): StoredFile {
+function toStoredFile(row: Omit<Selectable<FilesTable>, "seq" | "owner">): StoredFile {
   return {
     id: row.id,
     filename: row.filename,

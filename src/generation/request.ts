@@ -1,4 +1,5 @@
 /** What a caller asks for, whichever engine answers and whichever dialect it was asked in. */
+import type { Viewer } from "../base/viewer.ts";
 import type { ToolCall, ToolOffer } from "./tools.ts";
 
 /** A request to continue a conversation, or a bare prompt. */
@@ -7,6 +8,8 @@ export type GenerateRequest = {
   readonly sampling: SamplingParams;
   /** Whose pictures these are: an equal one that somebody else has shown is not known by it. All are nobody's when absent. */
   readonly owner?: string | undefined;
+  /** Whose stored files may be named; nobody's when absent. */
+  readonly viewer?: Viewer | undefined;
   /** What the answer must look like; free when absent. */
   readonly form?: AnswerForm | undefined;
   /** How many answers; 1 when absent. With a seed each has the next one. */

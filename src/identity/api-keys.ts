@@ -155,15 +155,27 @@ export class ApiKeys {
   /** @returns whose secret it is, when it counts */
   async principalOf(secret: string): Promise<Principal | undefined> {
     const hash = sha256(secret);
-    const row = await this.#tables
+    const row = await this.#withOwner.where("hash", "=", hash).executeTakeFirst();
+    // The index has found it; that it is the same is compared without telling how much of it is.
+    if (row === undefined || !timingSafeEqual(row.hash, hash)) return undefined;
+    return this.#toPrincipal(row);
+  }
+
+  /** @returns who that key is, when it counts; for work that it began earlier */
+  async principalWithId(id: string): Promise<Principal | undefined> {
+    const row = await this.#withOwner.where("api_keys.id", "=", id).executeTakeFirst();
+    return row === undefined ? undefined : this.#toPrincipal(row);
+  }
+
+  get #withOwner() {
+    return this.#tables
       .selectFrom("api_keys")
       .leftJoin("accounts", "accounts.id", "api_keys.owner")
       .selectAll("api_keys")
-      .select(["accounts.enabled as owner_enabled", "accounts.permissions as owner_permissions"])
-      .where("hash", "=", hash)
-      .executeTakeFirst();
-    // The index has found it; that it is the same is compared without telling how much of it is.
-    if (row === undefined || !timingSafeEqual(row.hash, hash)) return undefined;
+      .select(["accounts.enabled as owner_enabled", "accounts.permissions as owner_permissions"]);
+  }
+
+  #toPrincipal(row: KeyWithOwner): Principal | undefined {
     const now = this.#now();
     const isOver = row.expires_at !== null && new Date(row.expires_at) <= now;
     if (row.enabled === 0 || isOver || row.owner_enabled === 0) return undefined;
@@ -200,6 +212,11 @@ export class ApiKeys {
     return this.#database.tables<IdentityTables>();
   }
 }
+
+type KeyWithOwner = Selectable<ApiKeysTable> & {
+  readonly owner_enabled: 0 | 1 | null;
+  readonly owner_permissions: string | null;
+};
 
 function toApiKey(row: Selectable<ApiKeysTable>): ApiKey {
   return {

@@ -78,6 +78,11 @@ export class FileAccounts {
     return new FileAccounts(parseFile(text));
   }
 
+  /** @returns who that user is, when the file still has one of that name */
+  principalWithId(id: string): Principal | undefined {
+    return this.#users.get(id.slice("file:".length))?.principal;
+  }
+
   /** By the digest of a key: neither its letters nor its length are compared. */
   principalOfKey(secret: string): Principal | undefined {
     return this.#keys.get(sha256(secret).toString("base64"));

@@ -1,7 +1,9 @@
 /** A key or a token → who that is. The one place that decides it, for every route and dialect. */
 import { PlatformError } from "../base/errors.ts";
+import type { Owner } from "../base/viewer.ts";
 import { type ApiKeys, keyPrefix } from "./api-keys.ts";
 import type { FileAccounts } from "./auth-config.ts";
+import { roles } from "./permissions.ts";
 import { anonymous, type Principal } from "./principal.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -52,6 +54,27 @@ export class Authenticator {
       credential === undefined
         ? 'This server needs a key. Send it as "authorization: Bearer KEY".'
         : "Could not validate credentials: the key or token is wrong, expired or revoked.",
+    );
+  }
+
+  /**
+   * Who began work that goes on without its key, with what it may now. What was begun before anybody needed a
+   * key goes on as before, but for what only administrators may.
+   *
+   * @throws PlatformError `unauthenticated` when the key or account counts no more
+   */
+  async identifyOwner(owner: Owner): Promise<Principal> {
+    if (owner === null) {
+      return this.isRequired ? { ...anonymous, permissions: roles.inference } : anonymous;
+    }
+    const { keys, sessions, fileAccounts } = this.#parts;
+    const known = owner.startsWith("file:")
+      ? fileAccounts?.principalWithId(owner)
+      : ((await keys.principalWithId(owner)) ?? (await sessions.principalWithId(owner)));
+    if (known !== undefined) return known;
+    throw new PlatformError(
+      "unauthenticated",
+      "The key or account that asked for this is revoked, disabled or has expired.",
     );
   }
 

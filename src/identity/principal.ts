@@ -18,7 +18,7 @@ export type AllowanceChange = {
 
 export type Principal = {
   readonly kind: "key" | "account" | "anonymous";
-  /** The same for every request of one key or account; what is counted is counted under it. */
+  /** The same for every request of one key or account; what is counted is counted, and what is kept is kept, under it. */
   readonly id: string;
   /** For people and logs; never the secret. */
   readonly name: string;

@@ -117,6 +117,17 @@ export class Sessions {
     return { principal: principalOf(account), sessionId: claims.sid, mustChangePassword };
   }
 
+  /** @returns who that account is, when it is enabled; for work that it began earlier */
+  async principalWithId(accountId: string): Promise<Principal | undefined> {
+    const row = await this.#tables
+      .selectFrom("accounts")
+      .selectAll()
+      .where("id", "=", accountId)
+      .where("enabled", "=", 1)
+      .executeTakeFirst();
+    return row === undefined ? undefined : principalOf(toAccount(row));
+  }
+
   async #claims(token: string): Promise<z.infer<typeof Claims> | undefined> {
     try {
       const { payload } = await jwtVerify(token, await this.#signingKey(), {

@@ -53,19 +53,27 @@ export class UsageLimits implements AsyncDisposable {
     this.#now = now;
   }
 
-  /** @throws PlatformError `rate_limited`, with the seconds to wait */
-  async admit(principal: Principal): Promise<Admission> {
+  /**
+   * @param options.asksModel whether it is work; what only looks at or manages what was made is not kept from it by work
+   *   under way or a day that is spent
+   * @param options.onEnd told when nobody holds it any more
+   * @throws PlatformError `rate_limited`, with the seconds to wait
+   */
+  async admit(
+    principal: Principal,
+    { asksModel, onEnd }: { readonly asksModel: boolean; readonly onEnd: () => void },
+  ): Promise<Admission> {
     const { id, allowance } = principal;
     const account = await this.#accountOf(id);
     this.#beginDay(account);
     const { requestsPerMinute, maxConcurrent, tokensPerDay, imagesPerDay } = allowance;
-    if (maxConcurrent !== undefined && account.numConcurrent >= maxConcurrent) {
+    if (asksModel && maxConcurrent !== undefined && account.numConcurrent >= maxConcurrent) {
       throw limited(
         `${principal.name} has ${maxConcurrent} requests under way, as many as it may`,
         1,
       );
     }
-    if (tokensPerDay !== undefined && account.used.tokens >= tokensPerDay) {
+    if (asksModel && tokensPerDay !== undefined && account.used.tokens >= tokensPerDay) {
       throw limited(
         `${principal.name} has used its ${tokensPerDay} tokens of today`,
         this.#tomorrow(),
@@ -73,17 +81,21 @@ export class UsageLimits implements AsyncDisposable {
     }
     if (requestsPerMinute !== undefined)
       this.#takeCredit(account, principal.name, requestsPerMinute);
-    account.numConcurrent += 1;
     this.#count(id, account, "requests", 1);
     let numHolders = 0;
     const hold = (): Disposable => {
       let isHeld = true;
+      // Who holds it again after its end is under way again.
+      if (numHolders === 0 && asksModel) account.numConcurrent += 1;
       numHolders += 1;
       return {
         [Symbol.dispose]: () => {
-          if (isHeld) numHolders -= 1;
-          if (isHeld && numHolders === 0) account.numConcurrent -= 1;
+          if (!isHeld) return;
           isHeld = false;
+          numHolders -= 1;
+          if (numHolders > 0) return;
+          if (asksModel) account.numConcurrent -= 1;
+          onEnd();
         },
       };
     };

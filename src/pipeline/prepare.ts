@@ -2,6 +2,7 @@
 import { totalmem } from "node:os";
 import { PlatformError } from "../base/errors.ts";
 import { type TokenId, tokenId } from "../base/ids.ts";
+import type { Viewer } from "../base/viewer.ts";
 import type { EngineModelInfo } from "../engines/engine.ts";
 import type { EnginePrompt, EngineSampling, Picture } from "../generation/engine-prompt.ts";
 import type { PromptReport } from "../generation/event.ts";
@@ -89,7 +90,7 @@ export async function prepareRequest(
       promptLogprobs: { start: 1, numAlternatives: sampling.logprobs ?? 0 },
     }),
   };
-  const files = await Promise.all(images.map((image) => bytesOf(image, context)));
+  const files = await Promise.all(images.map((image) => bytesOf(image, request.viewer, context)));
   const room = await pixelBudget.take(decodedBytesOf(files), context.signal);
   try {
     const pictures = await Promise.all(
@@ -340,11 +341,12 @@ function decodedBytesOf(files: readonly Uint8Array[]): number {
 
 async function bytesOf(
   source: ImageSource,
+  viewer: Viewer | undefined,
   { fetchMedia, readStored, signal }: PrepareContext,
 ): Promise<Uint8Array> {
   if ("bytes" in source) return source.bytes;
   if ("url" in source) return await fetchMedia(source.url, { signal });
-  return await readStoredImage(source, { read: readStored, signal });
+  return await readStoredImage(source, { read: readStored, viewer, signal });
 }
 
 async function decodePicture(

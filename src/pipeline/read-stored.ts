@@ -1,12 +1,13 @@
 /** Pictures that were sent as files before they are asked about. */
 import { PlatformError } from "../base/errors.ts";
+import { nobody, type Viewer } from "../base/viewer.ts";
 import type { StoredImage } from "../generation/request.ts";
 import { readImageHeader } from "../image/image-header.ts";
 
 /** @throws PlatformError `not_found`, `invalid_image` when the file is larger than any picture may be */
 export type ReadStored = (
   fileId: string,
-  options: { readonly signal: AbortSignal },
+  options: { readonly viewer: Viewer; readonly signal: AbortSignal },
 ) => Promise<Uint8Array>;
 
 /** Where no files are kept. */
@@ -21,10 +22,19 @@ export const noStoredFiles: ReadStored = async () => {
  */
 export async function readStoredImage(
   { fileId, field }: StoredImage,
-  { read, signal }: { readonly read: ReadStored; readonly signal: AbortSignal },
+  {
+    read,
+    viewer = nobody,
+    signal,
+  }: {
+    readonly read: ReadStored;
+    /** Who named the file. */
+    readonly viewer: Viewer | undefined;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Uint8Array> {
   try {
-    const bytes = await read(fileId, { signal });
+    const bytes = await read(fileId, { viewer, signal });
     if (readImageHeader(bytes) !== undefined) return bytes;
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;

@@ -1,29 +1,48 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { FastifyReply } from "fastify";
 import { PlatformError } from "../base/errors.ts";
+import type { Owner } from "../base/viewer.ts";
 
 /** What is under way for a reply. */
 const underWay = new WeakMap<FastifyReply, Set<AbortController>>();
 
 /**
  * Of a request that this program asks itself: it has no connection that could be closed, and what injects it stops looking
- * at its signal once the request's body is read.
+ * at its signal once the request's body is read. No header could carry whose it is without being believed of others.
  */
-const ownSignal = new AsyncLocalStorage<AbortSignal>();
+type OwnRequest = { readonly signal: AbortSignal; readonly owner: Owner };
+const ownRequest = new AsyncLocalStorage<OwnRequest>();
 
-/** Ask the program itself, by `ask`, until `signal` aborts. */
+/** Ask the program itself, by `ask`, in the name of `owner`, until `signal` aborts. */
 export async function askItself<Reply>(
-  signal: AbortSignal,
+  request: OwnRequest,
   ask: () => Promise<Reply>,
 ): Promise<Reply> {
-  return await ownSignal.run(signal, ask);
+  return await ownRequest.run(request, ask);
+}
+
+/** Whose the request is that this program asks itself. */
+export function ownerOfOwnRequest(): Owner {
+  const request = ownRequest.getStore();
+  if (request === undefined) throw new Error("nobody asks but askItself");
+  return request.owner;
+}
+
+/** Aborts when the client is not to have the answer any more, by `cutOff`; it may have hung up. */
+export function abortedByServer(reply: FastifyReply): AbortSignal {
+  return controllerFor(reply).signal;
+}
+
+function controllerFor(reply: FastifyReply): AbortController {
+  const controller = new AbortController();
+  const others = underWay.get(reply) ?? new Set();
+  underWay.set(reply, others.add(controller));
+  return controller;
 }
 
 /** Aborts when the client is gone before it has the whole answer, or is not to have it any more. */
 export function abortedByClient(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  const others = underWay.get(reply) ?? new Set();
-  underWay.set(reply, others.add(controller));
+  const controller = controllerFor(reply);
   const hangUp = (): void => {
     if (!reply.raw.writableFinished) {
       controller.abort(new PlatformError("cancelled", "The client hung up."));
@@ -32,7 +51,7 @@ export function abortedByClient(reply: FastifyReply): AbortSignal {
   // It may have gone while the request was read.
   if (reply.raw.closed) hangUp();
   else reply.raw.once("close", hangUp);
-  const own = ownSignal.getStore();
+  const own = ownRequest.getStore()?.signal;
   return own === undefined ? controller.signal : AbortSignal.any([controller.signal, own]);
 }
 

@@ -19,7 +19,8 @@ import type { Principal } from "../identity/principal.ts";
 import type { RestingModels } from "../supervisor/resting-models.ts";
 import type { ModelFacts, Router } from "../supervisor/router.ts";
 import { abortedByClient } from "./abort.ts";
-import { countUsage, refuseOtherModels } from "./count-usage.ts";
+import { countUsage } from "./count-usage.ts";
+import { refuseOtherModels } from "./models-of-others.ts";
 import { Receipt, withReceipt } from "./receipt.ts";
 import type { RunningRequest, RunningRequests } from "./running-requests.ts";
 import { settle } from "./settle.ts";
@@ -110,7 +111,8 @@ export function startAnswers(
   const { profile } = aboutAllowed(model, reply, router);
   const receipt = new Receipt({ profile, ignoredFields });
   const { clientId } = question;
-  const running = clientId === undefined ? undefined : known?.add(model, clientId);
+  const { owner } = reply.request.viewer;
+  const running = clientId === undefined ? undefined : known?.add({ owner, model, id: clientId });
   const hungUp = abortedByClient(reply);
   const signal = running === undefined ? hungUp : AbortSignal.any([hungUp, running.signal]);
   const answers = answerPrompts(requests, (request) =>
@@ -198,8 +200,8 @@ export function askModel(
 ): AsyncIterable<GenerateEvent> {
   const { model, request, signal } = question;
   aboutAllowed(model, reply, router);
-  const { id: requestId, traceContext, admission, principal } = reply.request;
-  const owned = ownedBy(principal, request);
+  const { id: requestId, traceContext, admission, principal, viewer } = reply.request;
+  const owned = { ...ownedBy(principal, request), viewer };
   const asker = askerOf(reply.request);
   const answer = router.generate(model, owned, { signal, asker, requestId, traceContext });
   return countUsage(withReason(answer, signal), request, admission);
@@ -226,9 +228,10 @@ export async function wakeAllowed(
  * @throws PlatformError `model_not_found`, `model_not_ready`, `forbidden`
  */
 export function aboutAllowed(model: string, reply: FastifyReply, router: Router): ModelFacts {
-  const about = router.about(model);
-  refuseOtherModels(about.uid, reply.request.principal);
-  return about;
+  // First, so that of a model that it may not ask nobody learns how it is.
+  const uid = router.uidOf(model);
+  if (uid !== undefined) refuseOtherModels(uid, reply.request.principal);
+  return router.about(model);
 }
 
 /** Of whoever has a key or an account, pictures are kept apart from everybody else's. */

@@ -22,6 +22,7 @@ import type { App } from "./http.ts";
 import { HttpRefusal } from "./http-refusal.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { httpLimits } from "./limits.ts";
+import { guardWhatIsToldOfModels } from "./models-of-others.ts";
 import { observeRequests, requestIdOf } from "./observe-requests.ts";
 import { anthropic } from "./routes/anthropic/messages.ts";
 import { adminKeys } from "./routes/identity/admin-keys.ts";
@@ -115,6 +116,7 @@ export function buildApp(services: AppServices): App {
   answerNamedOrigins(app, neighbours.origins ?? new Set());
   authenticateEveryRequest(app, services);
   refuseForeignHosts(app, neighbours);
+  guardWhatIsToldOfModels(app, supervisor);
   limitBodiesInFlight(app);
   closeWhenAnswered(app);
 

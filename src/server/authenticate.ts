@@ -7,14 +7,21 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { PlatformError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import { nobody, type Viewer } from "../base/viewer.ts";
 import type { Identity } from "../identity/identity.ts";
 import { allows } from "../identity/permissions.ts";
 import { anonymous, type Principal } from "../identity/principal.ts";
 import type { Admission } from "../identity/usage-limits.ts";
+import { viewerOf } from "../identity/viewer-of.ts";
 import type { EventLog } from "../state/event-log.ts";
-import { cutOff } from "./abort.ts";
+import { cutOff, ownerOfOwnRequest } from "./abort.ts";
 import type { App } from "./http.ts";
-import { isForPasswordChange, needOf, type RouteNeed } from "./route-permissions.ts";
+import {
+  asksModel,
+  isForPasswordChange,
+  needOfRequest,
+  type RouteNeed,
+} from "./route-permissions.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -24,6 +31,8 @@ declare module "fastify" {
     sessionId: string | undefined;
     /** Whether that login may do nothing but get its account another password. */
     mustChangePassword: boolean;
+    /** Whose kept things it may name. */
+    viewer: Viewer;
     /** What a known principal's request takes is counted here, on routes that ask models. */
     admission: Admission | undefined;
   }
@@ -40,7 +49,7 @@ type Services = {
   readonly identity: Identity;
   readonly events: EventLog;
   readonly log: Logger;
-  /** Asked by this program alone, on behalf of somebody who was asked for a key before. */
+  /** Asked by this program alone, in the name of somebody who was asked for a key before. */
   readonly isInternal?: boolean;
 };
 
@@ -52,26 +61,36 @@ export function authenticateEveryRequest(
   app.decorateRequest("principal");
   app.decorateRequest("sessionId");
   app.decorateRequest("mustChangePassword", false);
+  app.decorateRequest("viewer");
   app.decorateRequest("admission");
+  const { authenticator } = identity;
+  const identifyAgain = isInternal
+    ? async ({ viewer }: FastifyRequest) => await authenticator.identifyOwner(viewer.owner)
+    : async (request: FastifyRequest) =>
+        (await authenticator.identify(credentialOf(request))).principal;
 
   app.addHook("onRequest", async (request, reply) => {
     request.principal = anonymous;
+    request.viewer = nobody;
     const need = needOfRequest(request);
-    if (isInternal || request.is404 || need === "public") return;
-    await identify(request, reply, identity);
+    if (request.is404 || need === "public") return;
+    if (isInternal) request.principal = await authenticator.identifyOwner(ownerOfOwnRequest());
+    else await identify(request, reply, identity);
+    request.viewer = viewerOf(request.principal, authenticator.isRequired);
     refuseBeforePasswordChange(request);
     refuseWithout(need, request.principal);
   });
   app.addHook("onRequest", async (request, reply) => {
     const { principal, is404 } = request;
     if (is404 || principal.kind === "anonymous" || needOfRequest(request) !== "models:read") return;
-    const admission = await identity.usage.admit(principal);
+    const admission = await identity.usage.admit(principal, {
+      asksModel: asksModel(request),
+      // What goes on in the background ends with its key too.
+      onEnd: () => open.delete(request),
+    });
     request.admission = admission;
     open.set(request, reply);
-    reply.raw.once("close", () => {
-      admission[Symbol.dispose]();
-      open.delete(request);
-    });
+    reply.raw.once("close", () => admission[Symbol.dispose]());
   });
   app.addHook("onResponse", async (request, reply) => {
     if (!isManagement(request)) return;
@@ -82,7 +101,7 @@ export function authenticateEveryRequest(
       .catch((error: unknown) => log.error({ err: error }, "event-not-kept"));
   });
 
-  const recheck = setInterval(() => void endRevoked(open, identity), recheckMs).unref();
+  const recheck = setInterval(() => void endRevoked(open, identifyAgain), recheckMs).unref();
   app.addHook("onClose", async () => clearInterval(recheck));
 }
 
@@ -125,11 +144,6 @@ function refuseWithout(need: Exclude<RouteNeed, "public">, principal: Principal)
   );
 }
 
-function needOfRequest({ routeOptions, method }: FastifyRequest): RouteNeed {
-  const { config, url = "" } = routeOptions;
-  return config.need ?? needOf(method, url) ?? "admin";
-}
-
 const headers = ["authorization", "x-api-key", "api-key"] as const;
 
 function hasCredential(request: FastifyRequest): boolean {
@@ -160,14 +174,14 @@ function isManagement(request: FastifyRequest): boolean {
 
 async function endRevoked(
   open: ReadonlyMap<FastifyRequest, FastifyReply>,
-  { authenticator }: Identity,
+  identifyAgain: (request: FastifyRequest) => Promise<Principal>,
 ): Promise<void> {
   for (const [request, reply] of open) {
-    const known = await authenticator.identify(credentialOf(request)).catch((error: unknown) => {
+    const known = await identifyAgain(request).catch((error: unknown) => {
       const isOver = error instanceof PlatformError && error.code === "unauthenticated";
-      return isOver ? undefined : { principal: request.principal };
+      return isOver ? undefined : request.principal;
     });
-    if (known?.principal.id === request.principal.id) continue;
+    if (known?.id === request.principal.id) continue;
     const why = "The key or login that asked is revoked or has expired.";
     cutOff(reply, new PlatformError("unauthenticated", why));
   }

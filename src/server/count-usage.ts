@@ -1,23 +1,7 @@
 /** What an answer takes → the admission of whoever asked. */
-import { PlatformError } from "../base/errors.ts";
 import type { GenerateEvent } from "../generation/event.ts";
 import type { GenerateRequest } from "../generation/request.ts";
-import type { Principal } from "../identity/principal.ts";
 import type { Admission } from "../identity/usage-limits.ts";
-
-/** Whether this principal may see and ask this model. */
-export function mayAsk(uid: string, { models }: Principal): boolean {
-  return models === undefined || models.includes(uid);
-}
-
-/** @throws PlatformError `forbidden` when this principal may not ask this model */
-export function refuseOtherModels(uid: string, principal: Principal): void {
-  if (mayAsk(uid, principal)) return;
-  const { name } = principal;
-  throw new PlatformError("forbidden", `Not enough permissions: ${name} may not ask "${uid}".`, {
-    details: { param: "model" },
-  });
-}
 
 /**
  * Take the pictures of a request now, and its tokens as they come: an answer that is cut off has cost

@@ -5,6 +5,7 @@ import type { FastifyError, FastifyReply } from "fastify";
 import { type ErrorCode, errorTraits, PlatformError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { HttpRefusal } from "./http-refusal.ts";
+import { forEyesOf } from "./models-of-others.ts";
 
 export type HttpError = {
   readonly status: number;
@@ -36,12 +37,13 @@ export function sendError(
   log: Logger,
   status?: number,
 ): FastifyReply {
-  const { status: own, body, retryAfter } = toHttpError(error, log);
+  const shown = forEyesOf(reply, error);
+  const { status: own, body, retryAfter } = toHttpError(shown, log);
   if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
   return reply
     .code(status ?? own)
     .type("application/json; charset=utf-8")
-    .send(withDetail(body, error));
+    .send(withDetail(body, shown));
 }
 
 /** Xinference's clients look for the sentence there; where scripts look for its own words, these come first. */

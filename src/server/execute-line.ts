@@ -1,12 +1,15 @@
-/** A line of a batch is asked as any client asks: by the same routes, with the same checks and answers. */
+/** A line of a batch is asked as its owner asks: by the same routes, with the same checks, limits and answers. */
+import { z } from "zod";
 import type { ExecuteLine } from "../batches/batch-runner.ts";
 import { askItself } from "./abort.ts";
 import type { App } from "./http.ts";
 
+const Limited = z.object({ error: z.object({ code: z.literal("rate_limited") }) });
+
 /** @param app that nobody else talks to; it is made when the first line needs it */
 export function executeIn(app: () => App): ExecuteLine {
-  return async ({ url, body }, { signal }) => {
-    const reply = await askItself(signal, async () =>
+  return async ({ url, body }, { signal, owner }) => {
+    const reply = await askItself({ signal, owner }, async () =>
       app().inject({
         method: "POST",
         url,
@@ -16,12 +19,19 @@ export function executeIn(app: () => App): ExecuteLine {
       }),
     );
     const requestId = reply.headers["x-request-id"];
+    const answer = parsed(reply.body);
     return {
       status: reply.statusCode,
       requestId: typeof requestId === "string" ? requestId : "",
-      body: parsed(reply.body),
+      body: answer,
+      limitedForSeconds: isAtOwnLimit(answer) ? Number(reply.headers["retry-after"]) : undefined,
     };
   };
+}
+
+/** Not a queue that is full for everybody. */
+function isAtOwnLimit(answer: unknown): boolean {
+  return Limited.safeParse(answer).success;
 }
 
 /** Every route answers JSON; if one did not, its text is still worth keeping. */

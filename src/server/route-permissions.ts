@@ -4,6 +4,7 @@
  * A route that does not stand here, and declares nothing itself, is for administrators alone; a test
  * walks all routes and asks for a line.
  */
+import type { FastifyRequest } from "fastify";
 import type { Permission } from "../identity/permissions.ts";
 
 /** `public`: anybody. `known`: whoever has a key or an account, whatever it may do. */
@@ -99,4 +100,17 @@ export function isForPasswordChange(method: string, path: string): boolean {
     "POST /v1/auth/password",
     "POST /v1/auth/logout",
   ].includes(`${method} ${path}`);
+}
+
+const onlyLooks = /^\/v1\/(files|batches|responses\/|requests|models\/)/;
+
+/** Whether a model works for this request itself; a batch's lines are requests of their own. */
+export function asksModel({ routeOptions, method }: FastifyRequest): boolean {
+  return method === "POST" && !onlyLooks.test(routeOptions.url ?? "");
+}
+
+/** What this request needs: what its route declares, else the table; who forgot both kept it for administrators. */
+export function needOfRequest({ routeOptions, method }: FastifyRequest): RouteNeed {
+  const { config, url = "" } = routeOptions;
+  return config.need ?? needOf(method, url) ?? "admin";
 }

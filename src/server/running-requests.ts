@@ -1,5 +1,16 @@
-/** Requests under way by the id their client gave them, so that another call can end one. */
+/**
+ * Requests under way by the id their client gave them, so that another call can end one. What an asker calls its
+ * requests is its own: two that call theirs the same do not meet.
+ */
 import { PlatformError } from "../base/errors.ts";
+import type { Owner } from "../base/viewer.ts";
+
+/** Whose request it is, which model it is put to, and what its client calls it. */
+export type RequestName = {
+  readonly owner: Owner;
+  readonly model: string;
+  readonly id: string;
+};
 
 export interface RunningRequest extends Disposable {
   /** Aborts when somebody asks for it. */
@@ -10,8 +21,8 @@ export class RunningRequests {
   readonly #controllers = new Map<string, Set<AbortController>>();
 
   /** Disposing what this gives takes the request off the list. */
-  add(model: string, id: string): RunningRequest {
-    const key = keyOf(model, id);
+  add(name: RequestName): RunningRequest {
+    const key = keyOf(name);
     const controller = new AbortController();
     const same = this.#controllers.get(key) ?? new Set();
     same.add(controller);
@@ -26,8 +37,8 @@ export class RunningRequests {
   }
 
   /** @returns whether there was such a request */
-  abort(model: string, id: string): boolean {
-    const found = this.#controllers.get(keyOf(model, id));
+  abort(name: RequestName): boolean {
+    const found = this.#controllers.get(keyOf(name));
     for (const controller of found ?? []) {
       controller.abort(
         new PlatformError(
@@ -40,4 +51,4 @@ export class RunningRequests {
   }
 }
 
-const keyOf = (model: string, id: string): string => JSON.stringify([model, id]);
+const keyOf = ({ owner, model, id }: RequestName): string => JSON.stringify([owner, model, id]);

@@ -97,6 +97,11 @@ export class Router {
     return lease.instance.defaultSampling;
   }
 
+  /** Which model goes by this name, whatever it is doing. */
+  uidOf(name: string): string | undefined {
+    return this.#supervisor.find(name)?.uid;
+  }
+
   /**
    * What a dialect needs to know of a model before it asks.
    *

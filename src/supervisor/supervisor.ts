@@ -30,6 +30,7 @@ import { loadModel } from "./load-model.ts";
 import { type MatchWish, type ModelMatch, matchModel } from "./match-model.ts";
 import type { EndReason, ModelChange, ModelListener } from "./model-change.ts";
 import { findByName } from "./model-names.ts";
+import { noSuchModel } from "./no-such-model.ts";
 import { type ReplicaRecord, Replicas } from "./replicas.ts";
 import type { ModelResources } from "./resolve-model.ts";
 import { checkUnchanged, type SeenFiles } from "./seen-files.ts";
@@ -522,7 +523,12 @@ export class Supervisor implements AsyncDisposable {
 
   #slotOf(uid: string): Slot {
     const slot = this.#slots.get(modelUid(uid));
-    if (slot === undefined) throw this.#noSuchModel(uid);
+    if (slot === undefined) {
+      throw noSuchModel(
+        uid,
+        this.list().map((instance) => instance.uid),
+      );
+    }
     return slot;
   }
 
@@ -545,19 +551,6 @@ export class Supervisor implements AsyncDisposable {
       const uid = copy === 1 ? name : `${name}-${copy}`;
       if (isFree(uid)) return modelUid(uid);
     }
-  }
-
-  #noSuchModel(uid: string): PlatformError {
-    const uids = this.list().map((instance) => `"${instance.uid}"`);
-    const running =
-      uids.length === 0
-        ? "None is running: launch one with atalaya launch DIRECTORY."
-        : `Running: ${uids.join(", ")}.`;
-    // Whatever else was sent as a name is not repeated: it may be a path, or a page of text.
-    const name = /^[\w.:-]{1,100}$/.test(uid) ? `is called "${uid}"` : "has that name";
-    return new PlatformError("model_not_found", `No model ${name}. ${running}`, {
-      details: { param: "model" },
-    });
   }
 
   #refuseWhenClosing(): void {

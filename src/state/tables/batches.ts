@@ -20,6 +20,12 @@ export const batchesMigrations: readonly Migration[] = [
         PRIMARY KEY (batch_id, line)
       ) STRICT, WITHOUT ROWID;`,
   },
+  {
+    name: "batches-2",
+    sql: `
+      ALTER TABLE batches ADD COLUMN owner TEXT;
+      CREATE INDEX batches_by_owner ON batches (owner, seq);`,
+  },
 ];
 
 export type BatchesTable = {
@@ -28,6 +34,8 @@ export type BatchesTable = {
   is_finished: 0 | 1;
   /** JSON. */
   record: string;
+  /** A principal's id; null: made when nobody needed a key. */
+  owner: string | null;
 };
 
 export type BatchLinesTable = {

@@ -17,6 +17,12 @@ export const filesMigrations: readonly Migration[] = [
       ) STRICT;
       CREATE INDEX files_by_expiry ON files (expires_at);`,
   },
+  {
+    name: "files-2",
+    sql: `
+      ALTER TABLE files ADD COLUMN owner TEXT;
+      CREATE INDEX files_by_owner ON files (owner, seq);`,
+  },
 ];
 
 export type FilesTable = {
@@ -28,5 +34,7 @@ export type FilesTable = {
   /** Seconds since 1970, as the next. */
   created_at: number;
   expires_at: number | null;
+  /** A principal's id; null: made when nobody needed a key. */
+  owner: string | null;
 };
 export type FilesTables = { readonly files: FilesTable };

@@ -21,6 +21,7 @@ export const responsesMigrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
       CREATE INDEX items_by_response ON response_items (response_id);`,
   },
+  { name: "responses-2", sql: "ALTER TABLE responses ADD COLUMN owner TEXT;" },
 ];
 
 export type ResponsesTable = {
@@ -32,6 +33,8 @@ export type ResponsesTable = {
   /** JSON, as the next. */
   record: string;
   input: string;
+  /** A principal's id; null: made when nobody needed a key. */
+  owner: string | null;
 };
 
 export type ResponsesTables = {

@@ -3,6 +3,7 @@ import type { AnthropicError } from "@atalaya/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "../../../base/logger.ts";
 import { type HttpError, toHttpError } from "../../error-reply.ts";
+import { forEyesOf } from "../../models-of-others.ts";
 
 type ErrorType = AnthropicError["error"]["type"];
 
@@ -19,7 +20,7 @@ const typeOfStatus: Readonly<Record<number, ErrorType>> = {
 /** What a route of this dialect answers when it throws. */
 export function anthropicErrors(log: Logger) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
-    const httpError = toHttpError(error, log);
+    const httpError = toHttpError(forEyesOf(reply, error), log);
     if (httpError.retryAfter !== undefined) reply.header("retry-after", httpError.retryAfter);
     void reply
       .code(httpError.status)

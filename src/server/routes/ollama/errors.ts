@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "../../../base/logger.ts";
 import { toHttpError } from "../../error-reply.ts";
+import { forEyesOf } from "../../models-of-others.ts";
 
 export type OllamaError = { readonly error: string; readonly code: string };
 
@@ -18,7 +19,7 @@ export function ollamaErrors(log: Logger) {
 }
 
 export function sendOllamaError(reply: FastifyReply, error: unknown, log: Logger): FastifyReply {
-  const { status, body, retryAfter } = toHttpError(error, log);
+  const { status, body, retryAfter } = toHttpError(forEyesOf(reply, error), log);
   if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
   const { message, code } = body.error;
   return reply

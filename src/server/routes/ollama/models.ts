@@ -9,9 +9,9 @@ import { OllamaCopyRequest, type OllamaModel, OllamaNameRequest } from "@atalaya
 import { PlatformError } from "../../../base/errors.ts";
 import { readCheckpointFacts } from "../../../supervisor/checkpoint-facts.ts";
 import type { ModelInstance } from "../../../supervisor/instance.ts";
-import { mayAsk, refuseOtherModels } from "../../count-usage.ts";
 import type { App } from "../../http.ts";
 import { checkFields, listIgnored } from "../../known-fields.ts";
+import { mayAsk, refuseOtherModels } from "../../models-of-others.ts";
 import { sendLines } from "../../ndjson.ts";
 import { parse } from "../../parse.ts";
 import { ollamaErrors, toOllamaError } from "./errors.ts";
@@ -69,8 +69,11 @@ export function listAndManage(app: App, services: OllamaServices): void {
       reply,
       checkFields(body, { known, unsupported: unsupportedByShow, hints: showHints }),
     );
-    const { uid, directory } = present(nameIn(body), services);
-    refuseOtherModels(uid, request.principal);
+    const name = nameIn(body);
+    // First, so that of a model that it may not ask nobody learns how it is.
+    const meant = supervisor.find(name) ?? resting.find(name);
+    if (meant !== undefined) refuseOtherModels(meant.uid, request.principal);
+    const { uid, directory } = present(name, services);
     const instance = supervisor.find(uid);
     const facts = await readCheckpointFacts(directory);
     return toShown(facts, instance?.state === "ready" ? instance : undefined);

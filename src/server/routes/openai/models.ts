@@ -1,9 +1,9 @@
 /** `GET /v1/models` and `GET /v1/models/{uid}`: OpenAI's list, with Xinference's fields beside. */
 import { ListModelsQuery, type ModelList, type ModelRecord } from "@atalaya/protocol";
 import type { Supervisor } from "../../../supervisor/supervisor.ts";
-import { mayAsk, refuseOtherModels } from "../../count-usage.ts";
 import type { App } from "../../http.ts";
 import { toModelRecord } from "../../model-record.ts";
+import { mayAsk, refuseOtherModels } from "../../models-of-others.ts";
 import { addressOf } from "../../own-address.ts";
 import { parse } from "../../parse.ts";
 import { notInTheList } from "../xinference/errors.ts";
@@ -25,8 +25,9 @@ export function models(app: App, supervisor: Supervisor): void {
     async ({ params: { uid }, query, principal }): Promise<ModelRecord> => {
       const { state } = parse(ListModelsQuery, query);
       try {
+        // First, so that of a model that it may not ask nobody learns how it is.
+        refuseOtherModels(supervisor.get(uid).uid, principal);
         const instance = state === "all" ? supervisor.get(uid) : supervisor.getReady(uid);
-        refuseOtherModels(instance.uid, principal);
         return toModelRecord(instance, addressOf(app));
       } catch (error) {
         throw notInTheList(error, uid);

@@ -13,6 +13,7 @@ import { type AutostartEntry, defaultPriority } from "../../../supervisor/autost
 import type { KeptModel } from "../../../supervisor/kept-models.ts";
 import { withoutDirectories } from "../../error-reply.ts";
 import type { App } from "../../http.ts";
+import { mayAsk } from "../../models-of-others.ts";
 import { addressOf } from "../../own-address.ts";
 import { parse } from "../../parse.ts";
 import { shownName } from "./errors.ts";
@@ -52,7 +53,9 @@ export function autostart(app: App, { kept, supervisor, xinference }: Xinference
   };
 
   app.get("/v1/autostart/models", list);
-  app.get("/v1/autostart/models/summary", summary);
+  app.get("/v1/autostart/models/summary", async ({ principal }) => ({
+    models: (await summary()).models.filter(({ model_uid: uid }) => mayAsk(uid, principal)),
+  }));
 
   app.post("/v1/autostart/models", async ({ body }): Promise<AutostartReply> => {
     const entry = parse(AutostartRequest, body);

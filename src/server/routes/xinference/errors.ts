@@ -3,6 +3,7 @@ import type { FastifyReply } from "fastify";
 import { type ErrorCode, PlatformError } from "../../../base/errors.ts";
 import type { Logger } from "../../../base/logger.ts";
 import { toHttpError, withDetail } from "../../error-reply.ts";
+import { forEyesOf } from "../../models-of-others.ts";
 
 /** Where Xinference answers with another status than we do elsewhere. */
 const statuses: Partial<Record<ErrorCode, number>> = {
@@ -17,13 +18,14 @@ export function sendXinferenceError(
   error: unknown,
   log: Logger,
 ): FastifyReply {
-  const { status, body, retryAfter } = toHttpError(error, log);
+  const shown = forEyesOf(reply, error);
+  const { status, body, retryAfter } = toHttpError(shown, log);
   const code = error instanceof PlatformError ? error.code : undefined;
   if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
   return reply
     .code((code === undefined ? undefined : statuses[code]) ?? status)
     .type("application/json; charset=utf-8")
-    .send(withDetail(body, error));
+    .send(withDetail(body, shown));
 }
 
 /** The same refusal whose `detail` begins in Xinference's words: scripts look for them. Our own sentence stays as it is. */

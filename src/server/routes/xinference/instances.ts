@@ -13,6 +13,7 @@ import { PlatformError } from "../../../base/errors.ts";
 import type { ReplicaRecord } from "../../../supervisor/replicas.ts";
 import type { Supervisor } from "../../../supervisor/supervisor.ts";
 import type { App } from "../../http.ts";
+import { mayAsk } from "../../models-of-others.ts";
 import { addressOf } from "../../own-address.ts";
 import { parse } from "../../parse.ts";
 import { notInTheList } from "./errors.ts";
@@ -32,10 +33,11 @@ export function instances(
   app: App,
   { supervisor, kept, events, xinference: { countGpus } }: XinferenceParts,
 ): void {
-  app.get("/v1/models/instances", async ({ query }): Promise<ModelInstanceRecord[]> => {
+  app.get("/v1/models/instances", async ({ query, principal }): Promise<ModelInstanceRecord[]> => {
     const { model_name: name, model_uid: uid } = parse(InstancesQuery, query);
     return supervisor
       .list()
+      .filter((instance) => mayAsk(instance.uid, principal))
       .filter((instance) => name === undefined || instance.modelName === name)
       .filter((instance) => uid === undefined || instance.uid === uid)
       .map((instance) => toInstance(instance, addressOf(app)));

@@ -8,14 +8,16 @@ import type { XinferenceParts } from "./services.ts";
 export function requests(app: App, { supervisor, requests: running }: XinferenceParts): void {
   app.post<{ Params: { uid: string; request: string } }>(
     "/v1/models/:uid/requests/:request/abort",
-    async ({ params: { uid, request }, body }): Promise<AbortRequestReply> => {
+    async ({ params: { uid, request }, body, viewer }): Promise<AbortRequestReply> => {
       parse(AbortRequestBody, body ?? {});
       try {
         supervisor.get(uid);
       } catch (error) {
         throw notInTheList(error, uid);
       }
-      return { msg: running.abort(uid, request) ? "DONE" : "NOT_FOUND" };
+      return {
+        msg: running.abort({ owner: viewer.owner, model: uid, id: request }) ? "DONE" : "NOT_FOUND",
+      };
     },
   );
 

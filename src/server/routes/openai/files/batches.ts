@@ -5,11 +5,9 @@ import {
   CreateBatchRequest,
   ListBatchesQuery,
 } from "@atalaya/protocol";
-import { PlatformError } from "../../../../base/errors.ts";
 import type { BatchRecord } from "../../../../batches/batch-record.ts";
 import type { BatchRunner } from "../../../../batches/batch-runner.ts";
 import type { BatchStore } from "../../../../batches/batch-store.ts";
-import type { Principal } from "../../../../identity/principal.ts";
 import type { App } from "../../../http.ts";
 import { checkFields, listIgnored } from "../../../known-fields.ts";
 import { parse } from "../../../parse.ts";
@@ -24,18 +22,21 @@ export function batches(app: App, { runner, store }: BatchServices): void {
     const known = Object.keys(CreateBatchRequest.shape);
     const ignored = checkFields(body, { known });
     listIgnored(reply, ignored);
-    refuseLimited(request.principal);
-    const record = await runner.create({
+    const wish = {
       endpoint: body.endpoint,
       inputFileId: body.input_file_id,
       metadata: body.metadata ?? {},
       outputExpiresAfterSeconds: body.output_expires_after?.seconds,
-    });
+    };
+    const record = await runner.create(wish, request.viewer);
     return toBatchObject(record);
   });
 
-  app.get("/v1/batches", async ({ query }): Promise<BatchList> => {
-    const { batches: found, hasMore } = await store.list(parse(ListBatchesQuery, query));
+  app.get("/v1/batches", async ({ query, viewer }): Promise<BatchList> => {
+    const { batches: found, hasMore } = await store.list({
+      ...parse(ListBatchesQuery, query),
+      viewer,
+    });
     const data = found.map(toBatchObject);
     return {
       object: "list",
@@ -46,23 +47,12 @@ export function batches(app: App, { runner, store }: BatchServices): void {
     };
   });
 
-  app.get<Params>("/v1/batches/:id", async ({ params }) =>
-    toBatchObject(await runner.get(params.id)),
+  app.get<Params>("/v1/batches/:id", async ({ params, viewer }) =>
+    toBatchObject(await runner.get(params.id, viewer)),
   );
 
-  app.post<Params>("/v1/batches/:id/cancel", async ({ params }) =>
-    toBatchObject(await runner.cancel(params.id)),
-  );
-}
-
-/** Lines are asked later, when nobody's limits are at hand; so whoever has some cannot have them asked. */
-function refuseLimited({ models, allowance, name }: Principal): void {
-  const isLimited =
-    models !== undefined || Object.values(allowance).some((limit) => limit !== undefined);
-  if (!isLimited) return;
-  throw new PlatformError(
-    "forbidden",
-    `The key ${name} is limited in its models or its use, and a batch would run past that. Send the requests one by one, or use a key without limits.`,
+  app.post<Params>("/v1/batches/:id/cancel", async ({ params, viewer }) =>
+    toBatchObject(await runner.cancel(params.id, viewer)),
   );
 }
 

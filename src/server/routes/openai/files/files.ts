@@ -10,6 +10,7 @@ import {
 import multipart, { type Multipart } from "@fastify/multipart";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { PlatformError } from "../../../../base/errors.ts";
+import type { Owner } from "../../../../base/viewer.ts";
 import {
   defaultFileLimits,
   type FileStore,
@@ -40,8 +41,11 @@ export function files(app: App, store: FileStore): void {
     );
   });
 
-  app.get("/v1/files", async ({ query }): Promise<FileList> => {
-    const { files: found, hasMore } = await store.list(parse(ListFilesQuery, query));
+  app.get("/v1/files", async ({ query, viewer }): Promise<FileList> => {
+    const { files: found, hasMore } = await store.list({
+      ...parse(ListFilesQuery, query),
+      viewer,
+    });
     const data = found.map(toFileObject);
     return {
       object: "list",
@@ -52,22 +56,24 @@ export function files(app: App, store: FileStore): void {
     };
   });
 
-  app.get<Params>("/v1/files/:id", async ({ params }) => toFileObject(await store.get(params.id)));
+  app.get<Params>("/v1/files/:id", async ({ params, viewer }) =>
+    toFileObject(await store.get(params.id, viewer)),
+  );
 
-  app.delete<Params>("/v1/files/:id", async ({ params: { id } }): Promise<FileDeleted> => {
-    await store.delete(id);
+  app.delete<Params>("/v1/files/:id", async ({ params: { id }, viewer }): Promise<FileDeleted> => {
+    await store.delete(id, viewer);
     return { id, object: "file", deleted: true };
   });
 
-  app.get<Params>("/v1/files/:id/content", async ({ params }, reply) => {
-    const { id, sizeBytes } = await store.get(params.id);
+  app.get<Params>("/v1/files/:id/content", async ({ params, viewer }, reply) => {
+    const { id, sizeBytes } = await store.get(params.id, viewer);
     // Whatever is in it, no browser shall show or run it as a page of ours.
     return await reply
       .type("application/octet-stream")
       .header("content-length", sizeBytes)
       .header("content-disposition", `attachment; filename="${id}"`)
       .header("x-content-type-options", "nosniff")
-      .send(await store.read(id));
+      .send(await store.read(id, viewer));
   });
 }
 
@@ -89,7 +95,8 @@ async function upload(
     for await (const part of parts) {
       if (part.type === "field") noteField(part, fields);
       else {
-        const file = await keep(part, { parts, fields, store });
+        const { owner } = request.viewer;
+        const file = await keep(part, { parts, fields, store, owner });
         listIgnored(reply, checkFields(fields, { known: Object.keys(FileUploadFields.shape) }));
         return file;
       }
@@ -106,13 +113,15 @@ async function keep(
     readonly parts: AsyncIterableIterator<Multipart>;
     readonly fields: Record<string, string>;
     readonly store: FileStore;
+    readonly owner: Owner;
   },
 ): Promise<StoredFile> {
-  const { parts, fields, store } = form;
+  const { parts, fields, store, owner } = form;
   if (part.fieldname !== "file") {
     throw invalid(`The form has a file in a field of another name than "file".`, "file");
   }
   return await store.create({
+    owner,
     bytes: part.file,
     filename: displayName(part.filename),
     // OpenAI's client for JavaScript sends the purpose behind the file.

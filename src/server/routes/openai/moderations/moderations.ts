@@ -11,6 +11,7 @@ import { askModel, type GeneratingServices, wakeAllowed } from "../../../answer.
 import type { App } from "../../../http.ts";
 import { checkFields, listIgnored } from "../../../known-fields.ts";
 import { httpLimits } from "../../../limits.ts";
+import { mayAsk, refuseOtherModels } from "../../../models-of-others.ts";
 import { parse } from "../../../parse.ts";
 import { imageFromPart, isTextPart } from "../../../picture-part.ts";
 import { type GuardInput, guardPrompt } from "./guard-prompt.ts";
@@ -60,10 +61,14 @@ async function guardFor(
   reply: FastifyReply,
   { supervisor, resting }: ModerationServices,
 ): Promise<string> {
+  const { principal } = reply.request;
+  const isOurGuard = (model: { readonly uid: string; readonly modelName: string }): boolean =>
+    isGuard(model.modelName) && mayAsk(model.uid, principal);
   // OpenAI's clients name OpenAI's models.
   if (wanted !== undefined && !/^(omni|text)-moderation-/.test(wanted)) {
     await wakeAllowed(wanted, reply, resting);
     const { uid, modelName } = supervisor.get(wanted);
+    refuseOtherModels(uid, principal);
     if (isGuard(modelName)) return uid;
     throw new PlatformError(
       "invalid_request",
@@ -71,9 +76,9 @@ async function guardFor(
       { details: { param: "model" } },
     );
   }
-  const running = supervisor.list().find(({ modelName }) => isGuard(modelName));
+  const running = supervisor.list().find(isOurGuard);
   if (running !== undefined) return running.uid;
-  const asleep = resting.list().find(({ modelName }) => isGuard(modelName));
+  const asleep = resting.list().find(isOurGuard);
   if (asleep !== undefined) {
     await wakeAllowed(asleep.uid, reply, resting);
     return asleep.uid;

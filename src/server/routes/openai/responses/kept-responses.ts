@@ -3,8 +3,10 @@
  * all together are below a bound; deleting one deletes what was said.
  */
 import type { ResponseObject, ResponseStoredItem } from "@atalaya/protocol";
+import type { Viewer } from "../../../../base/viewer.ts";
+import { seenBy } from "../../../../state/seen-by.ts";
 import type { StateDatabase } from "../../../../state/state-database.ts";
-import type { ResponsesTables } from "../../../../state/tables/responses.ts";
+import type { ResponsesTable, ResponsesTables } from "../../../../state/tables/responses.ts";
 import { isUnderWay, itemsOf, type ResponseStore, type StoredResponse } from "./response-store.ts";
 
 const maxAgeSeconds = 30 * 24 * 60 * 60;
@@ -29,7 +31,7 @@ export class KeptResponses implements ResponseStore {
 
   async put(stored: StoredResponse): Promise<void> {
     await this.#clean();
-    const { response, input } = stored;
+    const { owner, response, input } = stored;
     const record = JSON.stringify(response);
     const inputJson = JSON.stringify(input);
     await this.#tables.transaction().execute(async (transaction) => {
@@ -37,6 +39,7 @@ export class KeptResponses implements ResponseStore {
         .insertInto("responses")
         .values({
           id: response.id,
+          owner,
           created_at: response.created_at,
           is_under_way: isUnderWay(response) ? 1 : 0,
           size_bytes: Buffer.byteLength(record) + Buffer.byteLength(inputJson),
@@ -44,7 +47,7 @@ export class KeptResponses implements ResponseStore {
           input: inputJson,
         })
         .execute();
-      await this.#nameItems(transaction, stored);
+      await this.#nameItems(transaction, { response, input });
     });
     await this.#makeRoom();
   }
@@ -69,41 +72,44 @@ export class KeptResponses implements ResponseStore {
     });
   }
 
-  async get(id: string): Promise<StoredResponse | undefined> {
+  async get(id: string, viewer: Viewer): Promise<StoredResponse | undefined> {
     await this.#clean();
     const row = await this.#tables
       .selectFrom("responses")
-      .select(["record", "input"])
+      .select(["record", "input", "owner"])
       .where("id", "=", id)
+      .where(seenBy(viewer))
       .where("created_at", ">", this.#oldest())
       .executeTakeFirst();
     return row === undefined ? undefined : toStored(row);
   }
 
-  async findItem(id: string): Promise<ResponseStoredItem | undefined> {
+  async findItem(id: string, viewer: Viewer): Promise<ResponseStoredItem | undefined> {
     await this.#clean();
     const row = await this.#tables
       .selectFrom("response_items")
       .innerJoin("responses", "responses.id", "response_items.response_id")
-      .select(["responses.record", "responses.input"])
+      .select(["responses.record", "responses.input", "responses.owner"])
       .where("response_items.id", "=", id)
+      .where(seenBy(viewer, "responses.owner"))
       .where("responses.created_at", ">", this.#oldest())
       .executeTakeFirst();
     return row === undefined ? undefined : itemsOf(toStored(row)).find((item) => item.id === id);
   }
 
-  async delete(id: string): Promise<boolean> {
+  async delete(id: string, viewer: Viewer): Promise<boolean> {
     await this.#clean();
     const { numDeletedRows } = await this.#tables
       .deleteFrom("responses")
       .where("id", "=", id)
+      .where(seenBy(viewer))
       .executeTakeFirst();
     return numDeletedRows > 0n;
   }
 
   async #nameItems(
     tables: Pick<StateDatabaseTables, "insertInto">,
-    stored: StoredResponse,
+    stored: Pick<StoredResponse, "input" | "response">,
   ): Promise<void> {
     const items = itemsOf(stored).map(({ id }) => ({ id, response_id: stored.response.id }));
     if (items.length === 0) return;
@@ -169,9 +175,14 @@ export class KeptResponses implements ResponseStore {
 
 type StateDatabaseTables = ReturnType<typeof StateDatabase.prototype.tables<ResponsesTables>>;
 
-function toStored({ record, input }: { record: string; input: string }): StoredResponse {
+function toStored({
+  record,
+  input,
+  owner,
+}: Pick<ResponsesTable, "record" | "input" | "owner">): StoredResponse {
   // We wrote it.
   return {
+    owner,
     response: JSON.parse(record) as ResponseObject,
     input: JSON.parse(input) as ResponseStoredItem[],
   };
@@ -196,15 +207,23 @@ export class Responses implements ResponseStore {
     return (await this.#recent.update(response)) || (await this.#kept.update(response));
   }
 
-  async get(id: string): Promise<StoredResponse | undefined> {
-    return (await this.#recent.get(id)) ?? (await this.#kept.get(id));
+  async get(id: string, viewer: Viewer): Promise<StoredResponse | undefined> {
+    return (await this.#recent.get(id, viewer)) ?? (await this.#kept.get(id, viewer));
   }
 
-  async findItem(id: string): Promise<ResponseStoredItem | undefined> {
-    return (await this.#recent.findItem(id)) ?? (await this.#kept.findItem(id));
+  /** Items have names that clients choose: of two that are called the same, whoever asks means its own. */
+  async findItem(id: string, viewer: Viewer): Promise<ResponseStoredItem | undefined> {
+    const { owner } = viewer;
+    const own: Viewer = { owner, seesAll: false, seesOwnerless: owner === null };
+    for (const eyes of viewer.seesAll ? [own, viewer] : [viewer]) {
+      const found =
+        (await this.#recent.findItem(id, eyes)) ?? (await this.#kept.findItem(id, eyes));
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
-  async delete(id: string): Promise<boolean> {
-    return (await this.#recent.delete(id)) || (await this.#kept.delete(id));
+  async delete(id: string, viewer: Viewer): Promise<boolean> {
+    return (await this.#recent.delete(id, viewer)) || (await this.#kept.delete(id, viewer));
   }
 }

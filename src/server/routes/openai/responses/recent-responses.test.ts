@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { theProgram } from "../../../../base/viewer.ts";
 import { RecentResponses } from "./recent-responses.ts";
 import type { StoredResponse } from "./response-store.ts";
 import { openResponse } from "./to-response.ts";
 
 const stored = (id: string, text = "hello"): StoredResponse => ({
+  owner: null,
   response: openResponse(
     { model: "m", input: text },
     {
@@ -28,16 +30,16 @@ const stored = (id: string, text = "hello"): StoredResponse => ({
 });
 
 const there = async (kept: RecentResponses, ids: readonly string[]): Promise<boolean[]> =>
-  await Promise.all(ids.map(async (id) => (await kept.get(id)) !== undefined));
+  await Promise.all(ids.map(async (id) => (await kept.get(id, theProgram)) !== undefined));
 
 describe("responses kept in memory", () => {
   test("are found by their id, and their items by theirs", async () => {
     const kept = new RecentResponses();
     await kept.put(stored("a"));
-    expect((await kept.get("a"))?.response.id).toBe("a");
-    expect(await kept.findItem("in_a")).toMatchObject({ text: "hello" });
-    expect(await kept.get("b")).toBeUndefined();
-    expect(await kept.findItem("in_b")).toBeUndefined();
+    expect((await kept.get("a", theProgram))?.response.id).toBe("a");
+    expect(await kept.findItem("in_a", theProgram)).toMatchObject({ text: "hello" });
+    expect(await kept.get("b", theProgram)).toBeUndefined();
+    expect(await kept.findItem("in_b", theProgram)).toBeUndefined();
   });
 
   test("are forgotten when they are too old", async () => {
@@ -47,8 +49,8 @@ describe("responses kept in memory", () => {
     now = 60;
     await kept.put(stored("b"));
     now = 120;
-    expect(await kept.get("a")).toBeUndefined();
-    expect(await kept.get("b")).toBeDefined();
+    expect(await kept.get("a", theProgram)).toBeUndefined();
+    expect(await kept.get("b", theProgram)).toBeDefined();
   });
 
   test("are forgotten, the oldest first, when they are too many bytes together", async () => {
@@ -62,9 +64,9 @@ describe("responses kept in memory", () => {
   test("stay deleted when something under way would change them", async () => {
     const kept = new RecentResponses();
     await kept.put(stored("a"));
-    expect(await kept.delete("a")).toBe(true);
+    expect(await kept.delete("a", theProgram)).toBe(true);
     await kept.update(stored("a").response);
-    expect(await kept.get("a")).toBeUndefined();
-    expect(await kept.delete("a")).toBe(false);
+    expect(await kept.get("a", theProgram)).toBeUndefined();
+    expect(await kept.delete("a", theProgram)).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 /** Responses of the last while, in memory; the oldest are forgotten. */
 import type { ResponseObject, ResponseStoredItem } from "@atalaya/protocol";
-import type { ResponseStore, StoredResponse } from "./response-store.ts";
+import { sees, type Viewer } from "../../../../base/viewer.ts";
+import { itemsOf, type ResponseStore, type StoredResponse } from "./response-store.ts";
 
 type Entry = { readonly stored: StoredResponse; readonly sizeBytes: number; readonly at: number };
 
@@ -46,23 +47,24 @@ export class RecentResponses implements ResponseStore {
     return true;
   }
 
-  async get(id: string): Promise<StoredResponse | undefined> {
+  async get(id: string, viewer: Viewer): Promise<StoredResponse | undefined> {
     this.#forget();
-    return this.#entries.get(id)?.stored;
+    const stored = this.#entries.get(id)?.stored;
+    return stored !== undefined && sees(viewer, stored.owner) ? stored : undefined;
   }
 
-  async findItem(id: string): Promise<ResponseStoredItem | undefined> {
+  async findItem(id: string, viewer: Viewer): Promise<ResponseStoredItem | undefined> {
     this.#forget();
     for (const { stored } of this.#entries.values()) {
-      const items: readonly ResponseStoredItem[] = [...stored.input, ...stored.response.output];
-      const found = items.find((item) => item.id === id);
+      if (!sees(viewer, stored.owner)) continue;
+      const found = itemsOf(stored).find((item) => item.id === id);
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  async delete(id: string): Promise<boolean> {
-    return this.#delete(id);
+  async delete(id: string, viewer: Viewer): Promise<boolean> {
+    return (await this.get(id, viewer)) !== undefined && this.#delete(id);
   }
 
   #delete(id: string): boolean {

@@ -11,9 +11,10 @@ import {
 } from "@atalaya/protocol";
 import type { FastifyReply } from "fastify";
 import { PlatformError } from "../../../../base/errors.ts";
+import type { Viewer } from "../../../../base/viewer.ts";
 import type { GenerateRequest } from "../../../../generation/request.ts";
 import type { Router } from "../../../../supervisor/router.ts";
-import { abortedByClient } from "../../../abort.ts";
+import { abortedByClient, abortedByServer } from "../../../abort.ts";
 import { aboutAllowed, askModel, type GeneratingServices, wakeAllowed } from "../../../answer.ts";
 import { toHttpError } from "../../../error-reply.ts";
 import type { App } from "../../../http.ts";
@@ -59,36 +60,42 @@ export function responses(app: App, services: ResponseServices): void {
 
   app.post("/v1/responses", { bodyLimit: httpLimits.pictureBodyBytes }, async (request, reply) => {
     const body = parse(ResponsesRequest, request.body);
-    return await respond({ body, reply, running }, services);
+    const hold = body.background === true ? holdFor(reply) : undefined;
+    try {
+      return await respond({ body, reply, running, hold }, services);
+    } catch (error) {
+      hold?.[Symbol.dispose]();
+      throw error;
+    }
   });
 
   app.get<{ Params: { id: string } }>(
     "/v1/responses/:id",
-    async ({ params, query }, reply): Promise<ResponseObject> => {
+    async ({ params, query, viewer }, reply): Promise<ResponseObject> => {
       const ignored = checkFields(parse(RetrieveResponseQuery, query), {
         known: Object.keys(RetrieveResponseQuery.shape),
         unsupported: unsupportedByRetrieval,
         hints: retrievalHints,
       });
       listIgnored(reply, ignored);
-      return (await stored(store, params.id)).response;
+      return (await stored(store, params.id, viewer)).response;
     },
   );
 
   app.delete<{ Params: { id: string } }>(
     "/v1/responses/:id",
-    async ({ params }): Promise<ResponseDeleted> => {
-      const { response } = await stored(store, params.id);
+    async ({ params, viewer }): Promise<ResponseDeleted> => {
+      const { response } = await stored(store, params.id, viewer);
       running.get(response.id)?.abort(cancelled());
-      await store.delete(response.id);
+      await store.delete(response.id, viewer);
       return { id: response.id, object: "response", deleted: true };
     },
   );
 
   app.post<{ Params: { id: string } }>(
     "/v1/responses/:id/cancel",
-    async ({ params }): Promise<ResponseObject> => {
-      const { response } = await stored(store, params.id);
+    async ({ params, viewer }): Promise<ResponseObject> => {
+      const { response } = await stored(store, params.id, viewer);
       const controller = running.get(response.id);
       if (controller === undefined) {
         throw new PlatformError(
@@ -106,10 +113,10 @@ export function responses(app: App, services: ResponseServices): void {
 
   app.get<{ Params: { id: string } }>(
     "/v1/responses/:id/input_items",
-    async ({ params, query }, reply): Promise<ResponseItemList> => {
+    async ({ params, query, viewer }, reply): Promise<ResponseItemList> => {
       const { after, limit, order, ...others } = parse(ListItemsQuery, query);
       listIgnored(reply, checkFields(others, { known: ["include"] }));
-      const { input } = await stored(store, params.id);
+      const { input } = await stored(store, params.id, viewer);
       const items = order === "asc" ? input : input.toReversed();
       const start = after === undefined ? 0 : items.findIndex(({ id }) => id === after) + 1;
       const data = items.slice(start, start + limit);
@@ -124,15 +131,28 @@ export function responses(app: App, services: ResponseServices): void {
   );
 }
 
+/**
+ * What nobody waits for is under way from here, before a model is woken for it, until it has ended.
+ *
+ * @throws PlatformError `cancelled`
+ */
+function holdFor({ raw, request }: FastifyReply): Disposable | undefined {
+  if (raw.closed) throw new PlatformError("cancelled", "The client hung up.");
+  return request.admission?.hold();
+}
+
 async function respond(
   http: {
     readonly body: ResponsesRequest;
     readonly reply: FastifyReply;
     readonly running: Map<string, AbortController>;
+    /** Given up when a response in the background has ended. */
+    readonly hold: Disposable | undefined;
   },
   services: ResponseServices,
 ): Promise<object> {
-  const { body, reply, running } = http;
+  const { body, reply, running, hold } = http;
+  const { viewer } = reply.request;
   const { router, resting, responses: store, log } = services;
   const ignoredFields = [
     ...checkFields(body, {
@@ -151,11 +171,11 @@ async function respond(
   const { profile, defaultSampling } = aboutAllowed(model, reply, router);
 
   const input = toStoredItems(body.input);
-  const conversation = await continued(body.previous_response_id, input, store);
+  const conversation = await continued(body.previous_response_id, input, { store, viewer });
   const asked = fromResponsesRequest(body, conversation, defaultSampling);
   const controller = new AbortController();
-  const byClient = body.background === true ? [] : [abortedByClient(reply)];
-  const signal = AbortSignal.any([controller.signal, ...byClient]);
+  const byOthers = body.background === true ? abortedByServer(reply) : abortedByClient(reply);
+  const signal = AbortSignal.any([controller.signal, byOthers]);
   const { request, numDroppedTurns } =
     body.truncation === "auto"
       ? await truncated(asked, { model, signal, router })
@@ -187,7 +207,8 @@ async function respond(
     );
   }
   if (body.store !== false) {
-    await store.put({ response: opening, input }, { onDisk: body.store === true });
+    const { owner } = viewer;
+    await store.put({ owner, response: opening, input }, { onDisk: body.store === true });
   }
   running.set(head.id, controller);
   signal.addEventListener("abort", () => running.delete(head.id), { once: true });
@@ -202,7 +223,9 @@ async function respond(
   };
   if (body.background === true) {
     // The record tells how it went; here is nobody left to tell.
-    void lastResponse(events, following).catch(() => undefined);
+    void lastResponse(events, following)
+      .catch(() => undefined)
+      .finally(() => hold?.[Symbol.dispose]());
     return opening;
   }
   if (body.stream === true) {
@@ -213,9 +236,9 @@ async function respond(
   return await lastResponse(events, following);
 }
 
-/** @throws PlatformError `not_found` */
-async function stored(store: Responses, id: string): Promise<StoredResponse> {
-  const found = await store.get(id);
+/** @throws PlatformError `not_found`, when it is another's too */
+async function stored(store: Responses, id: string, viewer: Viewer): Promise<StoredResponse> {
+  const found = await store.get(id, viewer);
   if (found !== undefined) return found;
   throw new PlatformError(
     "not_found",
@@ -223,6 +246,9 @@ async function stored(store: Responses, id: string): Promise<StoredResponse> {
     { details: { param: "id" } },
   );
 }
+
+/** What may be referred to, and by whom. */
+type Memory = { readonly store: Responses; readonly viewer: Viewer };
 
 /**
  * What earlier responses were told and said, oldest first, then `input` with its references looked up.
@@ -232,11 +258,11 @@ async function stored(store: Responses, id: string): Promise<StoredResponse> {
 async function continued(
   previousId: string | null | undefined,
   input: readonly ResponseStoredItem[],
-  store: Responses,
+  { store, viewer }: Memory,
 ): Promise<Conversation> {
   const earlier: ResponseStoredItem[][] = [];
   for (let id = previousId; id != null; ) {
-    const found = await store.get(id);
+    const found = await store.get(id, viewer);
     if (found === undefined) {
       throw new PlatformError(
         "not_found",
@@ -259,21 +285,24 @@ async function continued(
         { details: { param: "previous_response_id" } },
       );
     }
-    earlier.unshift([...(await lookedUp(found.input, store)), ...response.output]);
+    earlier.unshift([...(await lookedUp(found.input, { store, viewer })), ...response.output]);
     id = response.previous_response_id;
   }
   const before = earlier.flat();
-  return { items: [...before, ...(await lookedUp(input, store))], numEarlier: before.length };
+  return {
+    items: [...before, ...(await lookedUp(input, { store, viewer }))],
+    numEarlier: before.length,
+  };
 }
 
 /** @throws PlatformError `not_found` */
 async function lookedUp(
   items: readonly ResponseStoredItem[],
-  store: Responses,
+  { store, viewer }: Memory,
 ): Promise<ResponseStoredItem[]> {
   const found: ResponseStoredItem[] = [];
   for (const [index, item] of items.entries()) {
-    const meant = item["type"] === "item_reference" ? await store.findItem(item.id) : item;
+    const meant = item["type"] === "item_reference" ? await store.findItem(item.id, viewer) : item;
     if (meant === undefined) {
       throw new PlatformError(
         "not_found",
