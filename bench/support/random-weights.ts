@@ -20,10 +20,7 @@ export class RandomWeights implements Disposable {
   }
 
   allocate(backend: Backend): void {
-    const isQuantized = [...this.#matrices.values()].every(({ dtype }) => dtype === "q4_0");
-    const matrices = isQuantized
-      ? backend.allocateRepacked(this.#matrices)
-      : backend.allocate(this.#matrices);
+    const matrices = backend.allocate(this.#matrices);
     const vectors = backend.allocate(this.#vectors);
     this.#sets = { matrices, vectors };
     const blocks = new Map<string, Uint8Array>();
