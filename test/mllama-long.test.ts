@@ -16,11 +16,13 @@ import { startNativeEngine } from "./support/native-engine.ts";
  * numbers are larger, up to 1.4e-4. With angles in double precision in place of the reference's float32, tiny-d is at 1.7e-4
  * after 8,192 tokens and at 7.2e-4 after 32,768.
  *
- * Weights in bfloat16, keys and values in float16: as `roundedLimits`, whose products these are.
+ * Weights in bfloat16, keys and values in float16: tiny-d as `roundedLimits`, whose products these are. The demo model's
+ * residual stream is tens of times larger, and its logits spread up to twice as far; measured 0.41 after 8,192 tokens, 0.24 after 2,048 and 0.27 after 131,071, so it is
+ * rounding, and not length.
  */
 const limits = {
   "tiny-d": { f32: 2e-4, bf16: 0.12 },
-  demo: { f32: 4e-4, bf16: 0.12 },
+  demo: { f32: 4e-4, bf16: 0.8 },
 } as const;
 
 /** Each to where seconds take it; `bench/long-prompts.ts` goes to the end with all of them. */
@@ -44,8 +46,9 @@ test.each(runs)(
     for await (const row of compareLong(engine, one, mostTokens(one, dtype))) {
       const { numTokens, largest, answer, expected, smallestGap, finish, reused } = row;
       expect([numTokens, largest <= limit ? "close" : largest]).toEqual([numTokens, "close"]);
-      // Where two tokens are nearer to each other than the limit, either may come.
-      if (smallestGap > 2 * limit) expect([numTokens, ...answer]).toEqual([numTokens, ...expected]);
+      // Where two tokens are nearer to each other than rounding moves likely ones, either may come.
+      if (smallestGap > (dtype === "f32" ? 1e-3 : 0.2))
+        expect([numTokens, ...answer]).toEqual([numTokens, ...expected]);
       expect([numTokens, finish, answer.length]).toEqual([numTokens, "length", expected.length]);
       expect(reused).toBe(Math.floor(before / 64) * 64);
       before = numTokens;
