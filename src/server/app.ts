@@ -81,7 +81,11 @@ export function buildApp(services: AppServices): App {
     rewriteUrl: ({ url = "/" }) => withOneSlash(url),
     requestTimeout: httpLimits.bodyTimeMs,
     keepAliveTimeout: httpLimits.keepAliveMs,
-    http: { maxHeaderSize: httpLimits.headerBytes },
+    http: {
+      maxHeaderSize: httpLimits.headerBytes,
+      // The runtime looks every half minute, which would make ten seconds forty.
+      connectionsCheckingInterval: httpLimits.checkingIntervalMs,
+    },
     clientErrorHandler: (error, socket) => refuseBrokenRequest(error, socket),
     frameworkErrors: (error, _request, reply) => {
       void sendError(reply, error, log);

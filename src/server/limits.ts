@@ -12,6 +12,8 @@ export const httpLimits = {
   headerTimeMs: 10_000,
   bodyTimeMs: 60_000,
   keepAliveMs: 5_000,
+  /** How often it is looked for requests that take longer than the times above. */
+  checkingIntervalMs: 500,
   jsonDepth: 64,
   /** Keys of one object, and items of one list. */
   jsonBreadth: 10_000,
