@@ -10,6 +10,7 @@ import { packageRoot } from "../src/config/package.ts";
 import { authentication } from "./attacks/authentication.ts";
 import { downloads } from "./attacks/downloads.ts";
 import { faults } from "./attacks/faults.ts";
+import { http } from "./attacks/http.ts";
 import { logs } from "./attacks/logs.ts";
 import { modelFiles } from "./attacks/model-files.ts";
 import { otherMachines } from "./attacks/other-machines.ts";
@@ -22,6 +23,7 @@ import { workers } from "./attacks/workers.ts";
 const sections: readonly Section[] = [
   authentication,
   serverSideFetches,
+  http,
   modelFiles,
   downloads,
   workers,

@@ -59,7 +59,7 @@ describe("a request is refused before any work", () => {
     },
     { why: "hides a path in its host", headers: "Host: a/?x=", status: 421 },
     { why: "has no host", headers: "X: y", status: 400 },
-    { why: "has two hosts", headers: "Host: localhost\nHost: localhost", status: 400 },
+    { why: "has two hosts (HT-15)", headers: "Host: localhost\nHost: localhost", status: 400 },
     { why: "has two keys", headers: "Host: localhost\nX-Api-Key: a\nX-Api-Key: b", status: 400 },
     {
       why: "comes from a foreign page (AU-14)",
@@ -82,7 +82,7 @@ describe("a request is refused before any work", () => {
       status: 403,
     },
     {
-      why: "asks for a web socket",
+      why: "asks for a web socket (HT-21)",
       headers: "Host: localhost\nConnection: upgrade\nUpgrade: websocket",
       status: 400,
     },
@@ -117,19 +117,19 @@ describe("a request is refused before any work", () => {
     "/v1/models/%E0%A4%A",
     "/v1/%zz",
     `/v1/models?${"x".repeat(9_000)}`,
-  ])("whose path is %s", async (path) => {
+  ])("whose path is %s (HT-23)", async (path) => {
     const answer = await get(path, "Host: localhost");
     expect([400, 404, 414]).toContain(answer.status);
   });
 
-  test.each(["TRACE", "FOO", "CONNECT"])("whose method is %s", async (method) => {
+  test.each(["TRACE", "FOO", "CONNECT"])("whose method is %s (HT-16)", async (method) => {
     const target = method === "CONNECT" ? "x:443" : "/v1/models";
     const { status } = await raw(`${method} ${target} HTTP/1.1\nHost: localhost\n\n`);
     // 0: closed without an answer, which is what the runtime does with a tunnel.
     expect([0, 400, 405, 501]).toContain(status);
   });
 
-  test("that announces more than any route takes, before it is sent", async () => {
+  test("that announces more than any route takes, before it is sent (HT-09, HT-20)", async () => {
     const head = `POST /v1/chat/completions HTTP/1.1\nHost: localhost\nContent-Type: application/json\nContent-Length: 10737418240`;
     expect((await raw(`${head}\n\n`)).status).toBe(413);
     const asked = await raw(`${head}\nExpect: 100-continue\n\n`);
@@ -165,7 +165,7 @@ describe("a body", () => {
     { type: "application/json garbage", status: 415 },
     { type: "application/json; charset=utf-8", status: 404 },
     { type: "Application/JSON", status: 404 },
-  ])("of the type $type is answered with $status", async ({ type, status }) => {
+  ])("of the type $type is answered with $status (HT-18)", async ({ type, status }) => {
     const body = JSON.stringify({ model: "none", messages: [{ role: "user", content: "x" }] });
     expect((await post({ "content-type": type }, body)).statusCode).toBe(status);
   });

@@ -921,7 +921,7 @@ describe("a refusal has the form that its page gives", () => {
   });
 
   const withBodies = Object.keys(contract).filter((route) => contract[route]?.body !== undefined);
-  test.each(withBodies)("%s, of a body", async (route) => {
+  test.each(withBodies)("%s, of a body (HT-18)", async (route) => {
     const broken = await call(route, { body: "{" });
     expect(broken.status).toBe(400);
     check(route, broken);
