@@ -54,26 +54,26 @@ export class UsageLimits implements AsyncDisposable {
   }
 
   /**
-   * @param options.asksModel whether it is work; what only looks at or manages what was made is not kept from it by work
+   * @param options.isWork whether it is a question or an upload; what only looks at or manages what was made is not kept from it by work
    *   under way or a day that is spent
    * @param options.onEnd told when nobody holds it any more
    * @throws PlatformError `rate_limited`, with the seconds to wait
    */
   async admit(
     principal: Principal,
-    { asksModel, onEnd }: { readonly asksModel: boolean; readonly onEnd: () => void },
+    { isWork, onEnd }: { readonly isWork: boolean; readonly onEnd: () => void },
   ): Promise<Admission> {
     const { id, allowance } = principal;
     const account = await this.#accountOf(id);
     this.#beginDay(account);
     const { requestsPerMinute, maxConcurrent, tokensPerDay, imagesPerDay } = allowance;
-    if (asksModel && maxConcurrent !== undefined && account.numConcurrent >= maxConcurrent) {
+    if (isWork && maxConcurrent !== undefined && account.numConcurrent >= maxConcurrent) {
       throw limited(
         `${principal.name} has ${maxConcurrent} requests under way, as many as it may`,
         1,
       );
     }
-    if (asksModel && tokensPerDay !== undefined && account.used.tokens >= tokensPerDay) {
+    if (isWork && tokensPerDay !== undefined && account.used.tokens >= tokensPerDay) {
       throw limited(
         `${principal.name} has used its ${tokensPerDay} tokens of today`,
         this.#tomorrow(),
@@ -86,7 +86,7 @@ export class UsageLimits implements AsyncDisposable {
     const hold = (): Disposable => {
       let isHeld = true;
       // Who holds it again after its end is under way again.
-      if (numHolders === 0 && asksModel) account.numConcurrent += 1;
+      if (numHolders === 0 && isWork) account.numConcurrent += 1;
       numHolders += 1;
       return {
         [Symbol.dispose]: () => {
@@ -94,7 +94,7 @@ export class UsageLimits implements AsyncDisposable {
           isHeld = false;
           numHolders -= 1;
           if (numHolders > 0) return;
-          if (asksModel) account.numConcurrent -= 1;
+          if (isWork) account.numConcurrent -= 1;
           onEnd();
         },
       };

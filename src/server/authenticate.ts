@@ -16,12 +16,7 @@ import { viewerOf } from "../identity/viewer-of.ts";
 import type { EventLog } from "../state/event-log.ts";
 import { cutOff, ownerOfOwnRequest } from "./abort.ts";
 import type { App } from "./http.ts";
-import {
-  asksModel,
-  isForPasswordChange,
-  needOfRequest,
-  type RouteNeed,
-} from "./route-permissions.ts";
+import { isForPasswordChange, isWork, needOfRequest, type RouteNeed } from "./route-permissions.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -84,7 +79,7 @@ export function authenticateEveryRequest(
     const { principal, is404 } = request;
     if (is404 || principal.kind === "anonymous" || needOfRequest(request) !== "models:read") return;
     const admission = await identity.usage.admit(principal, {
-      asksModel: asksModel(request),
+      isWork: isWork(request),
       // What goes on in the background ends with its key too.
       onEnd: () => open.delete(request),
     });

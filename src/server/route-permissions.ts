@@ -102,10 +102,10 @@ export function isForPasswordChange(method: string, path: string): boolean {
   ].includes(`${method} ${path}`);
 }
 
-const onlyLooks = /^\/v1\/(files|batches|responses\/|requests|models\/)/;
+const onlyLooks = /^\/v1\/(batches|responses\/|requests|models\/)/;
 
-/** Whether a model works for this request itself; a batch's lines are requests of their own. */
-export function asksModel({ routeOptions, method }: FastifyRequest): boolean {
+/** Whether a request is work by itself: a question, or an upload; a batch's lines are requests of their own. */
+export function isWork({ routeOptions, method }: FastifyRequest): boolean {
   return method === "POST" && !onlyLooks.test(routeOptions.url ?? "");
 }
 
