@@ -11,6 +11,7 @@ import type { QueueState } from "../supervisor/fair-queue.ts";
 import type { ModelInstance, ReadyInstance } from "../supervisor/instance.ts";
 import { labelsOf, type ModelLabels, modelLabels } from "./model-labels.ts";
 import { ReplicaGauges } from "./replica-gauges.ts";
+import { XinferenceHttpCounters } from "./xinference-http.ts";
 
 /** What a scrape asks for: models and how their engines are doing. */
 export type Watched = {
@@ -129,6 +130,8 @@ export class Metrics {
     buckets: durationBuckets,
     registers: [this.#registry],
   });
+
+  readonly #xinferenceHttp = new XinferenceHttpCounters(this.#registry);
 
   readonly #queued = this.#gauge(
     "atalaya_queue_waiting",
@@ -272,6 +275,7 @@ export class Metrics {
     const { method, route, status, seconds } = request;
     this.#httpRequests.inc({ method, route, status: `${status}` });
     this.#httpSeconds.observe({ method, route }, seconds);
+    this.#xinferenceHttp.count(request);
   }
 
   get contentType(): string {

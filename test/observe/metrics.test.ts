@@ -165,3 +165,25 @@ test("a worker that ends by itself is counted", async () => {
   server.platform.metrics.workerEnded({ uid: "fake", replica: 0 });
   expect(await sample("xinference:model_unexpected_termination", { replica_index: "0" })).toBe(1);
 });
+
+test("HTTP is counted under Xinference's names too, by the route's pattern (LG-01)", async () => {
+  const path = "/v1/models/{uid}";
+  await fetch(`${server.url}/v1/models/fake`);
+  await fetch(`${server.url}/v1/models/nobody-secret`);
+  await fetch(`${server.url}/docs`);
+  expect(await sample("requests_total_counter", { method: "GET", path })).toBe(2);
+  expect(await sample("responses_total_counter", { method: "GET", path })).toBe(2);
+  expect(await sample("status_codes_counter", { path, status_code: "200" })).toBe(1);
+  expect(await sample("status_codes_counter", { path, status_code: "404" })).toBe(1);
+  expect(await sample("exceptions_total_counter", { path })).toBe(0);
+  for (const leftOut of ["/metrics", "/docs"]) {
+    expect(await sample("requests_total_counter", { path: leftOut })).toBe(0);
+  }
+  const failed = await sample("exceptions_total_counter", { path: "/v1/chat/completions" });
+  const failure = new PlatformError("worker_failed", "It ended.");
+  server.engine.answer = { text: "", failAfter: 0, failure };
+  expect((await ask()).status).toBe(502);
+  expect(await sample("exceptions_total_counter", { path: "/v1/chat/completions" })).toBe(
+    failed + 1,
+  );
+});
