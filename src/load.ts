@@ -15,9 +15,17 @@ import { readSettings } from "./config/settings.ts";
 import type { ImageReport } from "./generation/engine-prompt.ts";
 import type { GenerateEvent, Usage } from "./generation/event.ts";
 import type { ChatMessage, ImageSource, SamplingParams } from "./generation/request.ts";
+import {
+  offerTools,
+  type ToolCall,
+  type ToolDescription,
+  type ToolWish,
+} from "./generation/tools.ts";
 import { type LaunchEvent, launchAndWait, Platform } from "./platform.ts";
 
 export { PlatformError } from "./base/errors.ts";
+export type { ChatMessage } from "./generation/request.ts";
+export type { ToolCall, ToolDescription, ToolWish } from "./generation/tools.ts";
 export type { LaunchEvent } from "./platform.ts";
 
 export type LoadOptions = {
@@ -53,13 +61,20 @@ export type AskOptions = Partial<SamplingParams> & {
   readonly system?: string;
   /** Turns that came before. */
   readonly history?: readonly ChatMessage[];
+  /** Functions that the answer may call; your program runs them. */
+  readonly tools?: readonly ToolDescription[];
+  /** Whether it must: `auto` when absent. */
+  readonly toolChoice?: ToolWish;
   /** Aborting it stops the work. */
   readonly signal?: AbortSignal;
 };
 
 export type Answer = {
   readonly text: string;
-  readonly finishReason: "stop" | "length";
+  /** `tool_calls` when the answer was calls. */
+  readonly finishReason: "stop" | "length" | "tool_calls";
+  /** Functions that the model asks for, in order; empty when it said something. */
+  readonly toolCalls: readonly ToolCall[];
   readonly usage: Usage;
   /** How each picture was seen. */
   readonly images: readonly ImageReport[];
@@ -71,7 +86,8 @@ export interface Model extends AsyncDisposable {
   /** Tokens of prompt and answer together, at most. */
   readonly contextLength: number;
   /**
-   * Ask one question, and wait for the whole answer.
+   * Ask one question, and wait for the whole answer. An empty question goes on from the end of `history`, such as
+   * the results of functions.
    *
    * @throws PlatformError `invalid_request`, `invalid_image`, `context_length_exceeded`, …
    */
@@ -140,15 +156,17 @@ class LoadedModel implements Model {
       else if (event.type === "image") images.push(event.report);
       else if (event.type === "finish") {
         options.signal?.throwIfAborted();
-        const finishReason = event.reason === "length" ? "length" : "stop";
-        return { text, finishReason, usage: event.usage, images };
+        const { toolCalls = [], usage } = event;
+        const ended = event.reason === "length" ? "length" : "stop";
+        const finishReason = toolCalls.length > 0 ? "tool_calls" : ended;
+        return { text, finishReason, toolCalls, usage, images };
       }
     }
     throw new Error("the answer ended without saying why");
   }
 
   async *stream(question: string, options: AskOptions = {}): AsyncGenerator<GenerateEvent, void> {
-    const { images = [], system, history = [], signal, ...sampling } = options;
+    const { images = [], system, history = [], signal, tools, toolChoice, ...sampling } = options;
     const pictures = await Promise.all(images.map(toImageSource));
     const turn = (role: ChatMessage["role"], text: string): ChatMessage => ({
       role,
@@ -158,16 +176,23 @@ class LoadedModel implements Model {
     const messages: ChatMessage[] = [
       ...(system === undefined ? [] : [turn("system", system)]),
       ...history,
-      {
-        role: "user",
-        content: [...pictures.map((image) => ({ type: "image" as const, image })), ...content],
-      },
+      ...(question === "" && pictures.length === 0
+        ? []
+        : [
+            {
+              role: "user" as const,
+              content: [
+                ...pictures.map((image) => ({ type: "image" as const, image })),
+                ...content,
+              ],
+            },
+          ]),
     ];
     const { router } = this.#platform;
     yield* router.generate(
       this.#uid,
       {
-        prompt: { type: "chat", messages },
+        prompt: { type: "chat", messages, tools: offerTools(tools ?? [], toolChoice) },
         sampling: { ...neutralSampling, ...router.defaultsOf(this.#uid), ...sampling },
       },
       { signal: signal ?? new AbortController().signal },

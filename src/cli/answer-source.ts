@@ -1,10 +1,16 @@
 /** Who answers: a running server, or a model loaded into this process. Both look the same from here. */
-import type { ContentPart } from "../generation/request.ts";
+import type { ChatMessage } from "../generation/request.ts";
+import type { ToolCall } from "../generation/tools.ts";
 import type { SamplingFlags } from "./options.ts";
+import type { OfferedTools } from "./tools-file.ts";
 
-export type Turn = {
-  readonly role: "system" | "user" | "assistant";
-  readonly content: readonly ContentPart[];
+export type Turn = ChatMessage;
+
+export type AskSettings = {
+  readonly sampling: SamplingFlags;
+  /** Functions that the answer may call; none when absent. */
+  readonly offered?: OfferedTools | undefined;
+  readonly signal: AbortSignal;
 };
 
 /** Any number of `image` and `text`, then one `finish`. A failure is thrown. */
@@ -15,6 +21,8 @@ export type AnswerEvent =
       readonly type: "finish";
       readonly reason: "stop" | "length" | "cancelled";
       readonly numTokens: number;
+      /** At least one, when the answer was calls. */
+      readonly toolCalls?: readonly ToolCall[];
     };
 
 export type SeenImage = {
@@ -27,8 +35,5 @@ export type SeenImage = {
 };
 
 export interface AnswerSource extends AsyncDisposable {
-  ask(
-    turns: readonly Turn[],
-    options: { readonly sampling: SamplingFlags; readonly signal: AbortSignal },
-  ): AsyncIterable<AnswerEvent>;
+  ask(turns: readonly Turn[], options: AskSettings): AsyncIterable<AnswerEvent>;
 }

@@ -4,8 +4,8 @@ import { basename } from "node:path";
 import { requestLimits } from "@atalaya/protocol";
 import { PlatformError } from "../base/errors.ts";
 import type { ContentPart, EncodedImage } from "../generation/request.ts";
-import type { AnswerSource, SeenImage, Turn } from "./answer-source.ts";
-import type { SamplingFlags } from "./options.ts";
+import type { ToolCall } from "../generation/tools.ts";
+import type { AnswerSource, AskSettings, SeenImage, Turn } from "./answer-source.ts";
 import { findPictures } from "./picture-paths.ts";
 import { type AnswerFacts, renderSummary } from "./render/summary.ts";
 import { grey, note, printable, type Terminal } from "./terminal.ts";
@@ -66,30 +66,36 @@ export async function readPicture(path: string): Promise<EncodedImage> {
   return { bytes: await readFile(path) };
 }
 
+export type PrintedAnswer = {
+  readonly text: string;
+  readonly toolCalls: readonly ToolCall[];
+};
+
 /**
  * Stream the answer to stdout, then the summary to stderr.
+ *
+ * Calls of functions are printed as JSON, a line each.
  *
  * @returns the whole answer; with what there is of it when `signal` aborted
  */
 export async function printAnswer(
   source: AnswerSource,
   turns: readonly Turn[],
-  options: {
-    readonly sampling: SamplingFlags;
-    readonly signal: AbortSignal;
+  options: AskSettings & {
     readonly names: readonly string[];
     readonly terminal: Terminal;
   },
-): Promise<string> {
-  const { terminal, signal, sampling, names } = options;
+): Promise<PrintedAnswer> {
+  const { terminal, signal, names } = options;
   const images: (SeenImage | undefined)[] = names.map(() => undefined);
   const numEarlier = countImages(turns) - names.length;
   let text = "";
   let facts: AnswerFacts = { images, numTokens: 0, decodeMs: 0, reason: "cancelled" };
+  let toolCalls: readonly ToolCall[] = [];
   let firstTextAt: number | undefined;
   let lastTextAt = 0;
   try {
-    for await (const event of source.ask(turns, { sampling, signal })) {
+    for await (const event of source.ask(turns, options)) {
       if (event.type === "text") {
         text += event.text;
         lastTextAt = performance.now();
@@ -100,6 +106,7 @@ export async function printAnswer(
       } else {
         const decodeMs = lastTextAt - (firstTextAt ?? lastTextAt);
         facts = { images, numTokens: event.numTokens, decodeMs, reason: event.reason };
+        toolCalls = event.toolCalls ?? [];
       }
     }
   } catch (error) {
@@ -108,8 +115,12 @@ export async function printAnswer(
     // Whatever comes next, an error included, begins on a line of its own.
     if (text !== "") terminal.stdout.write("\n");
   }
+  for (const { id, name, arguments: args } of toolCalls) {
+    const call = { id, name, arguments: JSON.parse(args) as unknown };
+    terminal.stdout.write(`${printable(terminal, JSON.stringify(call))}\n`);
+  }
   note(terminal, grey(terminal, renderSummary(facts, names)));
-  return text;
+  return { text, toolCalls };
 }
 
 function countImages(turns: readonly Turn[]): number {

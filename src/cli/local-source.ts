@@ -3,8 +3,9 @@ import { resolve } from "node:path";
 import { createLogger } from "../base/logger.ts";
 import type { Settings } from "../config/settings.ts";
 import type { GenerateRequest, SamplingParams } from "../generation/request.ts";
+import { offerTools } from "../generation/tools.ts";
 import { launchAndWait, Platform } from "../platform.ts";
-import type { AnswerEvent, AnswerSource, Turn } from "./answer-source.ts";
+import type { AnswerEvent, AnswerSource, AskSettings, Turn } from "./answer-source.ts";
 import { engineOptionsOf, type LoadFlags, type SamplingFlags } from "./options.ts";
 import { showLaunch } from "./render/launch-progress.ts";
 import type { Terminal } from "./terminal.ts";
@@ -117,10 +118,14 @@ export function toSampling(
 async function* askLocally(
   { platform, uid }: LoadedPlatform,
   turns: readonly Turn[],
-  { sampling, signal }: { readonly sampling: SamplingFlags; readonly signal: AbortSignal },
+  { sampling, offered, signal }: AskSettings,
 ): AsyncGenerator<AnswerEvent, void> {
   const request: GenerateRequest = {
-    prompt: { type: "chat", messages: turns },
+    prompt: {
+      type: "chat",
+      messages: turns,
+      tools: offered === undefined ? undefined : offerTools(offered.tools, offered.choice),
+    },
     sampling: toSampling(sampling, platform.router.defaultsOf(uid)),
   };
   for await (const event of platform.router.generate(uid, request, { signal })) {
@@ -144,6 +149,7 @@ async function* askLocally(
           type: "finish",
           reason: event.reason,
           numTokens: event.usage.completionTokens,
+          ...(event.toolCalls !== undefined && { toolCalls: event.toolCalls }),
         };
         break;
       default:

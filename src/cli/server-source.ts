@@ -1,9 +1,11 @@
 /** Answers from a running server. */
 import type { AtalayaClient } from "@atalaya/client";
-import type { ChatCompletionRequest, ImageReceipt } from "@atalaya/protocol";
+import type { ChatCompletionRequest, ChatMessage, ImageReceipt } from "@atalaya/protocol";
 import type { ContentPart } from "../generation/request.ts";
-import type { AnswerEvent, AnswerSource, Turn } from "./answer-source.ts";
+import type { ToolCall } from "../generation/tools.ts";
+import type { AnswerEvent, AnswerSource, AskSettings, Turn } from "./answer-source.ts";
 import type { SamplingFlags } from "./options.ts";
+import type { OfferedTools } from "./tools-file.ts";
 
 export function serverSource(client: AtalayaClient, model: string): AnswerSource {
   return {
@@ -16,27 +18,62 @@ async function* askServer(
   client: AtalayaClient,
   model: string,
   turns: readonly Turn[],
-  { sampling, signal }: { readonly sampling: SamplingFlags; readonly signal: AbortSignal },
+  { sampling, offered, signal }: AskSettings,
 ): AsyncGenerator<AnswerEvent, void> {
   const body: ChatCompletionRequest = {
     model,
-    messages: turns.map(({ role, content }) => ({ role, content: content.map(toPart) })),
+    messages: turns.map(toMessage),
+    ...toWireTools(offered),
     stream_options: { include_usage: true },
     ...toWireSampling(sampling),
   };
   let reason: "stop" | "length" = "stop";
+  let toolCalls: readonly ToolCall[] = [];
   for await (const chunk of client.streamChat(body, { signal })) {
     for (const event of toImages(chunk.atalaya?.images ?? [])) yield event;
     const [choice] = chunk.choices;
     if (choice !== undefined) {
       if (choice.delta.content !== "") yield { type: "text", text: choice.delta.content };
-      // No function was offered, so none is called.
+      toolCalls = (choice.delta.tool_calls ?? []).map(({ id, function: called }) => ({
+        id,
+        ...called,
+      }));
       reason = choice.finish_reason === "length" ? "length" : reason;
     }
     if (chunk.usage != null) {
-      yield { type: "finish", reason, numTokens: chunk.usage.completion_tokens };
+      const numTokens = chunk.usage.completion_tokens;
+      yield { type: "finish", reason, numTokens, ...(toolCalls.length > 0 && { toolCalls }) };
     }
   }
+}
+
+function toMessage({ role, content, toolCalls, toolCallId }: Turn): ChatMessage {
+  return {
+    role,
+    content: content.map(toPart),
+    ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
+    ...(toolCalls !== undefined && {
+      tool_calls: toolCalls.map(({ id, name, arguments: args }) => ({
+        id,
+        type: "function",
+        function: { name, arguments: args },
+      })),
+    }),
+  };
+}
+
+function toWireTools(
+  offered: OfferedTools | undefined,
+): Pick<ChatCompletionRequest, "tools" | "tool_choice"> {
+  if (offered === undefined) return {};
+  const { tools, choice } = offered;
+  return {
+    tools: tools.map(({ parameters, ...tool }) => ({
+      type: "function",
+      function: { ...tool, ...(parameters !== undefined && { parameters: { ...parameters } }) },
+    })),
+    tool_choice: typeof choice === "string" ? choice : { type: "function", function: choice },
+  };
 }
 
 function toWireSampling(flags: SamplingFlags): Partial<ChatCompletionRequest> {

@@ -62,6 +62,21 @@ describe("without a model", () => {
   test.each([
     { args: ["run"], exitCode: 2, says: /missing required argument 'model'/ },
     { args: ["run", "demo", "x", "--temperature", "NaN"], exitCode: 2, says: /from 0 to 2/ },
+    {
+      args: ["run", "demo", "x", "--tool-choice", "auto"],
+      exitCode: 2,
+      says: /--tool-choice goes with --tools/,
+    },
+    {
+      args: ["run", "demo", "x", "--tools", "none.json"],
+      exitCode: 2,
+      says: /--tools names none\.json, which cannot be read/,
+    },
+    {
+      args: ["run", "demo", "x", "--tools", "package.json"],
+      exitCode: 2,
+      says: /package\.json must be a JSON list of functions/,
+    },
     { args: ["run", "demo", "x", "--seed", "-1"], exitCode: 2, says: /from 0 to 4294967295/ },
     {
       args: ["serve", "--host", "0.0.0.0"],

@@ -64,6 +64,57 @@ describe("a loaded model", () => {
     await expect(model.ask(question, { images: [picture], signal: stop })).rejects.toThrow();
   });
 
+  const tools = [
+    {
+      name: "count",
+      parameters: {
+        type: "object",
+        properties: { shape: { enum: ["circle", "square"] } },
+        required: ["shape"],
+        additionalProperties: false,
+      },
+    },
+  ];
+
+  test("calls a function where it must, and goes on from what that returned", async () => {
+    for (const toolChoice of ["required", { name: "count" }] as const) {
+      const { text, toolCalls, finishReason } = await model.ask("Count.", {
+        tools,
+        toolChoice,
+        temperature: 0,
+        maxTokens: 100,
+      });
+      expect({ text, finishReason }).toEqual({ text: "", finishReason: "tool_calls" });
+      expect(toolCalls).toMatchObject([{ name: "count", id: expect.stringMatching(/^call_/) }]);
+      expect(JSON.parse(toolCalls[0]?.arguments ?? "")).toEqual({
+        shape: expect.stringMatching(/^(circle|square)$/),
+      });
+      const after = await model.ask("", {
+        tools,
+        toolChoice: "none",
+        temperature: 0,
+        maxTokens: 5,
+        history: [
+          { role: "user", content: [{ type: "text", text: "Count." }] },
+          { role: "assistant", content: [], toolCalls },
+          {
+            role: "tool",
+            toolCallId: toolCalls[0]?.id ?? "",
+            content: [{ type: "text", text: "3" }],
+          },
+        ],
+      });
+      expect(after.toolCalls).toEqual([]);
+      expect(after.usage.promptTokens).toBeGreaterThan(10);
+    }
+    await expect(model.ask("Count.", { toolChoice: "required" })).rejects.toMatchObject({
+      code: "invalid_request",
+    });
+    await expect(model.ask("Count.", { tools, toolChoice: { name: "sum" } })).rejects.toThrow(
+      /sum/,
+    );
+  });
+
   test("refuses what it cannot do with a sentence", async () => {
     await expect(model.ask(question, { temperature: 9 })).rejects.toMatchObject({
       code: "invalid_request",

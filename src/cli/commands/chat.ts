@@ -2,6 +2,7 @@ import { createInterface, type Interface } from "node:readline";
 import { type Command, Option } from "commander";
 import { PlatformError } from "../../base/errors.ts";
 import { readSettings, type SettingFlags } from "../../config/settings.ts";
+import type { ToolCall } from "../../generation/tools.ts";
 import type { AnswerSource, Turn } from "../answer-source.ts";
 import { printAnswer, readQuestion } from "../ask.ts";
 import { describeFailure } from "../exit-code.ts";
@@ -17,21 +18,26 @@ import {
 } from "../options.ts";
 import { listenForInterrupt } from "../signals.ts";
 import { note, type Terminal } from "../terminal.ts";
+import { addToolOptions, type OfferedTools, readTools, type ToolFlags } from "../tools-file.ts";
 
 type ChatFlags = SettingFlags &
   LoadFlags &
-  SamplingFlags & {
+  SamplingFlags &
+  ToolFlags & {
     readonly system?: string;
     readonly modelUid?: string;
     /** Xinference's; an answer always comes as it is made. */
     readonly stream?: string | true;
   };
 
+type ConverseFlags = ChatFlags & { readonly offered: OfferedTools | undefined };
+
 const help = `Write a question. Picture files named in it are shown to the model: what is in ./photo.png?
   /clear   forget the conversation
   /help    this list
   /bye     leave (also Ctrl-D)
-  Ctrl-C   stop the answer`;
+  Ctrl-C   stop the answer
+Where a function is called (--tools), the next line is what it returned.`;
 
 export function chat(program: Command, terminal: Terminal): void {
   const command = program
@@ -46,7 +52,9 @@ export function chat(program: Command, terminal: Terminal): void {
       runChat(model ?? flags.modelUid, flags, terminal),
     );
   addLogOption(
-    addQuantizationOptions(addLoadOptions(addSamplingOptions(addEndpointOption(command)))),
+    addQuantizationOptions(
+      addLoadOptions(addSamplingOptions(addToolOptions(addEndpointOption(command)))),
+    ),
   );
 }
 
@@ -62,6 +70,7 @@ async function runChat(
     );
   }
   const settings = readSettings(flags, terminal.env);
+  const offered = await readTools(flags);
   const source = await openWhileInterruptible(model, { flags, settings }, terminal);
   await using _ = source;
   const isInteractive = terminal.stdin.isTTY;
@@ -70,7 +79,7 @@ async function runChat(
     ...(isInteractive ? { output: terminal.stderr, prompt: "> " } : {}),
   });
   if (isInteractive) note(terminal, "Ask about a picture by naming its file. /help lists more.");
-  await converse(lines, source, flags, terminal);
+  await converse(lines, source, { ...flags, offered }, terminal);
 }
 
 async function openWhileInterruptible(
@@ -83,7 +92,7 @@ async function openWhileInterruptible(
 async function converse(
   lines: Interface,
   source: AnswerSource,
-  flags: ChatFlags,
+  flags: ConverseFlags,
   terminal: Terminal,
 ): Promise<void> {
   const opening: Turn[] =
@@ -131,25 +140,50 @@ async function takeTurn(
   turns: readonly Turn[],
   options: {
     readonly source: AnswerSource;
-    readonly flags: ChatFlags;
+    readonly flags: ConverseFlags;
     readonly signal: AbortSignal;
     readonly terminal: Terminal;
   },
 ): Promise<Turn[]> {
   const { source, flags, signal, terminal } = options;
   try {
-    const question = await readQuestion(text, [], terminal);
+    const open = openCalls(turns);
+    const question =
+      open[0] === undefined
+        ? await readQuestion(text, [], terminal)
+        : { turn: resultOf(open[0], text), names: [] };
     const asked = [...turns, question.turn];
+    const next = open[1];
+    if (next !== undefined) {
+      note(terminal, `Now what ${next.name} returned.`);
+      return asked;
+    }
     const answer = await printAnswer(source, asked, {
       sampling: flags,
+      offered: flags.offered,
       signal,
       names: question.names,
       terminal,
     });
-    if (answer === "" && signal.aborted) return [...turns];
-    return [...asked, { role: "assistant", content: [{ type: "text", text: answer }] }];
+    if (answer.toolCalls.length > 0) {
+      note(terminal, `The next line is what ${answer.toolCalls[0]?.name ?? "it"} returned.`);
+      return [...asked, { role: "assistant", content: [], toolCalls: answer.toolCalls }];
+    }
+    if (answer.text === "" && signal.aborted) return [...turns];
+    return [...asked, { role: "assistant", content: [{ type: "text", text: answer.text }] }];
   } catch (error) {
     if (!signal.aborted) note(terminal, describeFailure(error).sentence ?? "");
     return [...turns];
   }
+}
+
+/** Calls of the latest answer that nobody has said the result of. */
+function openCalls(turns: readonly Turn[]): readonly ToolCall[] {
+  const numResults = turns.length - 1 - turns.findLastIndex(({ role }) => role !== "tool");
+  const { toolCalls = [] } = turns.at(-1 - numResults) ?? {};
+  return toolCalls.slice(numResults);
+}
+
+function resultOf({ id }: ToolCall, text: string): Turn {
+  return { role: "tool", toolCallId: id, content: [{ type: "text", text }] };
 }

@@ -16,12 +16,13 @@ import {
 import { type RawFlags, runRaw } from "../run-raw.ts";
 import { listenForInterrupt } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
+import { addToolOptions, readTools, type ToolFlags } from "../tools-file.ts";
 
 type RunFlags = SettingFlags &
   RawFlags & {
     readonly prompt?: string;
     readonly raw?: boolean;
-  };
+  } & ToolFlags;
 
 export function run(program: Command, terminal: Terminal): void {
   const command = program
@@ -50,13 +51,16 @@ export function run(program: Command, terminal: Terminal): void {
       `
 Examples:
   $ atalaya run ./Llama-3.2-11B-Vision-Instruct "What is wrong in this photo? ./leak.jpg"
+  $ atalaya run ./Llama-3.2-11B-Vision-Instruct --tools functions.json --tool-choice required "What is the weather in Oslo?"
   $ atalaya run demo --raw --json --prompt "<|image|>" --image shapes.png --max-tokens 8 --temperature 0 --logprobs 10`,
     )
     .action((model: string, words: string[], flags: RunFlags) =>
       runRun(model, words, flags, terminal),
     );
   addLogOption(
-    addQuantizationOptions(addLoadOptions(addSamplingOptions(addEndpointOption(command)))),
+    addQuantizationOptions(
+      addLoadOptions(addSamplingOptions(addToolOptions(addEndpointOption(command)))),
+    ),
   );
 }
 
@@ -71,16 +75,21 @@ async function runRun(
   using interrupt = listenForInterrupt();
   const { signal } = interrupt;
   if (flags.raw === true) {
+    if (flags.tools !== undefined || flags.toolChoice !== undefined) {
+      throw new PlatformError("invalid_request", "--tools and --tool-choice do not go with --raw.");
+    }
     await runRaw({ model, prompt, flags, settings }, terminal, signal);
     return;
   }
   if (flags.json === true || flags.logprobs !== undefined) {
     throw new PlatformError("invalid_request", "--json and --logprobs go with --raw.");
   }
+  const offered = await readTools(flags);
   const question = await readQuestion(prompt, flags.image ?? [], terminal);
   await using source = await openSource(model, { flags, settings }, terminal, signal);
   await printAnswer(source, [question.turn], {
     sampling: flags,
+    offered,
     signal,
     names: question.names,
     terminal,
