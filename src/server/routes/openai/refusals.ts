@@ -22,7 +22,23 @@ const elsewhere: readonly (readonly [path: RegExp, sentence: string])[] = [
     "This server keeps no assistants, threads or vector stores. Continue a conversation with previous_response_id at POST /v1/responses, or send it whole to POST /v1/chat/completions.",
   ],
   [
-    /^\/v1\/(fine_tuning|fine-tunes|evals|graders|containers|uploads|skills)\b/,
+    /^\/v1\/uploads\b/,
+    "Files are not sent in parts here. Send the file whole, up to 200 MiB, to POST /v1/files.",
+  ],
+  [
+    /^\/v1\/chat\/completions\/./,
+    "Chat completions are not kept, so none can be asked for later. POST /v1/responses keeps what it answers.",
+  ],
+  [
+    /^\/v1\/responses\/compact\b/,
+    'Conversations are not compacted here. "truncation": "auto" at POST /v1/responses leaves out the oldest turns that do not fit.',
+  ],
+  [
+    /^\/v1\/responses\/input_tokens\b/,
+    "Tokens of a response are told in its usage. POST /v1/messages/count_tokens counts those of a conversation beforehand.",
+  ],
+  [
+    /^\/v1\/(fine_tuning|fine-tunes|evals|graders|containers|skills)\b/,
     "This server runs models and trains none. Launch a checkpoint that was trained elsewhere with POST /v1/models.",
   ],
 ];
