@@ -1,7 +1,9 @@
 /**
  * Products with matrices of the 11B's size, by our own operators and by ggml's, in turns.
  *
- *     npx tsx bench/products.ts [--dtypes bf16,q8_0,q6_k,q5_k,q4_k,q4_0] [--rows 8,16,32,64,256,2048] [--runs 5] [--json FILE]
+ *     npx tsx bench/products.ts [--dtypes bf16,q8_0,q6_k,q5_k,q4_k,q4_0] [--rows 8,16,32,64,256,2048] [--runs 5] [--instructions avx2|avx512] [--variant haswell|skylakex] [--json FILE]
+ *
+ * --instructions takes our operators for older processors, --variant those of ggml.
  */
 import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
@@ -17,6 +19,8 @@ const { values } = parseArgs({
     dtypes: { type: "string", default: "bf16,q8_0,q6_k,q5_k,q4_k,q4_0" },
     rows: { type: "string", default: "8,16,32,64,256,2048" },
     runs: { type: "string", default: "5" },
+    instructions: { type: "string" },
+    variant: { type: "string" },
     json: { type: "string" },
   },
 });
@@ -25,9 +29,16 @@ const columns = 14_336;
 const random = (length: number): Float32Array =>
   Float32Array.from({ length }, () => Math.random() - 0.5);
 
-const found = findKernels(loadGgml());
+const { instructions } = values;
+if (instructions !== undefined && instructions !== "avx2" && instructions !== "avx512") {
+  throw new Error("--instructions is avx2 or avx512");
+}
+const found = findKernels(loadGgml(values.variant), instructions);
 if (found.kernels === undefined) throw new Error(`there is nothing to compare: ${found.why}`);
-const backends = { ours: Backend.openCpu(), ggml: Backend.openCpu({ usesKernels: false }) };
+const backends = {
+  ours: Backend.openCpu({ instructions }),
+  ggml: Backend.openCpu({ usesKernels: false }),
+};
 const dtypes = values.dtypes.split(",").map((name) => {
   const dtype = Object.keys(dtypeTraits).find((known) => known === name);
   if (dtype === undefined) throw new Error(`there is no dtype ${name}`);

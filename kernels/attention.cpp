@@ -6,10 +6,11 @@
 #include "panel.h"
 #include "vector-math.h"
 
+namespace LEVEL {
 namespace {
 
 constexpr size_t QUERIES = 30; /* at a time; a multiple of every number of rows below */
-constexpr size_t KEYS = 256;   /* at a time: panels of scores that stay in the first-level cache */
+constexpr size_t KEYS = PAIR == 2 ? 256 : 128; /* at a time: panels of scores that stay in the first-level cache */
 constexpr float LOG2E = 1.44269504f;
 /* Lower than any score, and no infinity: differences with it are numbers. */
 constexpr float LOWEST = -1e30f;
@@ -17,93 +18,92 @@ constexpr float LOWEST = -1e30f;
 inline size_t padded(size_t numKeys) { return (numKeys + PANEL - 1) / PANEL * PANEL; }
 
 struct Block {
-  bf16 query[QUERIES * 128];
+  Element query[QUERIES * 128];
   float scores[QUERIES * KEYS];
-  bf16 weights[QUERIES * KEYS];
+  Element weights[QUERIES * KEYS];
   float sums[QUERIES * 128];
   float largest[QUERIES];
   float total[QUERIES];
   float decay[QUERIES];
 };
 
-/* Scores of six queries and 64 keys, times log2(e), bias included. */
-inline void scorePanel(const bf16* query, size_t headSize, const uint32_t* panel, const float* bias, float* scores) {
-  __m512 sums[6][VECTORS];
+/* Scores of six queries and a panel of keys, times log2(e), bias included. */
+inline void scorePanel(const Element* query, size_t headSize, const uint32_t* panel, const float* bias, float* scores) {
+  Floats sums[6][VECTORS];
 #pragma GCC unroll 4
   for (int v = 0; v < VECTORS; v++) {
-    const __m512 start = _mm512_mul_ps(_mm512_loadu_ps(bias + 16 * v), _mm512_set1_ps(LOG2E));
+    const Floats start = multiply(load(bias + LANES * v), splat(LOG2E));
 #pragma GCC unroll 6
     for (size_t r = 0; r < 6; r++) sums[r][v] = start;
   }
   const uint32_t* rows = (const uint32_t*)query;
-  const size_t numWords = headSize / 2;
+  const size_t numWords = headSize / PAIR;
   for (size_t word = 0; word < numWords; word++, panel += PANEL) {
-    __m512i keys[VECTORS];
+    Words keys[VECTORS];
 #pragma GCC unroll 4
-    for (int v = 0; v < VECTORS; v++) keys[v] = _mm512_loadu_si512(panel + 16 * v);
+    for (int v = 0; v < VECTORS; v++) keys[v] = loadWords(panel + LANES * v);
 #pragma GCC unroll 6
     for (size_t r = 0; r < 6; r++) {
       const uint32_t pair = rows[r * numWords + word];
 #pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; v++) sums[r][v] = addPairs(sums[r][v], pair, keys[v]);
+      for (int v = 0; v < VECTORS; v++) sums[r][v] = addWords(sums[r][v], pair, keys[v]);
     }
   }
 #pragma GCC unroll 6
   for (size_t r = 0; r < 6; r++)
 #pragma GCC unroll 4
-    for (int v = 0; v < VECTORS; v++) _mm512_storeu_ps(scores + r * KEYS + 16 * v, sums[r][v]);
+    for (int v = 0; v < VECTORS; v++) store(scores + r * KEYS + LANES * v, sums[r][v]);
 }
 
-/* Weights of one query's `numKeys` scores (a multiple of 64) against the largest so far; what was summed decays to it. */
+/* Weights of one query's `numKeys` scores (whole panels) against the largest so far; what was summed decays to it. */
 inline void weigh(Block& block, size_t row, size_t numKeys) {
   const float* scores = block.scores + row * KEYS;
-  __m512 most = _mm512_loadu_ps(scores);
-  for (size_t k = 16; k < numKeys; k += 16) most = _mm512_max_ps(most, _mm512_loadu_ps(scores + k));
+  Floats most = load(scores);
+  for (size_t k = LANES; k < numKeys; k += LANES) most = larger(most, load(scores + k));
   const float before = block.largest[row];
-  const float here = _mm512_reduce_max_ps(most);
+  const float here = largestOf(most);
   const float largest = here > before ? here : before;
-  const __m512 top = _mm512_set1_ps(largest);
-  __m512 total = _mm512_setzero_ps();
-  bf16* weights = block.weights + row * KEYS;
-  for (size_t k = 0; k < numKeys; k += 16) {
-    const __m512 weight = exp2of16(_mm512_sub_ps(_mm512_loadu_ps(scores + k), top));
-    total = _mm512_add_ps(total, weight);
-    _mm256_storeu_si256((__m256i*)(weights + k), toBf16(weight));
+  const Floats top = splat(largest);
+  Floats total = zeros();
+  Element* weights = block.weights + row * KEYS;
+  for (size_t k = 0; k < numKeys; k += LANES) {
+    const Floats weight = exp2of(subtract(load(scores + k), top));
+    total = add(total, weight);
+    storeElements(weights + k, weight);
   }
-  const float decay = _mm512_cvtss_f32(exp2of16(_mm512_set1_ps(before - largest)));
+  const float decay = firstOf(exp2of(splat(before - largest)));
   block.largest[row] = largest;
   block.decay[row] = decay;
-  block.total[row] = block.total[row] * decay + _mm512_reduce_add_ps(total);
+  block.total[row] = block.total[row] * decay + sumOf(total);
 }
 
 /* Adds the values of `numKeys` keys, weighed, to what MR queries have. */
 template <size_t MR, int NV>
-inline void addValues(Block& block, size_t row, const uint32_t* values, size_t numKeys) {
-  constexpr size_t headSize = 16 * NV;
-  __m512 sums[MR][NV];
+inline void addValues(Block& block, size_t row, const uint32_t* values, size_t numKeys, size_t headSize, size_t channel) {
+  Floats sums[MR][NV];
 #pragma GCC unroll 6
   for (size_t r = 0; r < MR; r++)
 #pragma GCC unroll 8
     for (int v = 0; v < NV; v++)
-      sums[r][v] = _mm512_mul_ps(
-          _mm512_loadu_ps(block.sums + (row + r) * headSize + 16 * (size_t)v), _mm512_set1_ps(block.decay[row + r]));
+      sums[r][v] = multiply(
+          load(block.sums + (row + r) * headSize + channel + LANES * (size_t)v), splat(block.decay[row + r]));
   const uint32_t* weights = (const uint32_t*)(block.weights + row * KEYS);
-  for (size_t word = 0; word < numKeys / 2; word++, values += headSize) {
-    __m512i vectors[NV];
+  for (size_t word = 0; word < numKeys / PAIR; word++, values += headSize) {
+    Words vectors[NV];
 #pragma GCC unroll 8
-    for (int v = 0; v < NV; v++) vectors[v] = _mm512_loadu_si512(values + 16 * v);
+    for (int v = 0; v < NV; v++) vectors[v] = loadWords(values + channel + LANES * v);
 #pragma GCC unroll 6
     for (size_t r = 0; r < MR; r++) {
-      const uint32_t pair = weights[r * (KEYS / 2) + word];
+      const uint32_t pair = weights[r * (KEYS / PAIR) + word];
 #pragma GCC unroll 8
-      for (int v = 0; v < NV; v++) sums[r][v] = addPairs(sums[r][v], pair, vectors[v]);
+      for (int v = 0; v < NV; v++) sums[r][v] = addWords(sums[r][v], pair, vectors[v]);
     }
   }
 #pragma GCC unroll 6
   for (size_t r = 0; r < MR; r++)
 #pragma GCC unroll 8
     for (int v = 0; v < NV; v++)
-      _mm512_storeu_ps(block.sums + (row + r) * headSize + 16 * (size_t)v, sums[r][v]);
+      store(block.sums + (row + r) * headSize + channel + LANES * (size_t)v, sums[r][v]);
 }
 
 /* As many queries at once as the registers have room for sums. */
@@ -115,22 +115,24 @@ void attendBlock(const Attend& task, Block& block, const float* bias, size_t hea
   const size_t left = task.numQueries - start;
   const size_t numQueries = left < QUERIES ? left : QUERIES;
   const size_t numKeys = padded(task.numKeys);
-  const bf16* keys = task.packed + head * 2 * numKeys * headSize;
-  const bf16* values = keys + numKeys * headSize;
-  const __m512 scale = _mm512_set1_ps(task.scale * LOG2E);
+  const Element* keys = (const Element*)task.packed + head * 2 * numKeys * headSize;
+  const Element* values = keys + numKeys * headSize;
+  const Floats scale = splat(task.scale * LOG2E);
   for (size_t row = 0; row < QUERIES; row++) {
-    for (size_t c = 0; c < headSize; c += 16) {
-      const __m512 query =
-          row < numQueries ? _mm512_loadu_ps(task.query + ((start + row) * task.numHeads + head) * headSize + c)
-                           : _mm512_setzero_ps();
-      _mm256_storeu_si256((__m256i*)(block.query + row * headSize + c), toBf16(_mm512_mul_ps(query, scale)));
-      _mm512_storeu_ps(block.sums + row * headSize + c, _mm512_setzero_ps());
+    for (size_t c = 0; c < headSize; c += LANES) {
+      const Floats query =
+          row < numQueries ? load(task.query + ((start + row) * task.numHeads + head) * headSize + c)
+                           : zeros();
+      storeElements(block.query + row * headSize + c, multiply(query, scale));
+      store(block.sums + row * headSize + c, zeros());
     }
     block.largest[row] = LOWEST;
     block.total[row] = 0;
   }
   const size_t numRows = (numQueries + 5) / 6 * 6;
-  constexpr size_t atOnce = rowsFor(NV);
+  /* Of the channels: all, or 16 at a time where there are few registers. */
+  constexpr int vectors = LANES == 16 ? NV : 2;
+  constexpr size_t atOnce = rowsFor(vectors);
   for (size_t key = 0; key < numKeys; key += KEYS) {
     const size_t keysHere = numKeys - key < KEYS ? numKeys - key : KEYS;
     for (size_t k = 0; k < keysHere; k += PANEL)
@@ -140,13 +142,14 @@ void attendBlock(const Attend& task, Block& block, const float* bias, size_t hea
             block.scores + row * KEYS + k);
     for (size_t row = 0; row < numQueries; row++) weigh(block, row, keysHere);
     for (size_t row = 0; row < numQueries; row += atOnce)
-      addValues<atOnce, NV>(block, row, (const uint32_t*)(values + key * headSize), keysHere);
+      for (size_t channel = 0; channel < headSize; channel += LANES * vectors)
+        addValues<atOnce, vectors>(block, row, (const uint32_t*)(values + key * headSize), keysHere, headSize, channel);
   }
   for (size_t row = 0; row < numQueries; row++) {
-    const __m512 inverse = _mm512_set1_ps(block.total[row] > 0 ? 1 / block.total[row] : 0);
+    const Floats inverse = splat(block.total[row] > 0 ? 1 / block.total[row] : 0);
     float* out = task.output + ((start + row) * task.numHeads + head) * headSize;
-    for (size_t c = 0; c < headSize; c += 16)
-      _mm512_storeu_ps(out + c, _mm512_mul_ps(_mm512_loadu_ps(block.sums + row * headSize + c), inverse));
+    for (size_t c = 0; c < headSize; c += LANES)
+      store(out + c, multiply(load(block.sums + row * headSize + c), inverse));
   }
 }
 
@@ -170,32 +173,29 @@ AttendBlock blockFor(size_t headSize) {
 int isHeadSize(size_t headSize) { return blockFor(headSize) != nullptr; }
 
 size_t packedKeysLength(size_t numHeads, size_t numKeys, size_t headSize) {
-  return numHeads * 2 * padded(numKeys) * headSize;
+  return numHeads * 2 * padded(numKeys) * headSize * (sizeof(Element) / 2);
 }
 
 int packKeys(const PackKeys* task) {
   const size_t headSize = task->headSize;
   const size_t numKeys = padded(task->numKeys);
-  bf16 rows[PANEL * 128];
+  Element rows[PANEL * 128];
   for (size_t head = task->headStart; head < task->headEnd; head++) {
-    bf16* keys = task->packed + head * 2 * numKeys * headSize;
-    bf16* values = keys + numKeys * headSize;
+    Element* keys = (Element*)task->packed + head * 2 * numKeys * headSize;
+    Element* values = keys + numKeys * headSize;
     for (size_t key = 0; key < numKeys; key += PANEL) {
       const size_t left = task->numKeys - key;
       const size_t numHere = left < PANEL ? left : PANEL;
       for (size_t k = 0; k < numHere; k++)
-        toBf16Row(task->keys + ((key + k) * task->numHeads + head) * headSize, rows + k * headSize, headSize);
+        toElements(task->keys + ((key + k) * task->numHeads + head) * headSize, rows + k * headSize, headSize);
       packPanel(rows, headSize, numHere, headSize, (uint32_t*)(keys + key * headSize));
-      for (size_t k = 0; k < PANEL; k += 2) {
+      for (size_t k = 0; k < PANEL; k += PAIR) {
         uint32_t* words = (uint32_t*)(values + (key + k) * headSize);
-        for (size_t c = 0; c < headSize; c += 16) {
+        for (size_t c = 0; c < headSize; c += LANES) {
           const float* value = task->values + ((key + k) * task->numHeads + head) * headSize + c;
-          const __m256i zero = _mm256_setzero_si256();
-          const __m256i even = k < numHere ? toBf16(_mm512_loadu_ps(value)) : zero;
-          const __m256i odd =
-              k + 1 < numHere ? toBf16(_mm512_loadu_ps(value + task->numHeads * headSize)) : zero;
-          _mm512_storeu_si512(
-              words + c, _mm512_or_si512(_mm512_cvtepu16_epi32(even), _mm512_slli_epi32(_mm512_cvtepu16_epi32(odd), 16)));
+          const Floats first = k < numHere ? load(value) : zeros();
+          const Floats second = PAIR == 2 && k + 1 < numHere ? load(value + task->numHeads * headSize) : zeros();
+          storeWords(words + c, wordsOf(first, second));
         }
       }
     }
@@ -221,3 +221,5 @@ int attend(const Attend* task) {
   free(memory);
   return 0;
 }
+
+}  // namespace LEVEL

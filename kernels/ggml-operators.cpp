@@ -6,9 +6,8 @@
  */
 #include <string.h>
 
-#include "attention.h"
 #include "few-rows.h"
-#include "linear.h"
+#include "level.h"
 
 /* The part of ggml.h that is used: `struct ggml_tensor` of ggml 0.23.0. */
 struct Tensor {
@@ -67,7 +66,7 @@ Weights weightsOf(const Tensor* tensor, bool isWoven) {
 
 /* What reading an element of weights, rounding one of the input and one product cost, measured, in tenths of nanoseconds. */
 double readingCost(Layout layout) { return layout == PLAIN_BF16 ? 1.5 : layout == OTHER ? 12 : 3.5; }
-constexpr double ROUNDING_COST = 0.7, PRODUCT_COST = 0.043;
+constexpr double ROUNDING_COST = 0.7;
 
 inline double wholeTimes(size_t count, size_t unit) { return (double)((count + unit - 1) / unit * unit); }
 
@@ -75,7 +74,7 @@ inline double wholeTimes(size_t count, size_t unit) { return (double)((count + u
  * A thread's part of the result: threads share rows, and each reads all weights; or columns, and each rounds all of the
  * input; or both, whatever is quickest.
  */
-void shareOut(Linear& task, size_t numRows, size_t numColumns, size_t thread, size_t numThreads) {
+void shareOut(const Level& level, Linear& task, size_t numRows, size_t numColumns, size_t thread, size_t numThreads) {
   size_t byRows = 1;
   double least = __builtin_inf();
   for (size_t rows = 1; rows <= numThreads; rows++) {
@@ -83,7 +82,7 @@ void shareOut(Linear& task, size_t numRows, size_t numColumns, size_t thread, si
     const size_t rowsEach = (numRows + rows - 1) / rows;
     const size_t columnsEach = (numColumns + numThreads / rows - 1) / (numThreads / rows);
     const double cost = (double)columnsEach * readingCost(task.weights.layout) + (double)rowsEach * ROUNDING_COST +
-                        wholeTimes(rowsEach, 6) * wholeTimes(columnsEach, 64) * PRODUCT_COST;
+                        wholeTimes(rowsEach, level.rowsAtOnce) * wholeTimes(columnsEach, level.columnsAtOnce) * level.productCost;
     if (cost >= least) continue;
     least = cost;
     byRows = rows;
@@ -100,6 +99,7 @@ void shareOut(Linear& task, size_t numRows, size_t numColumns, size_t thread, si
 }
 
 /* input f32 [rows, width], weights of a type that has a reader, or of q4_0, q8_0, bf16 [columns, width], bias f32 [columns] or none → f32 [rows, columns] */
+template <const Level& level>
 void linearOperator(Tensor* result, int thread, int numThreads, void* options) {
   const Tensor* input = result->src[0];
   const Tensor* bias = result->src[2];
@@ -113,8 +113,8 @@ void linearOperator(Tensor* result, int thread, int numThreads, void* options) {
   task.outputStride = result->nb[1] / sizeof(float);
   task.width = (size_t)input->ne[0];
   task.activation = (Activation)(bits & ~WOVEN);
-  shareOut(task, (size_t)result->ne[1], (size_t)result->ne[0], (size_t)thread, (size_t)numThreads);
-  if (task.rowStart < task.rowEnd && task.columnStart < task.columnEnd && linearBf16(&task) != 0)
+  shareOut(level, task, (size_t)result->ne[1], (size_t)result->ne[0], (size_t)thread, (size_t)numThreads);
+  if (task.rowStart < task.rowEnd && task.columnStart < task.columnEnd && level.linear(&task) != 0)
     fillWithNan(result);
 }
 
@@ -152,26 +152,28 @@ void fewRowsOperator(Tensor* result, int thread, int numThreads, void*) {
 }
 
 /* keys, values f32 [keys, heads, size] → bf16 [packed length] */
+template <const Level& level>
 void packKeysOperator(Tensor* result, int thread, int numThreads, void*) {
   const Tensor* keys = result->src[0];
   PackKeys task;
   task.keys = (const float*)keys->data;
   task.values = (const float*)result->src[1]->data;
-  task.packed = (bf16*)result->data;
+  task.packed = result->data;
   task.headSize = (size_t)keys->ne[0];
   task.numHeads = (size_t)keys->ne[1];
   task.numKeys = (size_t)keys->ne[2];
   task.headStart = task.numHeads * (size_t)thread / (size_t)numThreads;
   task.headEnd = task.numHeads * (size_t)(thread + 1) / (size_t)numThreads;
-  packKeys(&task);
+  level.packKeys(&task);
 }
 
 /* query f32 [queries, heads, size], packed keys, bias f32 [keys] → f32 [queries, heads, size] */
+template <const Level& level>
 void attendOperator(Tensor* result, int thread, int numThreads, void* scaleBits) {
   const Tensor* query = result->src[0];
   Attend task;
   task.query = (const float*)query->data;
-  task.packed = (const bf16*)result->src[1]->data;
+  task.packed = result->src[1]->data;
   task.bias = (const float*)result->src[2]->data;
   task.output = (float*)result->data;
   task.headSize = (size_t)query->ne[0];
@@ -182,7 +184,20 @@ void attendOperator(Tensor* result, int thread, int numThreads, void* scaleBits)
   memcpy(&task.scale, &bits, sizeof bits);
   task.unitStart = (size_t)thread;
   task.unitStep = (size_t)numThreads;
-  if (attend(&task) != 0) fillWithNan(result);
+  if (level.attend(&task) != 0) fillWithNan(result);
+}
+
+template <const Level& level>
+void* operatorOf(const char* name) {
+  if (strcmp(name, "linear") == 0) return (void*)linearOperator<level>;
+  if (strcmp(name, "pack-keys") == 0) return (void*)packKeysOperator<level>;
+  if (strcmp(name, "attend") == 0) return (void*)attendOperator<level>;
+  return nullptr;
+}
+
+/* By the numbers of `atalaya_level`. */
+const Level& levelOf(int number) {
+  return number == 3 ? avx512bf16::level : number == 2 ? avx512::level : avx2::level;
 }
 
 }  // namespace
@@ -191,12 +206,11 @@ void attendOperator(Tensor* result, int thread, int numThreads, void* scaleBits)
 extern "C" {
 
 /* The address of an operator, `void (*)(struct ggml_tensor*, int, int, void*)`; null when there is none. */
-void* atalaya_operator(const char* name) {
-  if (strcmp(name, "linear") == 0) return (void*)linearOperator;
-  if (strcmp(name, "few-rows") == 0) return (void*)fewRowsOperator;
-  if (strcmp(name, "pack-keys") == 0) return (void*)packKeysOperator;
-  if (strcmp(name, "attend") == 0) return (void*)attendOperator;
-  return nullptr;
+void* atalaya_operator(const char* name, int level) {
+  if (level == 3 && strcmp(name, "few-rows") == 0) return (void*)fewRowsOperator;
+  return level == 3   ? operatorOf<avx512bf16::level>(name)
+         : level == 2 ? operatorOf<avx512::level>(name)
+                      : operatorOf<avx2::level>(name);
 }
 
 /* Weights of this type of ggml's are read by `toFloat`. */
@@ -205,10 +219,10 @@ void atalaya_set_reader(int type, void* toFloat, int64_t blockLength, int64_t bl
   readers[type] = {(ToFloat)toFloat, (size_t)blockLength, (size_t)blockBytes};
 }
 
-int atalaya_is_head_size(int64_t size) { return isHeadSize((size_t)size); }
+int atalaya_is_head_size(int level, int64_t size) { return levelOf(level).isHeadSize((size_t)size); }
 
-int64_t atalaya_packed_keys_length(int64_t numHeads, int64_t numKeys, int64_t headSize) {
-  return (int64_t)packedKeysLength((size_t)numHeads, (size_t)numKeys, (size_t)headSize);
+int64_t atalaya_packed_keys_length(int level, int64_t numHeads, int64_t numKeys, int64_t headSize) {
+  return (int64_t)levelOf(level).packedKeysLength((size_t)numHeads, (size_t)numKeys, (size_t)headSize);
 }
 
 /* Where this library believes that a tensor's elements are: to be compared with ggml's own answer. */

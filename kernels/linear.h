@@ -1,5 +1,6 @@
 #pragma once
-#include "bf16.h"
+#include <stddef.h>
+#include <stdint.h>
 
 enum Activation { NONE = 0, GELU = 1 };
 
@@ -17,7 +18,6 @@ enum Layout {
   OTHER
 };
 
-/* Weights of any layout are rounded to bfloat16 as they are read. */
 typedef struct {
   const uint8_t* data;
   size_t rowBytes;
@@ -30,7 +30,8 @@ typedef struct {
 /*
  * output[row, column] = activation(Σ_k input[row, k] · weights[column, k] + bias[column]) for one thread's part.
  *
- * input, output: float32; input is rounded to bfloat16, sums are float32. bias may be null.
+ * input, output: float32; sums are float32. bias may be null. Levels with bfloat16 round input and weights to it as they are read;
+ * the others compute with float32.
  */
 typedef struct {
   const float* input;
@@ -45,5 +46,4 @@ typedef struct {
   enum Activation activation;
 } Linear;
 
-/* Returns 0, or -1 when there is no memory. */
-int linearBf16(const Linear* task);
+/* int linear(const Linear*), a level's: 0, or -1 when there is no memory. */

@@ -4,7 +4,7 @@ import koffi from "koffi";
 import { PlatformError } from "../base/errors.ts";
 import { CPU, type FoundDevice, findDevices } from "./device.ts";
 import { type ComputePlan, Graph, type GraphArena, type GraphPlaces } from "./graph.ts";
-import { findKernels, type Kernels } from "./kernels.ts";
+import { findKernels, type Instructions, type Kernels } from "./kernels.ts";
 import { type GgmlLibrary, loadGgml } from "./library.ts";
 import { type Pointer, procTypes } from "./symbols.ts";
 import { type MappedTensorSpec, TensorSet, type TensorSpec } from "./tensor-set.ts";
@@ -43,6 +43,8 @@ export type BackendOptions = {
   readonly devices?: readonly string[];
   /** Whether our own operators are used where this processor has them; absent: they are, unless a card computes too. */
   readonly usesKernels?: boolean | undefined;
+  /** Our operators for these instructions, not the best that the processor has; for tests and measurements. */
+  readonly instructions?: Instructions | undefined;
 };
 
 /** The processor and any number of cards; one `Backend` a worker, whose graphs run one after another. */
@@ -126,7 +128,7 @@ export class Backend implements Disposable {
     const hasKernels = usesKernels && cards.length === 0;
     return new Backend(library, [...cards, cpu], {
       numThreads: Math.min(numThreads, numCores),
-      kernels: hasKernels ? findKernels(library).kernels : undefined,
+      kernels: hasKernels ? findKernels(library, options.instructions).kernels : undefined,
     });
   }
 

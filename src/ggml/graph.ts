@@ -628,7 +628,7 @@ export class Graph implements Disposable, TensorOwner {
   #hasFewRows(weight: Tensor, input: Tensor): boolean {
     const piece = fewRowsPiece[weight.dtype];
     return (
-      this.#kernels !== undefined &&
+      this.#kernels?.fewRows !== undefined &&
       weight.memory !== "repacked" &&
       weight.shape.length === 2 &&
       input.shape.length === 2 &&

@@ -15,7 +15,8 @@ import type { Pointer } from "./symbols.ts";
 
 export type Kernels = {
   readonly linear: Pointer;
-  readonly fewRows: Pointer;
+  /** Where there is VNNI. */
+  readonly fewRows: Pointer | undefined;
   readonly packKeys: Pointer;
   readonly attend: Pointer;
   /** Whether `packKeys` and `attend` take heads of this width. */
@@ -54,32 +55,45 @@ export const activations = { none: 0n, gelu: 1n } as const;
 export type Activation = keyof typeof activations;
 
 const symbols = {
-  canRun: "int atalaya_can_run()",
-  operator: "void* atalaya_operator(const char* name)",
+  level: "int atalaya_level()",
+  operator: "void* atalaya_operator(const char* name, int level)",
   setReader:
     "void atalaya_set_reader(int type, void* toFloat, int64_t blockLength, int64_t blockBytes)",
-  isHeadSize: "int atalaya_is_head_size(int64_t size)",
+  isHeadSize: "int atalaya_is_head_size(int level, int64_t size)",
   packedKeysLength:
-    "int64_t atalaya_packed_keys_length(int64_t numHeads, int64_t numKeys, int64_t headSize)",
+    "int64_t atalaya_packed_keys_length(int level, int64_t numHeads, int64_t numKeys, int64_t headSize)",
   tensorData: "void* atalaya_tensor_data(const void* tensor)",
   tensorBytes: "int64_t atalaya_tensor_bytes()",
 } as const;
+
+/** Levels of instructions by `atalaya_level`'s numbers. */
+const levels = { avx2: 1, avx512: 2, avx512bf16: 3 } as const;
+export type Instructions = keyof typeof levels;
 
 /** Which of them there are, or why there are none. */
 export type FoundKernels =
   | { readonly kernels: Kernels }
   | { readonly kernels: undefined; readonly why: string };
 
-let found: FoundKernels | undefined;
+const found = new Map<Instructions | undefined, FoundKernels>();
 
-/** The operators for this processor, loaded once. */
-export function findKernels(ggml: GgmlLibrary): FoundKernels {
-  found ??= load(ggml, join(packageRoot(), "kernels/prebuilt"));
-  return found;
+/**
+ * The operators for this processor, loaded once.
+ *
+ * @param wanted those for other instructions than the best, where the processor has them; for tests and measurements
+ */
+export function findKernels(ggml: GgmlLibrary, wanted?: Instructions): FoundKernels {
+  const known = found.get(wanted) ?? load(ggml, join(packageRoot(), "kernels/prebuilt"), wanted);
+  found.set(wanted, known);
+  return known;
 }
 
 /** @param directory with `hashes.json` and a folder for each platform */
-export function load({ base }: GgmlLibrary, directory: string): FoundKernels {
+export function load(
+  { base }: GgmlLibrary,
+  directory: string,
+  wanted?: Instructions,
+): FoundKernels {
   const none = (why: string): FoundKernels => ({ kernels: undefined, why });
   const platform = `${process.platform}-${process.arch}`;
   const file = join(directory, platform, "libatalaya-kernels.so");
@@ -96,13 +110,18 @@ export function load({ base }: GgmlLibrary, directory: string): FoundKernels {
   }
   const call = (symbol: keyof typeof symbols, ...args: readonly unknown[]): unknown =>
     library.func(symbols[symbol])(...args);
-  if (call("canRun") !== 1) return none("this processor has no AVX-512 with bfloat16 and VNNI");
+  const best = Number(call("level"));
+  const level = wanted === undefined ? best : levels[wanted];
+  if (level > best) return none(`this processor has no ${wanted}`);
+  if (level < levels.avx512bf16 && wanted === undefined) {
+    return none("this processor has no AVX-512 with bfloat16 and VNNI");
+  }
   // They read ggml's tensors: of another layout they would read anything.
   if (Number(call("tensorBytes")) + objectBytes !== Number(base.ggml_tensor_overhead())) {
     return none("they were built for another ggml");
   }
   const operator = (name: string): Pointer => {
-    const address = call("operator", name);
+    const address = call("operator", name, level);
     if (typeof address !== "bigint") throw new Error(`${file} has no operator ${name}`);
     return address;
   };
@@ -118,12 +137,12 @@ export function load({ base }: GgmlLibrary, directory: string): FoundKernels {
   return {
     kernels: {
       linear: operator("linear"),
-      fewRows: operator("few-rows"),
+      fewRows: level === levels.avx512bf16 ? operator("few-rows") : undefined,
       packKeys: operator("pack-keys"),
       attend: operator("attend"),
-      isHeadSize: (size) => call("isHeadSize", size) === 1,
+      isHeadSize: (size) => call("isHeadSize", level, size) === 1,
       packedKeysLength: (numHeads, numKeys, headSize) =>
-        Number(call("packedKeysLength", numHeads, numKeys, headSize)),
+        Number(call("packedKeysLength", level, numHeads, numKeys, headSize)),
     },
   };
 }

@@ -54,10 +54,11 @@ let loaded: GgmlLibrary | undefined;
 /**
  * Load ggml and its back ends, once.
  *
+ * @param variant ggml's operators for another processor, such as `haswell`, when this is the first call; for measurements
  * @throws PlatformError `engine_unavailable` when there is none for this machine or it is another version
  */
-export function loadGgml(): GgmlLibrary {
-  loaded ??= load(findLibraryDirectory());
+export function loadGgml(variant?: string): GgmlLibrary {
+  loaded ??= load(findLibraryDirectory(), variant);
   return loaded;
 }
 
@@ -111,7 +112,7 @@ function libraryFiles(directory: string): { base: string; registry: string } {
   return { base: join(directory, base), registry: join(directory, registry) };
 }
 
-function load(directory: string): GgmlLibrary {
+function load(directory: string, variant: string | undefined): GgmlLibrary {
   const files = libraryFiles(directory);
   const baseLibrary = openLibrary(files.base, { lazy: true, global: true });
   const registryLibrary = openLibrary(files.registry, { global: true });
@@ -124,7 +125,8 @@ function load(directory: string): GgmlLibrary {
     if (log.length < 200) log.push(text.trimEnd());
   }, koffi.pointer(logCallbackType));
   base.ggml_log_set(onLog, null);
-  registry.ggml_backend_load_all_from_path(directory);
+  if (variant === undefined) registry.ggml_backend_load_all_from_path(directory);
+  else registry.ggml_backend_load(join(directory, `libggml-cpu-${variant}.so`));
 
   const posix =
     process.platform === "win32"
