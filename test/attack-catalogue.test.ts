@@ -17,6 +17,7 @@ import { otherMachines } from "./attacks/other-machines.ts";
 import type { Section } from "./attacks/section.ts";
 import { serverSideFetches } from "./attacks/server-side-fetches.ts";
 import { supplyChain } from "./attacks/supply-chain.ts";
+import { tools } from "./attacks/tools.ts";
 import { webPage } from "./attacks/web-page.ts";
 import { workers } from "./attacks/workers.ts";
 
@@ -24,6 +25,7 @@ const sections: readonly Section[] = [
   authentication,
   serverSideFetches,
   http,
+  tools,
   modelFiles,
   downloads,
   workers,

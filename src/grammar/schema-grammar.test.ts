@@ -300,7 +300,7 @@ describe("is refused with its place", () => {
   });
 });
 
-test("a pattern that would take a backtracking matcher for ever is a small grammar", async () => {
+test("TO-03: a pattern that would take a backtracking matcher for ever is a small grammar", async () => {
   const form: AnswerForm = { type: "regex", pattern: "(a+)+$", field: "r" };
   expect(await accepts(form, "a".repeat(200))).toBe(true);
   expect(await accepts(form, `${"a".repeat(200)}b`)).toBe(false);
