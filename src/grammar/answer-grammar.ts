@@ -1,9 +1,10 @@
 /** The form that an answer must have → the grammar that every engine takes. Pure. */
 import { PlatformError } from "../base/errors.ts";
 import type { AnswerForm } from "../generation/request.ts";
+import { anyObject } from "./any-json.ts";
 import { regexGrammar } from "./regex-grammar.ts";
 import { anyOf, type Expression, literal, Rules } from "./rules.ts";
-import { anyObject, schemaGrammar } from "./schema-grammar.ts";
+import { schemaGrammar } from "./schema-grammar.ts";
 
 const maxGrammarLength = 64 * 1024;
 

@@ -10,14 +10,16 @@
  */
 import { PlatformError } from "../base/errors.ts";
 import { literalJson } from "../base/json-text.ts";
-import { type Bounds, integerGrammar, numberGrammar } from "./number-grammar.ts";
-import { regexGrammar } from "./regex-grammar.ts";
-import { anyOf, type Expression, literal, type Rules, sequence } from "./rules.ts";
+import { anyOfTypes, anyString, anyValue } from "./any-json.ts";
+import { listGrammar } from "./list-grammar.ts";
+import { numberSchemaGrammar } from "./number-schema.ts";
+import { anyOf, type Expression, literal, type Rules } from "./rules.ts";
 import {
   asSchema,
   checkKeywords,
   countAt,
-  numberAt,
+  isOfType,
+  listAt,
   refused,
   type Schema,
   type SchemaType,
@@ -25,11 +27,9 @@ import {
   unsupportedKeyword,
   wholeKeyword,
 } from "./schema-keywords.ts";
-import { stringFormats } from "./string-formats.ts";
+import { stringSchemaGrammar } from "./string-schema.ts";
 
 const maxDepth = 64;
-/** Every further character takes a rule of its own, and milliseconds where it is compiled. */
-const maxStringLength = 256;
 const maxItems = 512;
 
 /**
@@ -51,11 +51,6 @@ export function schemaGrammar(schema: unknown, field: string, rules: Rules): Exp
  */
 export function looseObjectGrammar(schema: Schema, field: string, rules: Rules): Expression {
   return new SchemaWriter(schema, field, rules, { isLoose: true }).write();
-}
-
-/** Any JSON object at all. */
-export function anyObject(rules: Rules): Expression {
-  return new SchemaWriter({}, "", rules).anyObject();
 }
 
 class SchemaWriter {
@@ -80,19 +75,12 @@ class SchemaWriter {
     return this.#definition("#", this.#field);
   }
 
-  anyObject(): Expression {
-    return this.#rules.addOnce("object", () => {
-      const pair = `${this.#anyString()} ": " ${this.#anyValue()}`;
-      return `"{" (${pair} (", " ${pair})*)? "}"`;
-    });
-  }
-
   #schema(value: unknown, path: string): Expression {
     if (!this.#isLoose) return this.#kept(value, path);
     return (
       this.#attempt(() => this.#kept(value, path)) ??
       this.#attempt(() => this.#kept(withoutNarrowing(value), path)) ??
-      this.#anyOfTypes(value)
+      anyOfTypes(value, this.#rules)
     );
   }
 
@@ -113,18 +101,9 @@ class SchemaWriter {
     }
   }
 
-  #anyOfTypes(value: unknown): Expression {
-    const named: unknown =
-      typeof value === "object" && value !== null && "type" in value ? value.type : undefined;
-    const types: readonly unknown[] = Array.isArray(named) ? named : [named];
-    this.#anyValue();
-    const rules = types.map((type) => anyOfType[String(type)]);
-    return rules.some((rule) => rule === undefined) ? "value" : anyOf(rules as Expression[]);
-  }
-
   #kept(value: unknown, path: string): Expression {
     const schema = asSchema(value, path);
-    if (schema === true) return this.#anyValue();
+    if (schema === true) return anyValue(this.#rules);
     if (schema === false) throw refused(path, "is false: nothing fits it.");
     this.#depth += 1;
     if (this.#depth > maxDepth) {
@@ -138,22 +117,23 @@ class SchemaWriter {
   }
 
   #checked(schema: Schema, path: string, allowed: readonly SchemaType[]): Expression {
-    switch (wholeKeyword(schema)) {
+    const keyword = wholeKeyword(schema);
+    switch (keyword) {
       case "$ref":
         return this.#reference(schema["$ref"], `${path}.$ref`);
       case "const":
-        return this.#oneOfValues([schema["const"]], path, "type" in schema ? allowed : undefined);
+        return oneOfValues([schema["const"]], path, typesNamed(schema, allowed));
       case "enum": {
-        const values = schema["enum"];
-        if (!Array.isArray(values) || values.length === 0) {
-          throw refused(`${path}.enum`, "must be a list of at least one value.");
-        }
-        return this.#oneOfValues(values, path, "type" in schema ? allowed : undefined);
+        const values = listAt(schema, "enum", path, "value");
+        return oneOfValues(values, path, typesNamed(schema, allowed));
       }
       case "anyOf":
-        return this.#anyOfSchemas(schema["anyOf"], `${path}.anyOf`);
-      case "oneOf":
-        return this.#anyOfSchemas(schema["oneOf"], `${path}.oneOf`);
+      case "oneOf": {
+        const options = listAt(schema, keyword, path, "schema");
+        return anyOf(
+          options.map((option, index) => this.#schema(option, `${path}.${keyword}[${index}]`)),
+        );
+      }
       case "allOf": {
         const all = schema["allOf"];
         if (!Array.isArray(all) || all.length !== 1) throw unsupportedKeyword(path, "allOf");
@@ -172,145 +152,14 @@ class SchemaWriter {
         return '("true" | "false")';
       case "integer":
       case "number":
-        return this.#number(type, schema, path);
+        return this.#rules.add(numberSchemaGrammar(type, schema, path));
       case "string":
-        return this.#string(schema, path);
+        return stringSchemaGrammar(schema, path, this.#rules);
       case "array":
         return this.#array(schema, path);
       case "object":
         return this.#object(schema, path);
     }
-  }
-
-  // ------------------------------------------------------------------------------------ values
-
-  #anyValue(): Expression {
-    return this.#rules.addOnce("value", () =>
-      anyOf([
-        this.#anyString(),
-        this.#rules.addOnce("number", () => numberGrammar(unbounded) ?? ""),
-        '"true"',
-        '"false"',
-        '"null"',
-        this.#rules.addOnce("array", () => '"[" (value (", " value)*)? "]"'),
-        this.anyObject(),
-      ]),
-    );
-  }
-
-  #anyString(): Expression {
-    this.#rules.addOnce("escape", () => '["\\\\/bfnrt] | "u" [0-9A-Fa-f]{4}');
-    this.#rules.addOnce(
-      "stringrest",
-      () => `"\\"" | ${plainCharacter} stringrest | "\\\\" escape stringrest`,
-    );
-    return this.#rules.addOnce("string", () => '"\\"" stringrest');
-  }
-
-  #oneOfValues(
-    values: readonly unknown[],
-    path: string,
-    allowed: readonly SchemaType[] | undefined,
-  ): Expression {
-    const fitting = values.filter(
-      (value) => allowed === undefined || allowed.some((type) => isOfType(value, type)),
-    );
-    if (fitting.length === 0) throw refused(path, "has no value of its own type.");
-    return anyOf(fitting.map((value) => literal(literalJson(value))));
-  }
-
-  #anyOfSchemas(options: unknown, path: string): Expression {
-    if (!Array.isArray(options) || options.length === 0) {
-      throw refused(path, "must be a list of at least one schema.");
-    }
-    return anyOf(options.map((option, index) => this.#schema(option, `${path}[${index}]`)));
-  }
-
-  #number(type: "number" | "integer", schema: Schema, path: string): Expression {
-    const minimum = numberAt(schema, "minimum", path);
-    const maximum = numberAt(schema, "maximum", path);
-    const above = numberAt(schema, "exclusiveMinimum", path);
-    const below = numberAt(schema, "exclusiveMaximum", path);
-    if (schema["multipleOf"] !== undefined && !(type === "integer" && schema["multipleOf"] === 1)) {
-      throw unsupportedKeyword(path, "multipleOf");
-    }
-    const bounds: Bounds = {
-      minimum: tighter(minimum, above, Math.max),
-      maximum: tighter(maximum, below, Math.min),
-      excludesMinimum: above !== undefined && above >= (minimum ?? above),
-      excludesMaximum: below !== undefined && below <= (maximum ?? below),
-    };
-    if (type === "number") {
-      for (const keyword of ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]) {
-        const bound = schema[keyword];
-        if (bound !== undefined && !Number.isSafeInteger(bound)) {
-          throw refused(
-            `${path}.${keyword}`,
-            `is ${JSON.stringify(bound)}; numbers with a fraction can be held to whole bounds alone.`,
-          );
-        }
-      }
-    }
-    const text = type === "integer" ? integerGrammar(bounds) : numberGrammar(bounds);
-    if (text === undefined) throw refused(path, "has bounds that no number lies between.");
-    return this.#rules.add(text);
-  }
-
-  #string(schema: Schema, path: string): Expression {
-    const least = countAt(schema, "minLength", path, maxStringLength) ?? 0;
-    const most = countAt(schema, "maxLength", path, maxStringLength);
-    const { pattern, format } = schema;
-    if (pattern !== undefined) return this.#pattern(schema, path);
-    if (format !== undefined) {
-      const known = typeof format === "string" ? stringFormats[format] : undefined;
-      if (known === undefined) {
-        throw refused(
-          `${path}.format`,
-          `must be one of ${Object.keys(stringFormats).join(", ")}. Leave it out, or write it as a pattern.`,
-        );
-      }
-      if (least > 0 || most !== undefined) throw unsupportedKeyword(path, "format");
-      return this.#inQuotes(regexGrammar(known, { field: `${path}.format`, inJson: true }));
-    }
-    if (least === 0 && most === undefined) return this.#anyString();
-    return this.#stringOfLength(least, most, path);
-  }
-
-  #pattern(schema: Schema, path: string): Expression {
-    const { pattern, format } = schema;
-    if (typeof pattern !== "string") throw refused(`${path}.pattern`, "must be text.");
-    for (const keyword of ["minLength", "maxLength"]) {
-      // A pattern has a length of its own; both together are more than a grammar says.
-      if (schema[keyword] !== undefined && schema[keyword] !== 0) {
-        throw unsupportedKeyword(path, keyword);
-      }
-    }
-    const known = typeof format === "string" ? stringFormats[format] : undefined;
-    try {
-      return this.#inQuotes(regexGrammar(pattern, { field: `${path}.pattern`, inJson: true }));
-    } catch (error) {
-      // Schemas made by libraries say the same thing twice: the format is the one that we know.
-      if (known === undefined) throw error;
-      return this.#inQuotes(regexGrammar(known, { field: `${path}.format`, inJson: true }));
-    }
-  }
-
-  #inQuotes(text: Expression): Expression {
-    return this.#rules.add(`"\\"" (${text}) "\\""`);
-  }
-
-  #stringOfLength(least: number, most: number | undefined, path: string): Expression {
-    if (most !== undefined && least > most) {
-      throw refused(path, "has a minLength that is more than its maxLength.");
-    }
-    this.#anyString();
-    const one = (rest: string): string => `${plainCharacter} ${rest} | "\\\\" escape ${rest}`;
-    let rest = most === undefined ? "stringrest" : this.#rules.add('"\\""');
-    for (let length = (most ?? least) - 1; length >= 0; length--) {
-      const mayEnd = length >= least ? '"\\"" | ' : "";
-      rest = this.#rules.add(`${mayEnd}${one(rest)}`);
-    }
-    return this.#rules.add(`"\\"" ${rest}`);
   }
 
   // ------------------------------------------------------------------------------- containers
@@ -325,36 +174,11 @@ class SchemaWriter {
     const prefix = this.#prefixItems(schema["prefixItems"], `${path}.prefixItems`);
     const { items = true } = schema;
     const hasMore = items !== false && (most === undefined || most > prefix.length);
-    if (!hasMore && least > prefix.length)
+    if (!hasMore && least > prefix.length) {
       throw refused(path, "has room for fewer items than its minItems.");
-    const item = hasMore ? this.#rules.add(this.#schema(items, `${path}.items`)) : "";
-    const numPrefix = Math.min(prefix.length, most ?? prefix.length);
-    /** What may follow `count` items. */
-    let rest: string;
-    if (!hasMore) rest = this.#rules.add('"]"');
-    else if (most === undefined) {
-      rest = this.#rules.reserve();
-      this.#rules.define(rest, `"]" | ", " ${item} ${rest}`);
-    } else {
-      rest = this.#rules.add('"]"');
-      for (let count = most - 1; count >= Math.max(numPrefix, 1); count--) {
-        rest = this.#rules.add(`${count >= least ? '"]" | ' : ""}", " ${item} ${rest}`);
-      }
     }
-    if (most === undefined && hasMore) {
-      for (let count = least - 1; count >= Math.max(numPrefix, 1); count--) {
-        rest = this.#rules.add(`", " ${item} ${rest}`);
-      }
-    }
-    for (let count = numPrefix - 1; count >= 1; count--) {
-      rest = this.#rules.add(
-        `${count >= least ? '"]" | ' : ""}", " ${prefix[count] ?? ""} ${rest}`,
-      );
-    }
-    const first = numPrefix > 0 ? prefix[0] : hasMore ? item : undefined;
-    const empty = least === 0 ? ['"]"'] : [];
-    const full = first === undefined || most === 0 ? [] : [`${first} ${rest}`];
-    return this.#rules.add(sequence('"["', anyOf([...empty, ...full])));
+    const item = hasMore ? this.#rules.add(this.#schema(items, `${path}.items`)) : undefined;
+    return listGrammar({ prefix: prefix.slice(0, most), item, least, most }, this.#rules);
   }
 
   #prefixItems(value: unknown, path: string): Expression[] {
@@ -392,8 +216,10 @@ class SchemaWriter {
     const isOpen = additionalProperties ?? properties === undefined;
     if (isOpen === false) return undefined;
     const value =
-      isOpen === true ? this.#anyValue() : this.#schema(isOpen, `${path}.additionalProperties`);
-    return this.#rules.add(`${this.#anyString()} ": " (${value})`);
+      isOpen === true
+        ? anyValue(this.#rules)
+        : this.#schema(isOpen, `${path}.additionalProperties`);
+    return this.#rules.add(`${anyString(this.#rules)} ": " (${value})`);
   }
 
   /** The pairs in their order and the closing bracket, from the last backwards. */
@@ -456,17 +282,6 @@ class SchemaWriter {
   }
 }
 
-/** Rules that `anyValue` writes, by the type that they stand for. */
-const anyOfType: Readonly<Record<string, Expression>> = {
-  string: "string",
-  number: "number",
-  integer: '("-"? ([0-9] | [1-9] [0-9]{1,14}))',
-  boolean: '("true" | "false")',
-  null: '"null"',
-  array: "array",
-  object: "object",
-};
-
 /** Keywords that say of what kind a value is, and not how it is narrowed. */
 const outlines: ReadonlySet<string> = new Set([
   "type",
@@ -493,40 +308,24 @@ function restore<Key, Value>(map: Map<Key, Value>, before: ReadonlyMap<Key, Valu
   for (const [key, value] of before) map.set(key, value);
 }
 
-/** Inside quotes, without a backslash. */
-const plainCharacter = '[^"\\\\\\0-\\x1f]';
-
-const unbounded: Bounds = {
-  minimum: undefined,
-  maximum: undefined,
-  excludesMinimum: false,
-  excludesMaximum: false,
-};
-
-function tighter(
-  a: number | undefined,
-  b: number | undefined,
-  choose: (a: number, b: number) => number,
-): number | undefined {
-  if (a === undefined) return b;
-  return b === undefined ? a : choose(a, b);
+/** The types of `const` and `enum`: those that are named beside them, else all. */
+function typesNamed(
+  schema: Schema,
+  allowed: readonly SchemaType[],
+): readonly SchemaType[] | undefined {
+  return "type" in schema ? allowed : undefined;
 }
 
-function isOfType(value: unknown, type: SchemaType): boolean {
-  switch (type) {
-    case "null":
-      return value === null;
-    case "array":
-      return Array.isArray(value);
-    case "object":
-      return typeof value === "object" && value !== null && !Array.isArray(value);
-    case "integer":
-      return Number.isInteger(value);
-    case "number":
-    case "string":
-    case "boolean":
-      return typeof value === type;
-  }
+function oneOfValues(
+  values: readonly unknown[],
+  path: string,
+  allowed: readonly SchemaType[] | undefined,
+): Expression {
+  const fitting = values.filter(
+    (value) => allowed === undefined || allowed.some((type) => isOfType(value, type)),
+  );
+  if (fitting.length === 0) throw refused(path, "has no value of its own type.");
+  return anyOf(fitting.map((value) => literal(literalJson(value))));
 }
 
 function decoded(part: string): string {

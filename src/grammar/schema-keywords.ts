@@ -146,3 +146,32 @@ export function countAt(
   }
   return value;
 }
+
+/** The values or schemas that a keyword lists, one or more. */
+export function listAt(
+  schema: Schema,
+  keyword: string,
+  path: string,
+  what: "schema" | "value",
+): readonly unknown[] {
+  const list = schema[keyword];
+  if (Array.isArray(list) && list.length > 0) return list;
+  throw refused(`${path}.${keyword}`, `must be a list of at least one ${what}.`);
+}
+
+export function isOfType(value: unknown, type: SchemaType): boolean {
+  switch (type) {
+    case "null":
+      return value === null;
+    case "array":
+      return Array.isArray(value);
+    case "object":
+      return typeof value === "object" && value !== null && !Array.isArray(value);
+    case "integer":
+      return Number.isInteger(value);
+    case "number":
+    case "string":
+    case "boolean":
+      return typeof value === type;
+  }
+}

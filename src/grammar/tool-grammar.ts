@@ -3,8 +3,9 @@ import { PlatformError } from "../base/errors.ts";
 import type { AnswerForm } from "../generation/request.ts";
 import { parametersField, type ToolFunction, type ToolOffer } from "../generation/tools.ts";
 import { formRules } from "./answer-grammar.ts";
+import { anyObject } from "./any-json.ts";
 import { anyOf, type Expression, literal, Rules } from "./rules.ts";
-import { anyObject, looseObjectGrammar, schemaGrammar } from "./schema-grammar.ts";
+import { looseObjectGrammar, schemaGrammar } from "./schema-grammar.ts";
 import { type Schema, wholeKeyword } from "./schema-keywords.ts";
 
 /** Where several may be called at once. */
