@@ -55,6 +55,9 @@ type Place =
   | "after-list"
   | "text";
 
+/** Places where white space is part of what is read; in all others it changes nothing. */
+const spaceCounts: ReadonlySet<Place> = new Set(["key", "value"]);
+
 export class ToolCallReader {
   readonly #names: ReadonlySet<string>;
   readonly #calls: ToolCall[] = [];
@@ -65,10 +68,28 @@ export class ToolCallReader {
   #values = new Map<string, string>();
   #key = "";
   #value = "";
-  /** Of the value that is being read. */
-  #depth = 0;
-  #isInString = false;
-  #isEscaped = false;
+  #valueEnd = new ValueEnd();
+
+  /** What each place makes of a character. */
+  readonly #read: Readonly<Record<Place, (character: string) => Place>> = {
+    "before-call": (character) => this.#beforeCall(character),
+    "before-key": (character) => {
+      this.#key = "";
+      return character === '"' ? "key" : "text";
+    },
+    key: (character) => this.#inKey(character),
+    "before-colon": (character) => (character === ":" ? "before-value" : "text"),
+    "before-value": (character) => {
+      this.#value = "";
+      this.#valueEnd = new ValueEnd();
+      return this.#inValue(character);
+    },
+    value: (character) => this.#inValue(character),
+    "after-value": (character) => this.#afterValue(character),
+    "after-call": (character) => this.#afterCall(character),
+    "after-list": (character) => (character === ";" ? "after-list" : "text"),
+    text: () => "text",
+  };
 
   /** @param names of the functions that may be called */
   constructor(names: Iterable<string>) {
@@ -103,40 +124,11 @@ export class ToolCallReader {
   }
 
   #next(character: string): Place {
-    switch (this.#place) {
-      case "before-call":
-        return this.#beforeCall(character);
-      case "before-key":
-        if (isSpace(character)) return "before-key";
-        this.#key = "";
-        return character === '"' ? "key" : "text";
-      case "key":
-        return this.#inKey(character);
-      case "before-colon":
-        if (isSpace(character)) return "before-colon";
-        return character === ":" ? "before-value" : "text";
-      case "before-value":
-        if (isSpace(character)) return "before-value";
-        this.#value = "";
-        return this.#inValue(character);
-      case "value":
-        return this.#inValue(character);
-      case "after-value":
-        return this.#afterValue(character);
-      case "after-call":
-        if (isSpace(character)) return "after-call";
-        if (this.#isInList && character === "]") return "after-list";
-        if (character === ";" || (this.#isInList && character === ",")) return "after-call";
-        return this.#beforeCall(character);
-      case "after-list":
-        return isSpace(character) || character === ";" ? "after-list" : "text";
-      case "text":
-        return "text";
-    }
+    if (isSpace(character) && !spaceCounts.has(this.#place)) return this.#place;
+    return this.#read[this.#place](character);
   }
 
   #beforeCall(character: string): Place {
-    if (isSpace(character)) return "before-call";
     if (character === "{") {
       this.#values = new Map();
       return this.#calls.length < maxCalls ? "before-key" : "text";
@@ -156,46 +148,36 @@ export class ToolCallReader {
 
   #inValue(character: string): Place {
     this.#value += character;
-    if (this.#isInString) {
-      if (this.#isEscaped) this.#isEscaped = false;
-      else if (character === "\\") this.#isEscaped = true;
-      else if (character === '"') this.#isInString = false;
-      return this.#isInString || this.#depth > 0 ? "value" : this.#endValue();
-    }
-    switch (character) {
-      case '"':
-        this.#isInString = true;
-        return "value";
-      case "{":
-      case "[":
-        this.#depth += 1;
-        return this.#depth <= maxDepth ? "value" : "text";
-      case "}":
-      case "]":
-        this.#depth -= 1;
-        if (this.#depth < 0) return "text";
-        return this.#depth === 0 ? this.#endValue() : "value";
-      default:
-        // A call has texts and objects in it, and nothing else.
-        return this.#depth > 0 ? "value" : "text";
-    }
+    const state = this.#valueEnd.after(character);
+    if (state === "broken") return "text";
+    return state === "whole" ? this.#endValue() : "value";
   }
 
   #endValue(): Place {
     const value = parsed(this.#value);
-    const fits =
-      this.#key === "name"
-        ? typeof value === "string" && this.#names.has(value)
-        : this.#key === "type"
-          ? value === "function"
-          : typeof value === "object" && value !== null && !Array.isArray(value);
-    if (!fits) return "text";
+    if (!this.#fits(value)) return "text";
     this.#values.set(this.#key, typeof value === "string" ? value : this.#value);
     return "after-value";
   }
 
+  #fits(value: unknown): boolean {
+    switch (this.#key) {
+      case "name":
+        return typeof value === "string" && this.#names.has(value);
+      case "type":
+        return value === "function";
+      default:
+        return typeof value === "object" && value !== null && !Array.isArray(value);
+    }
+  }
+
+  #afterCall(character: string): Place {
+    if (this.#isInList && character === "]") return "after-list";
+    if (character === ";" || (this.#isInList && character === ",")) return "after-call";
+    return this.#beforeCall(character);
+  }
+
   #afterValue(character: string): Place {
-    if (isSpace(character)) return "after-value";
     if (character === ",") return "before-key";
     if (character !== "}") return "text";
     const name = this.#values.get("name");
@@ -205,6 +187,41 @@ export class ToolCallReader {
     if (name === undefined || args === undefined || hasBoth) return "text";
     this.#calls.push({ id: newCallId(), name, arguments: args });
     return "after-call";
+  }
+}
+
+/** Where a text or an object of JSON ends: a call has these in it, and nothing else. */
+class ValueEnd {
+  #depth = 0;
+  #isInString = false;
+  #isEscaped = false;
+
+  /** @returns what the characters up to this one are */
+  after(character: string): "open" | "whole" | "broken" {
+    if (this.#isInString) return this.#inString(character);
+    switch (character) {
+      case '"':
+        this.#isInString = true;
+        return "open";
+      case "{":
+      case "[":
+        this.#depth += 1;
+        return this.#depth <= maxDepth ? "open" : "broken";
+      case "}":
+      case "]":
+        this.#depth -= 1;
+        if (this.#depth < 0) return "broken";
+        return this.#depth === 0 ? "whole" : "open";
+      default:
+        return this.#depth > 0 ? "open" : "broken";
+    }
+  }
+
+  #inString(character: string): "open" | "whole" {
+    if (this.#isEscaped) this.#isEscaped = false;
+    else if (character === "\\") this.#isEscaped = true;
+    else if (character === '"') this.#isInString = false;
+    return this.#isInString || this.#depth > 0 ? "open" : "whole";
   }
 }
 
