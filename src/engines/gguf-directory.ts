@@ -67,21 +67,11 @@ export async function directoryOfGguf(source: GgufSource, home: string): Promise
       `${basename(model)} cannot be used: it has no config.json in it. Quantize the model again.`,
     );
   }
+  const links = new Map([["model.gguf", model]]);
+  if (projector !== undefined) links.set("projector.gguf", projector);
   try {
     await mkdir(root, { recursive: true, mode: 0o700 });
-    const unfinished = await mkdtemp(join(root, ".new-"));
-    try {
-      for (const [name, text] of files) {
-        await writeFile(join(unfinished, name), text, { flush: true });
-      }
-      await linkFile(model, join(unfinished, "model.gguf"));
-      if (projector !== undefined) await linkFile(projector, join(unfinished, "projector.gguf"));
-      await rename(unfinished, directory);
-    } catch (error) {
-      await rm(unfinished, { recursive: true, force: true });
-      // Another process was quicker.
-      if (!isCode(error, "ENOTEMPTY") && !isCode(error, "EEXIST")) throw error;
-    }
+    await writeDirectory(directory, { root, files, links });
     return directory;
   } catch (error) {
     if (error instanceof PlatformError || !(error instanceof Error && "code" in error)) throw error;
@@ -90,6 +80,34 @@ export async function directoryOfGguf(source: GgufSource, home: string): Promise
       `${root}, where what is read out of a GGUF file is kept, cannot be used (${String(error.code)}). See that it is yours to write and has room, or set ATALAYA_HOME to another directory.`,
       { cause: error },
     );
+  }
+}
+
+/** All of it or nothing appears: it is written beside its place in `root`, and moved there when it is whole. */
+async function writeDirectory(
+  directory: string,
+  {
+    root,
+    files,
+    links,
+  }: {
+    readonly root: string;
+    readonly files: ReadonlyMap<string, string>;
+    /** Name → where it lies. */
+    readonly links: ReadonlyMap<string, string>;
+  },
+): Promise<void> {
+  const unfinished = await mkdtemp(join(root, ".new-"));
+  try {
+    for (const [name, text] of files) {
+      await writeFile(join(unfinished, name), text, { flush: true });
+    }
+    for (const [name, target] of links) await linkFile(target, join(unfinished, name));
+    await rename(unfinished, directory);
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true });
+    // Another process was quicker.
+    if (!isCode(error, "ENOTEMPTY") && !isCode(error, "EEXIST")) throw error;
   }
 }
 

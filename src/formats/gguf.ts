@@ -210,40 +210,32 @@ function nextScalar(cursor: GgufCursor, wanted: Wanted): GgufScalar | Promise<Gg
   return cursor.require(numBytes, wanted.what).then(() => takeScalar(cursor, wanted));
 }
 
+/** Numbers that a double holds whatever their bits are; all little-endian. */
+const numberReaders = {
+  u8: (view: DataView, at: number) => view.getUint8(at),
+  i8: (view: DataView, at: number) => view.getInt8(at),
+  u16: (view: DataView, at: number) => view.getUint16(at, true),
+  i16: (view: DataView, at: number) => view.getInt16(at, true),
+  u32: (view: DataView, at: number) => view.getUint32(at, true),
+  i32: (view: DataView, at: number) => view.getInt32(at, true),
+  f32: (view: DataView, at: number) => view.getFloat32(at, true),
+  f64: (view: DataView, at: number) => view.getFloat64(at, true),
+} as const;
+
 function takeScalar(cursor: GgufCursor, { type, what, fail }: Wanted): GgufScalar {
   const numBytes = scalarBytes[type];
-  switch (type) {
-    case "u8":
-      return cursor.take(numBytes, (view, at) => view.getUint8(at));
-    case "i8":
-      return cursor.take(numBytes, (view, at) => view.getInt8(at));
-    case "u16":
-      return cursor.take(numBytes, (view, at) => view.getUint16(at, true));
-    case "i16":
-      return cursor.take(numBytes, (view, at) => view.getInt16(at, true));
-    case "u32":
-      return cursor.take(numBytes, (view, at) => view.getUint32(at, true));
-    case "i32":
-      return cursor.take(numBytes, (view, at) => view.getInt32(at, true));
-    case "f32":
-      return cursor.take(numBytes, (view, at) => view.getFloat32(at, true));
-    case "f64":
-      return cursor.take(numBytes, (view, at) => view.getFloat64(at, true));
-    case "u64":
-      return cursor.takeU64(what);
-    case "i64": {
-      const value = cursor.take(numBytes, (view, at) => view.getBigInt64(at, true));
-      if (!Number.isSafeInteger(Number(value))) throw fail(`${what} is ${value}`);
-      return Number(value);
-    }
-    case "bool": {
-      const value = cursor.take(numBytes, (view, at) => view.getUint8(at));
-      if (value > 1) throw fail(`${what} is neither true nor false`);
-      return value === 1;
-    }
-    default:
-      return type satisfies never;
+  if (type === "u64") return cursor.takeU64(what);
+  if (type === "i64") {
+    const value = cursor.take(numBytes, (view, at) => view.getBigInt64(at, true));
+    if (!Number.isSafeInteger(Number(value))) throw fail(`${what} is ${value}`);
+    return Number(value);
   }
+  if (type === "bool") {
+    const value = cursor.take(numBytes, (view, at) => view.getUint8(at));
+    if (value > 1) throw fail(`${what} is neither true nor false`);
+    return value === 1;
+  }
+  return cursor.take(numBytes, numberReaders[type]);
 }
 
 // ----------------------------------------------------------------------------------- tensors

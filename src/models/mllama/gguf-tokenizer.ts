@@ -24,37 +24,9 @@ const IMAGE_TOKEN = "<|image|>";
  * @throws PlatformError `corrupt_model_file`
  */
 export function tokenizerOfGguf(metadata: Metadata, imageTokenId: number): unknown {
-  const model = metadata.get("tokenizer.ggml.model")?.value;
-  if (model !== "gpt2") {
-    throw corrupt(
-      `its tokenizer is ${shown(model ?? "missing")}; this family has gpt2's byte pairs`,
-    );
-  }
-  const pattern = metadata.get("tokenizer.ggml.pre")?.value;
-  if (!llamaPatterns.includes(pattern)) {
-    throw corrupt(`its text is cut into words by ${shown(pattern)}; this family has llama-bpe`);
-  }
-  const tokens = listOf(metadata, "tokenizer.ggml.tokens", isText);
-  const types = listOf(metadata, "tokenizer.ggml.token_type", isNumber);
+  requireLlamaTokenizer(metadata);
+  const { vocab, added } = vocabularyOf(metadata, imageTokenId);
   const merges = listOf(metadata, "tokenizer.ggml.merges", isText);
-  if (types.length !== tokens.length) {
-    throw corrupt(`it has ${tokens.length} tokens and the types of ${types.length}`);
-  }
-  const vocab: Record<string, number> = Object.create(null);
-  const added: { id: number; content: string; special: boolean }[] = [];
-  for (const [id, token] of tokens.entries()) {
-    const type = types[id];
-    if (token === "" || type === UNUSED) continue;
-    if (type === CONTROL || type === USER_DEFINED) {
-      added.push({ id, content: token, special: type === CONTROL });
-    } else {
-      vocab[token] = id;
-    }
-  }
-  if (!added.some(({ content }) => content === IMAGE_TOKEN)) {
-    delete vocab[IMAGE_TOKEN];
-    added.push({ id: imageTokenId, content: IMAGE_TOKEN, special: true });
-  }
   const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false };
   return {
     version: "1.0",
@@ -89,6 +61,49 @@ export function tokenizerOfGguf(metadata: Metadata, imageTokenId: number): unkno
       merges: merges.map((merge) => pairOf(merge)),
     },
   };
+}
+
+function requireLlamaTokenizer(metadata: Metadata): void {
+  const model = metadata.get("tokenizer.ggml.model")?.value;
+  if (model !== "gpt2") {
+    throw corrupt(
+      `its tokenizer is ${shown(model ?? "missing")}; this family has gpt2's byte pairs`,
+    );
+  }
+  const pattern = metadata.get("tokenizer.ggml.pre")?.value;
+  if (!llamaPatterns.includes(pattern)) {
+    throw corrupt(`its text is cut into words by ${shown(pattern)}; this family has llama-bpe`);
+  }
+}
+
+type AddedToken = { readonly id: number; readonly content: string; readonly special: boolean };
+
+/** The tokens that byte pairs make, and those that are added to them; a picture's is always among the latter. */
+function vocabularyOf(
+  metadata: Metadata,
+  imageTokenId: number,
+): { readonly vocab: Readonly<Record<string, number>>; readonly added: readonly AddedToken[] } {
+  const tokens = listOf(metadata, "tokenizer.ggml.tokens", isText);
+  const types = listOf(metadata, "tokenizer.ggml.token_type", isNumber);
+  if (types.length !== tokens.length) {
+    throw corrupt(`it has ${tokens.length} tokens and the types of ${types.length}`);
+  }
+  const vocab: Record<string, number> = Object.create(null);
+  const added: AddedToken[] = [];
+  for (const [id, token] of tokens.entries()) {
+    const type = types[id];
+    if (token === "" || type === UNUSED) continue;
+    if (type === CONTROL || type === USER_DEFINED) {
+      added.push({ id, content: token, special: type === CONTROL });
+    } else {
+      vocab[token] = id;
+    }
+  }
+  if (!added.some(({ content }) => content === IMAGE_TOKEN)) {
+    delete vocab[IMAGE_TOKEN];
+    added.push({ id: imageTokenId, content: IMAGE_TOKEN, special: true });
+  }
+  return { vocab, added };
 }
 
 /** The text of a token, such as the one that begins every prompt. */
