@@ -43,9 +43,11 @@ class Job {
   #halt = newHalt();
   #hasEnded = false;
 
+  readonly #goOn = (): void => this.#resume?.();
+
   constructor(signal: AbortSignal) {
     this.#signal = signal;
-    signal.addEventListener("abort", () => this.#resume?.(), { once: true });
+    signal.addEventListener("abort", this.#goOn, { once: true });
   }
 
   async pause(): Promise<void> {
@@ -70,6 +72,7 @@ class Job {
 
   end(): void {
     this.#hasEnded = true;
+    this.#signal.removeEventListener("abort", this.#goOn);
     this.#halt.settle();
   }
 }

@@ -35,7 +35,8 @@ async function collect(
   engine: NativeEngine,
   prompt: EnginePrompt,
   maxTokens: number,
-  signal = never,
+  // As every request has one of its own.
+  signal = new AbortController().signal,
 ): Promise<EngineEvent[]> {
   const events: EngineEvent[] = [];
   for await (const event of engine.generate(prompt, { sampling: greedy(maxTokens), signal })) {
