@@ -1,5 +1,6 @@
 /** What a model would take, as `launch --estimate` prints it. */
 import type { LaunchPlan } from "../../platform.ts";
+import { showBytes } from "./quantities.ts";
 import { renderTable } from "./table.ts";
 
 /** @returns lines that end in a line feed */
@@ -56,19 +57,6 @@ export function describeModel({ model, quantization, shape }: LaunchPlan): strin
 function showBillions(billions: number): string {
   const [count, unit] = billions < 0.1 ? [billions * 1_000, "million"] : [billions, "billion"];
   return `${Number(count.toPrecision(2))} ${unit}`;
-}
-
-/** Decimal, as memory and disks are sold: `21.3 GB`. */
-export function showBytes(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1_000;
-    unit++;
-  }
-  const digits = unit === 0 || value >= 100 ? 0 : 1;
-  return `${value.toFixed(digits)} ${units[unit]}`;
 }
 
 function verdictLines({ memory }: LaunchPlan): string[] {

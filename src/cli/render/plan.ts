@@ -1,6 +1,7 @@
 /** What a launch would do, as `launch --dry-run` prints it. */
 import type { LaunchPlan } from "../../platform.ts";
-import { describeModel, describePart, showBytes, showPlaced } from "./memory.ts";
+import { describeModel, describePart, showPlaced } from "./memory.ts";
+import { showBytes } from "./quantities.ts";
 
 /** @returns lines that end in a line feed */
 export function renderPlan(
