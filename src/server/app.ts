@@ -78,7 +78,7 @@ export function buildApp(services: AppServices): App {
     genReqId: requestIdOf,
     trustProxy: services.trustedProxies === undefined ? false : [...services.trustedProxies],
     bodyLimit: httpLimits.bodyBytes,
-    rewriteUrl: ({ url = "/" }) => withOneSlash(url),
+    rewriteUrl: ({ url = "/" }) => toOwnAddress(url),
     requestTimeout: httpLimits.bodyTimeMs,
     keepAliveTimeout: httpLimits.keepAliveMs,
     http: {
@@ -149,8 +149,12 @@ export function buildApp(services: AppServices): App {
 }
 
 /** Clients that were given an endpoint with a slash behind it ask for `//v1/models`. */
-function withOneSlash(url: string): string {
-  return url.startsWith("//v1/") ? url.slice(1) : url;
+function toOwnAddress(url: string): string {
+  if (url.startsWith("//v1/")) return url.slice(1);
+  // Xinference's second name for what Anthropic's clients ask.
+  return /^\/anthropic\/v1\/(messages|models)(?![^/?])/.test(url)
+    ? url.slice("/anthropic".length)
+    : url;
 }
 
 function notFound(app: App, { method, raw }: FastifyRequest): Error {

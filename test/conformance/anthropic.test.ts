@@ -53,6 +53,24 @@ describe("an answer", () => {
     expect(answer._request_id).toMatch(/^req_/);
   });
 
+  test("comes under Xinference's second name too, and so do the models", async () => {
+    const second = new Anthropic({
+      baseURL: `${server.url}/anthropic`,
+      apiKey: "unused",
+      maxRetries: 0,
+    });
+    expect((await second.messages.create(question)).content).toMatchObject([
+      { type: "text", text: "A red circle." },
+    ]);
+    const { messages, model } = question;
+    expect((await second.messages.countTokens({ messages, model })).input_tokens).toBeGreaterThan(
+      0,
+    );
+    expect((await second.models.list()).data.map(({ id }) => id)).toEqual(["fake"]);
+    const elsewhere = await fetch(`${server.url}/anthropic/v1/messagesx`, { method: "POST" });
+    expect(elsewhere.status).toBe(404);
+  });
+
   test("comes as events, in their order, and adds up to the same message", async () => {
     const stream = client.messages.stream(question);
     const types: string[] = [];
