@@ -22,6 +22,10 @@ async function run(backend: Backend, build: (graph: Graph) => Tensor): Promise<F
   return result;
 }
 
+test("a processor that has a level has those before it", () => {
+  expect(["avx2", "avx512", "avx512bf16"].slice(0, levels.length)).toEqual(levels);
+});
+
 test.skipIf(levels.length === 0).each(levels)("%s multiplies as ggml does", async (level) => {
   using ours = Backend.openCpu({ instructions: level });
   using ggmls = Backend.openCpu({ usesKernels: false });
