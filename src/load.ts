@@ -12,6 +12,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { createLogger, type LogLevel } from "./base/logger.ts";
 import { readSettings } from "./config/settings.ts";
+import type { StateDtype } from "./engines/memory.ts";
 import type { ImageReport } from "./generation/engine-prompt.ts";
 import type { GenerateEvent, Usage } from "./generation/event.ts";
 import type { ChatMessage, ImageSource, SamplingParams } from "./generation/request.ts";
@@ -39,7 +40,8 @@ export type LoadOptions = {
   readonly maxModelLen?: number;
   /** Answers at the same time, at most. */
   readonly maxNumSeqs?: number;
-  readonly kvCacheDtype?: "f32" | "f16";
+  /** What keys and values are kept in; `f32` if the weights are, else `f16`, when absent. */
+  readonly kvCacheDtype?: StateDtype;
   readonly numThreads?: number;
   /** Whether files that are not here are downloaded; they are when absent. */
   readonly download?: boolean;

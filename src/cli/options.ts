@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseByteSize } from "../base/byte-size.ts";
 import { parseDurationMs } from "../base/duration.ts";
+import { type StateDtype, stateDtypes } from "../engines/memory.ts";
 
 /** How a model is loaded. */
 export type LoadFlags = {
@@ -12,7 +13,7 @@ export type LoadFlags = {
   readonly maxModelLen?: number;
   readonly maxNumSeqs?: number;
   readonly maxNumBatchedTokens?: number;
-  readonly kvCacheDtype?: "f32" | "f16";
+  readonly kvCacheDtype?: StateDtype;
   readonly numThreads?: number;
   /** As a shell leaves it when nothing follows: `true`. */
   readonly quantization?: string | true;
@@ -74,11 +75,10 @@ export function addLoadOptions(command: Command): Command {
       "tokens of one forward pass, of prompts and answers together, at most (default: 512)",
       whole(1),
     )
-    .addOption(
-      new Option(
-        "--kv-cache-dtype <dtype>",
-        "element type of the KV cache (default: f32 if the weights are, else f16)",
-      ).choices(["f32", "f16"]),
+    .option(
+      "--kv-cache-dtype <dtype>",
+      "what keys and values are kept in: f32, f16, or q8_0, which takes half of f16 (default: auto, f32 if the weights are, else f16)",
+      stateDtype,
     )
     .option(
       "--num-threads <count>",
@@ -331,6 +331,12 @@ function byteSize(text: string): string {
     throw new InvalidArgumentError("It must be an amount of memory, such as 512MB, 4GiB or 0.");
   }
   return text;
+}
+
+function stateDtype(text: string): StateDtype | undefined {
+  const found = stateDtypes.find((dtype) => dtype === text);
+  if (found !== undefined || text === "auto") return found;
+  throw new InvalidArgumentError(`Allowed choices are auto, ${stateDtypes.join(", ")}.`);
 }
 
 function layerCount(text: string): number | "all" | "auto" {

@@ -2,6 +2,7 @@
 import type { PlatformError } from "../base/errors.ts";
 import type { TokenId } from "../base/ids.ts";
 import type { EngineEvent, EnginePrompt, EngineSampling } from "../generation/engine-prompt.ts";
+import type { StateDtype } from "./memory.ts";
 
 export type EngineKind = "native" | "vllm" | "transformers";
 
@@ -55,7 +56,7 @@ export type EngineLoadOptions = {
   /** Cap on prompt and answer together; the model's own limit when absent. */
   readonly maxModelLen: number | undefined;
   readonly maxNumSeqs: number | undefined;
-  readonly kvCacheDtype: "f32" | "f16" | undefined;
+  readonly kvCacheDtype: StateDtype | undefined;
   readonly numThreads: number | undefined;
   /** What is made of the weights; `none`, or absent, leaves them as they are. */
   readonly quantization?: string;

@@ -5,9 +5,10 @@
  * Graph buffers follow from which tensors live at the same time in `text-model.ts` and
  * `vision-model.ts`; a test compares all of it with what the engine allocates.
  */
+import { bytesPerNumber, type StateDtype, towerDtype } from "../models/mllama/state-dtype.ts";
 import type { ModelShape } from "./model-shape.ts";
 
-export type StateDtype = "f32" | "f16";
+export { type StateDtype, stateDtypes } from "../models/mllama/state-dtype.ts";
 
 /** Cells in one KV block: small enough to waste little, large enough to keep tables short. */
 export const KV_BLOCK_SIZE = 64;
@@ -34,8 +35,6 @@ const MASK_ROW_GROUP = 64;
  */
 export const WORKER_BASE_BYTES = 100e6;
 
-const bytesPerElement = { f32: 4, f16: 2 } as const satisfies Record<StateDtype, number>;
-
 /** No coarser than the weights: keys and values in f16 move log-probabilities by up to 1e-3. */
 export function defaultStateDtype({ hasFloat32Matrices }: ModelShape): StateDtype {
   return hasFloat32Matrices ? "f32" : "f16";
@@ -43,13 +42,13 @@ export function defaultStateDtype({ hasFloat32Matrices }: ModelShape): StateDtyp
 
 /** Keys and values of one token in every self-attention layer. */
 export function kvBytesPerToken({ text }: KvShape, dtype: StateDtype): number {
-  return text.numSelfLayers * 2 * text.numKvHeads * text.headSize * bytesPerElement[dtype];
+  return text.numSelfLayers * 2 * text.numKvHeads * text.headSize * bytesPerNumber(dtype);
 }
 
 /** Keys and values of one tile of a picture in every cross-attention layer. */
 export function crossBytesPerTile({ text, vision }: ModelShape, dtype: StateDtype): number {
   const perToken = text.numCrossLayers * 2 * text.numKvHeads * text.headSize;
-  return vision.tokensPerTile * perToken * bytesPerElement[dtype];
+  return vision.tokensPerTile * perToken * bytesPerNumber(dtype);
 }
 
 /** What the cache's size depends on. */
@@ -125,8 +124,15 @@ export function pictureBudgetBytes(totalBytes: number): number {
  */
 export function stepBytes(
   { text }: ModelShape,
-  contextLength: number,
-  maxBatchedTokens: number = MAX_BATCHED_TOKENS,
+  {
+    contextLength,
+    dtype,
+    maxBatchedTokens = MAX_BATCHED_TOKENS,
+  }: {
+    readonly contextLength: number;
+    readonly dtype: StateDtype;
+    readonly maxBatchedTokens?: number | undefined;
+  },
 ): number {
   const numTokens = Math.min(maxBatchedTokens, contextLength);
   const rotatedWidth = (text.numHeads + text.numKvHeads) * text.headSize;
@@ -134,7 +140,12 @@ export function stepBytes(
   const attention = 2 * text.hiddenSize + 3 * rotatedWidth;
   const maskRows = Math.ceil(numTokens / MASK_ROW_GROUP) * MASK_ROW_GROUP;
   const inputs = maskRows * contextLength * 2 + numTokens * text.headSize * 2 * 4;
-  return numTokens * Math.max(feedForward, attention) * 4 + inputs;
+  const buffers = numTokens * Math.max(feedForward, attention) * 4;
+  if (dtype !== "q8_0") return buffers + inputs;
+  // While a layer attends, its keys and values are there as floats; the feed-forward block comes after them.
+  const asFloats = contextLength * 2 * text.numKvHeads * text.headSize * 4;
+  const besideFloats = (3 * text.hiddenSize + rotatedWidth) * numTokens * 4;
+  return Math.max(buffers, besideFloats + asFloats) + inputs;
 }
 
 /**
@@ -148,8 +159,9 @@ export function stepBytes(
 export function towerBytes({ text, vision }: ModelShape, dtype: StateDtype): number {
   const { hiddenSize, headSize, maxTiles, tokensPerTile, numTaps } = vision;
   const numRows = maxTiles * (tokensPerTile + 1);
-  const withExtra = (headSize + (dtype === "f16" ? 16 : 1)) / headSize;
-  const asState = (withExtra * bytesPerElement[dtype]) / 4;
+  const inTower = towerDtype(dtype);
+  const withExtra = (headSize + (inTower === "f16" ? 16 : 1)) / headSize;
+  const asState = (withExtra * bytesPerNumber(inTower)) / 4;
   const attention = 2 * (withExtra - 1) + asState + Math.max(5 + withExtra, 4 + 2 * withExtra);
   const feedForward = 2 + vision.intermediateSize / hiddenSize;
   const layers = numTaps + Math.max(attention, feedForward);

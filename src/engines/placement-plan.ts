@@ -171,7 +171,11 @@ function tryLayers(
   const { weights } = shape;
   const { dtype, cache, count } = wanted;
   const numLayers = weights.layers.length;
-  const step = stepBytes(shape, cache.contextLength, wanted.maxNumBatchedTokens);
+  const step = stepBytes(shape, {
+    contextLength: cache.contextLength,
+    dtype,
+    maxBatchedTokens: wanted.maxNumBatchedTokens,
+  });
   const tower = weights.tower + towerBytes(shape, dtype);
   const used = cards.map(() => 0);
   const layers = allOn(CPU, numLayers).layers.slice();

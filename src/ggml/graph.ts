@@ -286,7 +286,7 @@ export class Graph implements Disposable, TensorOwner {
    * Attention with shared key-value heads, without storing the scores.
    *
    * @param query `[numHeads, numQueries, keySize]` float32; its rows packed, as those of key and value
-   * @param key `[numKvHeads, numKeys, keySize]` f32 or f16
+   * @param key `[numKvHeads, numKeys, keySize]` f32, f16 or q8_0, for which queries are rounded to q8_0 as well
    * @param value `[numKvHeads, numKeys, valueSize]`, the dtype of `key`
    * @param mask `[numQueries padded to 64, numKeys]` f16, added to the scaled scores
    * @returns `[numQueries, numHeads, valueSize]` float32

@@ -123,7 +123,7 @@ export type AttentionOperands = {
 export function requireAttention({ query, key, value, mask }: AttentionOperands): void {
   const [q, k, v] = [query.extents, key.extents, value.extents];
   requireDtype("attention", query, "f32");
-  requireThat(key.dtype === "f32" || key.dtype === "f16", () => `${key} cannot be attended to`);
+  requireThat(["f32", "f16", "q8_0"].includes(key.dtype), () => `${key} cannot be attended to`);
   requireThat(
     key.dtype === value.dtype && k[1] === v[1] && k[2] === v[2] && k[3] === 1 && v[3] === 1,
     () => `${key} and ${value} do not belong together`,

@@ -117,7 +117,10 @@ export function planMemory(
   const parts = [
     ...fixed,
     ofEach("KV cache", cacheBytes),
-    ofEach("buffers of a step", stepBytes(shape, contextLength, wish.maxNumBatchedTokens)),
+    ofEach(
+      "buffers of a step",
+      stepBytes(shape, { contextLength, dtype, maxBatchedTokens: wish.maxNumBatchedTokens }),
+    ),
   ];
   const totalBytes = sum(parts);
   const { availableBytes } = host;
@@ -128,7 +131,7 @@ export function planMemory(
         ? "from-disk"
         : "too-large";
   const largestContext = findLargestContext(shape, {
-    perToken,
+    dtype,
     fixedBytes: sum(fixed),
     replicas,
     maxNumBatchedTokens: wish.maxNumBatchedTokens,
@@ -155,13 +158,13 @@ export function planMemory(
 function findLargestContext(
   shape: ModelShape,
   {
-    perToken,
+    dtype,
     fixedBytes,
     replicas,
     maxNumBatchedTokens,
     host,
   }: {
-    readonly perToken: number;
+    readonly dtype: StateDtype;
     /** Of all replicas. */
     readonly fixedBytes: number;
     readonly replicas: number;
@@ -170,8 +173,10 @@ function findLargestContext(
   },
 ): number {
   const fits = (numBlocks: number): boolean => {
-    const context = numBlocks * KV_BLOCK_SIZE;
-    const ofEach = context * perToken + stepBytes(shape, context, maxNumBatchedTokens);
+    const contextLength = numBlocks * KV_BLOCK_SIZE;
+    const ofEach =
+      contextLength * kvBytesPerToken(shape, dtype) +
+      stepBytes(shape, { contextLength, dtype, maxBatchedTokens: maxNumBatchedTokens });
     return fixedBytes + replicas * ofEach <= host.availableBytes;
   };
   let low = 0;

@@ -64,7 +64,11 @@ export function planPlaced(
     { what: "KV cache", bytes: cacheBytes * share(here.length - hereCross, text.numSelfLayers) },
     {
       what: "buffers of a step",
-      bytes: stepBytes(shape, cache.contextLength, maxNumBatchedTokens),
+      bytes: stepBytes(shape, {
+        contextLength: cache.contextLength,
+        dtype,
+        maxBatchedTokens: maxNumBatchedTokens,
+      }),
     },
   ].filter(({ bytes }) => bytes > 0);
   const totalBytes = parts.reduce((sum, { bytes }) => sum + bytes, 0);

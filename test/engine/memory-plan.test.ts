@@ -35,6 +35,13 @@ const configurations: readonly Configuration[] = [
     maxNumSeqs: 1,
     kvCacheDtype: "f32",
   },
+  {
+    name: "the demo model in q8_0",
+    directory: demoCheckpoint(),
+    maxModelLen: 4_096,
+    maxNumSeqs: 2,
+    kvCacheDtype: "q8_0",
+  },
 ];
 
 /** Larger than every tile of any of them. */

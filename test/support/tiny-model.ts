@@ -13,6 +13,7 @@ import {
 import type { KvLayer } from "../../src/models/mllama/picture-states.ts";
 import { allOn, cardsOf, type Placement } from "../../src/models/mllama/placement.ts";
 import { parseImageProcessorConfig } from "../../src/models/mllama/processor-config.ts";
+import type { StateDtype } from "../../src/models/mllama/state-dtype.ts";
 import type { GoldenCase } from "./golden.ts";
 import { goldenCheckpoint, goldenPicture } from "./golden.ts";
 
@@ -26,7 +27,7 @@ export type OpenModel = Disposable & {
 export async function openTinyModel(
   name: string,
   profile: "ref" | "hf",
-  stateDtype: "f32" | "f16" = "f32",
+  stateDtype: StateDtype = "f32",
   place?: PlaceModel,
 ): Promise<OpenModel> {
   return await openModel(goldenCheckpoint(name), profile, stateDtype, place);
@@ -39,7 +40,7 @@ export type PlaceModel = (numLayers: number) => Placement;
 export async function openModel(
   directory: string,
   profile: "ref" | "hf",
-  stateDtype: "f32" | "f16" = "f32",
+  stateDtype: StateDtype = "f32",
   place: PlaceModel = (numLayers) => allOn("cpu", numLayers),
 ): Promise<OpenModel> {
   const checkpoint = await openCheckpoint(directory);

@@ -4,6 +4,7 @@ import { chooseLayout } from "../../src/models/mllama/encode-image.ts";
 import type { ImageTiles } from "../../src/models/mllama/image-tiles.ts";
 import type { MllamaModel } from "../../src/models/mllama/mllama-model.ts";
 import { cutPatches } from "../../src/models/mllama/patches.ts";
+import { towerDtype } from "../../src/models/mllama/state-dtype.ts";
 import { visionForward } from "../../src/models/mllama/vision-model.ts";
 
 /** @returns stage → its rows; `projected` is the tower's result */
@@ -29,7 +30,7 @@ export async function readVision(
       }),
       aspectRatioId: tiles.aspectRatioId,
       taps: model.switches.taps,
-      attentionDtype: model.stateDtype,
+      attentionDtype: towerDtype(model.stateDtype),
     },
     // A copy, because a later operator may write into the stage's own memory.
     (name, rows) => {

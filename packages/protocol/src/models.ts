@@ -117,9 +117,11 @@ export const LaunchRequest = z.looseObject({
     .nullish()
     .describe("Answers at the same time, at most. 16 when left out."),
   kv_cache_dtype: z
-    .enum(["f32", "f16"])
+    .enum(["auto", "f32", "f16", "q8_0"])
     .nullish()
-    .describe("Type of the KV cache. `f32` if the weights are, else `f16`, when left out."),
+    .describe(
+      "What keys and values are kept in. `f32` if the weights are, else `f16`, when left out or `auto`; `q8_0` takes half of `f16`.",
+    ),
   num_threads: z
     .int()
     .min(1)

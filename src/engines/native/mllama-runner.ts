@@ -27,6 +27,7 @@ import {
   parseImageProcessorConfig,
 } from "../../models/mllama/processor-config.ts";
 import { isQuantization } from "../../models/mllama/quantization.ts";
+import { fitsHeads, type StateDtype, towerDtype } from "../../models/mllama/state-dtype.ts";
 import { type TextPart, textForward } from "../../models/mllama/text-model.ts";
 import { tokenBytes } from "../../models/mllama/vision-tokens.ts";
 import type { EngineLoadOptions, EngineModelInfo, LoadProgress } from "../engine.ts";
@@ -61,6 +62,7 @@ export async function loadMllamaRunner(
   const numThreads =
     options.numThreads ?? (checkpoint.fileBytes < SINGLE_THREAD_BYTES ? 1 : undefined);
   refuseLongContext(checkpoint, options);
+  refuseOddHeads(checkpoint, options);
   const planned = await placeModel(shapeOfCheckpoint(checkpoint), options);
   const placement = planned?.placement ?? allOn(CPU, checkpoint.config.text.numLayers);
   const backend = Backend.open({ numThreads, devices: cardsOf(placement) });
@@ -75,7 +77,9 @@ export async function loadMllamaRunner(
       version: packageVersion(),
       ggml: backend.library.version,
       profile: options.profile,
-      attention: options.kvCacheDtype ?? defaultStateDtype(shapeOfCheckpoint(checkpoint)),
+      attention: towerDtype(
+        options.kvCacheDtype ?? defaultStateDtype(shapeOfCheckpoint(checkpoint)),
+      ),
       device: placement.tower,
     });
     return new MllamaRunner({
@@ -329,6 +333,17 @@ function refuseLongContext({ config }: Checkpoint, { maxModelLen }: EngineLoadOp
   }
 }
 
+function refuseOddHeads({ config }: Checkpoint, { kvCacheDtype }: EngineLoadOptions): void {
+  const { headSize } = config.text;
+  if (kvCacheDtype !== undefined && !fitsHeads(kvCacheDtype, headSize)) {
+    throw new PlatformError(
+      "invalid_request",
+      `--kv-cache-dtype ${kvCacheDtype} comes in blocks of 32 numbers, and the heads of this model have ${headSize}. Leave it out, or choose f16 or f32.`,
+      { details: { param: "kv_cache_dtype" } },
+    );
+  }
+}
+
 function allocateCache(
   backend: Backend,
   { config }: Checkpoint,
@@ -336,7 +351,7 @@ function allocateCache(
     placement,
     dtype,
     numCells,
-  }: { readonly placement: Placement; readonly dtype: "f32" | "f16"; readonly numCells: number },
+  }: { readonly placement: Placement; readonly dtype: StateDtype; readonly numCells: number },
 ): TensorSets {
   const { numLayers, crossLayers, numKvHeads, headSize } = config.text;
   return allocateLayers(backend, placement, {

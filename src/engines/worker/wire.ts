@@ -28,6 +28,7 @@ import type {
   TokenReport,
 } from "../../generation/engine-prompt.ts";
 import type { FinishReason } from "../../generation/event.ts";
+import { isStateDtype } from "../../models/mllama/state-dtype.ts";
 import type { EngineLoadOptions, EngineModelInfo, EngineStats, PlacedPart } from "../engine.ts";
 
 // ------------------------------------------------------------------------------------ loading
@@ -57,7 +58,7 @@ export function fromLoadRequest(request: LoadRequest): EngineLoadOptions {
     profile: request.profile === "hf" ? "hf" : "ref",
     maxModelLen: request.maxModelLen,
     maxNumSeqs: request.maxNumSeqs,
-    kvCacheDtype: kvCacheDtype === "f32" || kvCacheDtype === "f16" ? kvCacheDtype : undefined,
+    kvCacheDtype: isStateDtype(kvCacheDtype) ? kvCacheDtype : undefined,
     numThreads: request.numThreads,
     ...(request.cacheDirectory !== undefined && { cacheDirectory: request.cacheDirectory }),
     quantization: request.quantization === "" ? "none" : request.quantization,

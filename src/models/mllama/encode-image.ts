@@ -10,6 +10,7 @@ import { allocateLayers } from "./layer-memory.ts";
 import type { MllamaModel } from "./mllama-model.ts";
 import { cutPatches } from "./patches.ts";
 import type { KvLayer, PictureStates } from "./picture-states.ts";
+import { towerDtype } from "./state-dtype.ts";
 import { plainLayout, sharedLayout, type VisionLayout } from "./vision-layout.ts";
 import { type VisionStage, visionForward } from "./vision-model.ts";
 import { countStoredTokens, packTokens, tokenDtype, tokensAsInput } from "./vision-tokens.ts";
@@ -142,7 +143,7 @@ function towerTokens(
       patches: cutPatches(pixelValues, { tileSize, patchSize, numSlots: layout.numSlots }),
       aspectRatioId,
       taps: switches.taps,
-      attentionDtype: stateDtype,
+      attentionDtype: towerDtype(stateDtype),
     },
     onStage,
   );

@@ -5,6 +5,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import type { MllamaConfig } from "./config.ts";
 import type { MllamaWeights } from "./model-weights.ts";
 import type { Placement } from "./placement.ts";
+import type { StateDtype } from "./state-dtype.ts";
 
 /**
  * Where Meta's reference and Transformers differ.
@@ -30,8 +31,8 @@ export type MllamaModel = {
   readonly placement: Placement;
   readonly switches: ProfileSwitches;
   readonly inverseFrequencies: Float32Array;
-  /** dtype of the keys and values kept for pictures and inside the tower. */
-  readonly stateDtype: "f32" | "f16";
+  /** dtype of the keys and values that are kept for pictures; `towerDtype` of it are those inside the tower. */
+  readonly stateDtype: StateDtype;
 };
 
 /** `[headSize / 2]`, radians a position; see `nn/rope.ts`. */

@@ -11,7 +11,7 @@
 import { CPU } from "../../ggml/device.ts";
 import type { Graph } from "../../ggml/graph.ts";
 import type { Tensor } from "../../ggml/tensor.ts";
-import { attention } from "../../nn/attention.ts";
+import { attention, readableRows } from "../../nn/attention.ts";
 import { gatedMlp } from "../../nn/gated-mlp.ts";
 import { rmsNorm } from "../../nn/rms-norm.ts";
 import { type RopeTables, rotate, rotationTables } from "../../nn/rope.ts";
@@ -84,9 +84,9 @@ export function textForward(
       onStage(`layer.${index}.${name}`, numbers, rows);
     if (layer.type === "self") {
       const kv = input.kvCache[index];
-      hidden = selfBlock(graph, config, { layer, kv, plan: self, onInner }, hidden);
+      hidden = selfBlock(graph, config, { layer, kv, plan: self, device, onInner }, hidden);
     } else if (cross !== undefined) {
-      hidden = crossBlock(graph, config, { layer, index, plan: cross, onInner }, hidden);
+      hidden = crossBlock(graph, config, { layer, index, plan: cross, device, onInner }, hidden);
     }
     if (input.placement !== undefined) graph.pin(hidden, device);
     onStage(`layer.${index}`, hidden);
@@ -201,8 +201,15 @@ function selfBlock(
     layer,
     kv,
     plan,
+    device,
     onInner,
-  }: { layer: SelfAttentionLayer; kv: KvLayer | undefined; plan: SelfPlan; onInner: TextStage },
+  }: {
+    layer: SelfAttentionLayer;
+    kv: KvLayer | undefined;
+    plan: SelfPlan;
+    device: string;
+    onInner: TextStage;
+  },
   hidden: Tensor,
 ): Tensor {
   if (kv === undefined) throw new Error("a self-attention layer has no KV cache");
@@ -240,8 +247,8 @@ function selfBlock(
     .map((part) =>
       attention(graph, {
         query: graph.permute(graph.slice(rotatedQuery, 0, part.firstRow, part.numRows), [1, 0, 2]),
-        key: keyHeads(graph, config, cachedRows(graph, kv.key, part)),
-        value: keyHeads(graph, config, cachedRows(graph, kv.value, part)),
+        key: keyHeads(graph, config, cachedRows(graph, kv.key, part, device)),
+        value: keyHeads(graph, config, cachedRows(graph, kv.value, part, device)),
         mask: part.mask,
         scale: 1 / Math.sqrt(headSize),
       }),
@@ -267,11 +274,19 @@ function inHalves(graph: Graph, heads: Tensor): Tensor {
   return graph.reshape(graph.contiguous(graph.permute(pairs, [0, 2, 1])), heads.shape);
 }
 
-/** A sequence's rows of the cache, in the order of its positions. */
-function cachedRows(graph: Graph, cache: Tensor, { cells, numKeys }: SelfPart): Tensor {
+/** A sequence's rows of the cache, in the order of its positions, as its queries read them. */
+function cachedRows(
+  graph: Graph,
+  cache: Tensor,
+  { cells, numKeys, numRows }: SelfPart,
+  device: string,
+): Tensor {
+  // Cards read blocks as they are.
+  const read = (rows: Tensor): Tensor =>
+    device === CPU ? readableRows(graph, rows, numRows) : rows;
   return typeof cells === "number"
-    ? graph.slice(cache, 0, cells, numKeys)
-    : graph.cast(graph.getRows(cache, cells), cache.dtype);
+    ? read(graph.slice(cache, 0, cells, numKeys))
+    : read(graph.cast(graph.getRows(cache, cells), cache.dtype));
 }
 
 /** `[numKeys, numKvHeads · headSize]` → `[numKvHeads, numKeys, headSize]`, without a copy. */
@@ -320,8 +335,15 @@ function crossBlock(
     layer,
     index,
     plan,
+    device,
     onInner,
-  }: { layer: CrossAttentionLayer; index: number; plan: CrossPlan; onInner: TextStage },
+  }: {
+    layer: CrossAttentionLayer;
+    index: number;
+    plan: CrossPlan;
+    device: string;
+    onInner: TextStage;
+  },
   allRows: Tensor,
 ): Tensor {
   const { numHeads, headSize, rmsNormEpsilon: epsilon } = config;
@@ -338,7 +360,7 @@ function crossBlock(
   onInner("q", query, plan.rows?.numbers);
   const attended = plan.segments
     .map((segment) => {
-      const { key, value } = visionRows(graph, segment, index);
+      const { key, value } = visionRows(graph, segment, { index, device });
       return attention(graph, {
         query: graph.permute(graph.slice(query, 0, segment.firstRow, segment.numRows), [1, 0, 2]),
         key: keyHeads(graph, config, key),
@@ -364,16 +386,19 @@ function crossBlock(
 /** Keys and values of the pictures that a segment sees, one after another. */
 function visionRows(
   graph: Graph,
-  { pictures }: CrossSegment,
-  layerIndex: number,
+  { pictures, numRows }: CrossSegment,
+  { index, device }: { readonly index: number; readonly device: string },
 ): { key: Tensor; value: Tensor } {
+  const read = (cache: Tensor, numTokens: number): Tensor => {
+    const rows = graph.slice(cache, 0, 0, numTokens);
+    // Blocks cannot be joined.
+    if (pictures.length > 1 && rows.dtype === "q8_0") return graph.cast(rows, "f32");
+    return device === CPU ? readableRows(graph, rows, numRows) : rows;
+  };
   return pictures
     .map(({ states, numTokens }) => {
-      const { key, value } = states.layer(layerIndex);
-      return {
-        key: graph.slice(key, 0, 0, numTokens),
-        value: graph.slice(value, 0, 0, numTokens),
-      };
+      const { key, value } = states.layer(index);
+      return { key: read(key, numTokens), value: read(value, numTokens) };
     })
     .reduce((joined, next) => ({
       key: graph.concat(joined.key, next.key, 0),

@@ -35,7 +35,7 @@ export function toLaunchOptions(
     profile: body.profile ?? "ref",
     maxModelLen: body.max_model_len ?? undefined,
     maxNumSeqs: body.max_num_seqs ?? undefined,
-    kvCacheDtype: body.kv_cache_dtype ?? undefined,
+    kvCacheDtype: body.kv_cache_dtype === "auto" ? undefined : (body.kv_cache_dtype ?? undefined),
     numThreads: body.num_threads ?? undefined,
     download: body.download ?? undefined,
     hub: hubOf(body.download_hub),
