@@ -24,6 +24,7 @@ import {
   quantizations,
   quantizedTypes,
 } from "../src/models/mllama/quantization.ts";
+import { type StateDtype, stateDtypes } from "../src/models/mllama/state-dtype.ts";
 import { mayBeQuantized } from "../src/models/mllama/weight-kinds.ts";
 import { generateGreedily, readRows } from "../test/support/text-probe.ts";
 import { type OpenModel, openModel } from "../test/support/tiny-model.ts";
@@ -89,12 +90,17 @@ function logSoftmax(logits: Float32Array): Float64Array {
 const likeliest = (logits: Float32Array): number =>
   logits.reduce((top, value, id) => (value > (logits[top] ?? 0) ? id : top), 0);
 
-async function compare(directory: string, asked: readonly Asked[]) {
-  using open = await openModel(directory, "ref");
+/** What keys and values are kept in, of text and of pictures. */
+type StatesIn = { readonly ofText?: StateDtype; readonly ofPictures?: StateDtype };
+
+async function compare(directory: string, asked: readonly Asked[], states: StatesIn = {}) {
+  const { ofText = "f32", ofPictures = ofText } = states;
+  using open = await openModel(directory, "ref", ofText);
+  const encoder = { ...open, model: { ...open.model, stateDtype: ofPictures } };
   const all: number[] = [];
   let numOthers = 0;
   for (const file of files) {
-    using picture = await encoded(open, file);
+    using picture = await encoded(encoder, file);
     for (const { promptIds, answer, logits } of asked.filter((one) => one.file === file)) {
       const golden = { promptIds: [...promptIds, ...answer.slice(0, -1)] };
       const rows = await readRows(open, { golden, pictures: [picture] }, answer.length);
@@ -178,9 +184,28 @@ const variants: readonly Variant[] = [
   but("q4_0", "tower at 4 bits", tower, "Q4_0"),
 ];
 
+function tell(name: string, { meanNats, p99Nats, otherTokens }: Measured): void {
+  console.log(
+    `${name.padEnd(34)} KL ${meanNats.toExponential(2)}, p99 ${p99Nats.toExponential(2)}, another token ${(100 * otherTokens).toFixed(2)} %`,
+  );
+}
+type Measured = Awaited<ReturnType<typeof compare>>;
+
 const asked = await askOriginal();
 const scratch = mkdtempSync(join(tmpdir(), "quantization-"));
 const results: Record<string, unknown> = {};
+const kept: readonly StatesIn[] = [
+  ...stateDtypes.map((ofText) => ({ ofText, ofPictures: ofText })),
+  { ofText: "q8_0", ofPictures: "f16" },
+  { ofText: "f16", ofPictures: "q8_0" },
+];
+for (const states of kept) {
+  const name = `none, keys and values in ${states.ofText}, of pictures in ${states.ofPictures}`;
+  if (!name.includes(values.only)) continue;
+  const measured = await compare(checkpoint, asked, states);
+  results[name] = measured;
+  tell(name, measured);
+}
 try {
   for (const { name, quantization, chooseType } of variants.filter(({ name }) =>
     name.includes(values.only),
@@ -198,9 +223,7 @@ try {
     const { size } = statSync(join(directory, "model.gguf"));
     const measured = { megabytes: size / 1e6, ...(await compare(directory, asked)) };
     results[name] = measured;
-    console.log(
-      `${name.padEnd(34)} ${measured.megabytes.toFixed(2)} MB  KL ${measured.meanNats.toExponential(2)}, p99 ${measured.p99Nats.toExponential(2)}, another token ${(100 * measured.otherTokens).toFixed(2)} %`,
-    );
+    tell(`${name} (${measured.megabytes.toFixed(2)} MB)`, measured);
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true });

@@ -132,6 +132,11 @@ export class Backend implements Disposable {
     });
   }
 
+  /** Which operators of our own compute on the processor; `undefined`: ggml's alone. */
+  get kernelsHash(): string | undefined {
+    return this.#kernels?.hash;
+  }
+
   /**
    * Begin a graph. Graphs of one `kind` reuse the same memory, so a kind should mean a size.
    *

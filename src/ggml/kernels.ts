@@ -14,6 +14,8 @@ import type { GgmlLibrary } from "./library.ts";
 import type { Pointer } from "./symbols.ts";
 
 export type Kernels = {
+  /** Of the library's file: others may round differently. */
+  readonly hash: string;
   readonly linear: Pointer;
   /** Where there is VNNI. */
   readonly fewRows: Pointer | undefined;
@@ -136,6 +138,7 @@ export function load(
   }
   return {
     kernels: {
+      hash,
       linear: operator("linear"),
       fewRows: level === levels.avx512bf16 ? operator("few-rows") : undefined,
       packKeys: operator("pack-keys"),

@@ -81,7 +81,8 @@ export async function reckonMemory(
       bits === undefined ? shape.fileBytes : (shape.numParameters * bits) / 8 + shape.vectorBytes,
     kvBytes: (contextLength * kvBytesPerToken(shape, "f16") * kvBits) / 16,
     overheadBytes: WORKER_BASE_BYTES,
-    activeBytes: picture + towerBytes(shape, "f16") + stepBytes(shape, { contextLength, dtype: "f16" }),
+    activeBytes:
+      picture + towerBytes(shape, "f16") + stepBytes(shape, { contextLength, dtype: "f16" }),
   };
 }
 

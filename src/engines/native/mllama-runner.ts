@@ -4,6 +4,7 @@
  * Owns the back end, the weights and the KV cache; knows nothing of requests, queues or sampling.
  */
 import { readdir } from "node:fs/promises";
+import { cpus } from "node:os";
 import { isAbsolute } from "node:path";
 import { PlatformError } from "../../base/errors.ts";
 import type { BlockId } from "../../base/ids.ts";
@@ -81,6 +82,9 @@ export async function loadMllamaRunner(
         options.kvCacheDtype ?? defaultStateDtype(shapeOfCheckpoint(checkpoint)),
       ),
       device: placement.tower,
+      kernels: backend.kernelsHash,
+      // By what it can do, ggml and our operators choose among forms that add up in another order.
+      processor: cpus()[0]?.model,
     });
     return new MllamaRunner({
       backend,

@@ -44,7 +44,7 @@ export declare type LoadRequest = Message<"atalaya.engine.v1.LoadRequest"> & {
   maxNumSeqs?: number | undefined;
 
   /**
-   * "f32" or "f16".
+   * "f32", "f16" or "q8_0".
    *
    * @generated from field: optional string kv_cache_dtype = 5;
    */
