@@ -12,7 +12,6 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { createLogger, type LogLevel } from "./base/logger.ts";
 import { readSettings } from "./config/settings.ts";
-import type { StateDtype } from "./engines/memory.ts";
 import type { ImageReport } from "./generation/engine-prompt.ts";
 import type { GenerateEvent, Usage } from "./generation/event.ts";
 import type { ChatMessage, ImageSource, SamplingParams } from "./generation/request.ts";
@@ -41,7 +40,7 @@ export type LoadOptions = {
   /** Answers at the same time, at most. */
   readonly maxNumSeqs?: number;
   /** What keys and values are kept in; `f32` if the weights are, else `f16`, when absent. */
-  readonly kvCacheDtype?: StateDtype;
+  readonly kvCacheDtype?: "f32" | "f16" | "q8_0";
   readonly numThreads?: number;
   /** Whether files that are not here are downloaded; they are when absent. */
   readonly download?: boolean;
