@@ -2,7 +2,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseByteSize } from "../base/byte-size.ts";
 import { parseDurationMs } from "../base/duration.ts";
-import { type StateDtype, stateDtypes } from "../engines/memory.ts";
+
+const stateDtypes = ["f32", "f16", "q8_0"] as const;
+type StateDtype = (typeof stateDtypes)[number];
 
 /** How a model is loaded. */
 export type LoadFlags = {

@@ -8,7 +8,7 @@
 import { bytesPerNumber, type StateDtype, towerDtype } from "../models/mllama/state-dtype.ts";
 import type { ModelShape } from "./model-shape.ts";
 
-export { type StateDtype, stateDtypes } from "../models/mllama/state-dtype.ts";
+export type { StateDtype } from "../models/mllama/state-dtype.ts";
 
 /** Cells in one KV block: small enough to waste little, large enough to keep tables short. */
 export const KV_BLOCK_SIZE = 64;
