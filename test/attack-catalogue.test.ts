@@ -14,6 +14,8 @@ import { http } from "./attacks/http.ts";
 import { logs } from "./attacks/logs.ts";
 import { modelFiles } from "./attacks/model-files.ts";
 import { otherMachines } from "./attacks/other-machines.ts";
+import { parameters } from "./attacks/parameters.ts";
+import { prompts } from "./attacks/prompts.ts";
 import type { Section } from "./attacks/section.ts";
 import { serverSideFetches } from "./attacks/server-side-fetches.ts";
 import { supplyChain } from "./attacks/supply-chain.ts";
@@ -25,6 +27,8 @@ const sections: readonly Section[] = [
   authentication,
   serverSideFetches,
   http,
+  prompts,
+  parameters,
   tools,
   modelFiles,
   downloads,

@@ -52,7 +52,7 @@ describe("StopStrings", () => {
     expect(matcher.end()).toBe("E");
   });
 
-  test("a stop string that spans pieces is cut out exactly", () => {
+  test("a stop string that spans pieces is cut out exactly (PT-11)", () => {
     expect(streamed(["one\n", "\ntwo"], ["\n\n"])).toEqual({ text: "one", stop: "\n\n" });
   });
 });

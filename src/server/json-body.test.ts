@@ -34,28 +34,32 @@ describe("a JSON body", () => {
     }
   });
 
-  test("takes the last of a key that comes twice", () => {
+  test("takes the last of a key that comes twice (PA-09)", () => {
     expect(parseText('{"a": 1, "a": 2}')).toEqual({ a: 2 });
   });
 
   test.each([
-    { why: "empty", text: "", says: /is empty/ },
-    { why: "null", text: "null", says: /is null/ },
-    { why: "a list", text: "[]", says: /is a list/ },
-    { why: "a number", text: "42", says: /is a number/ },
+    { why: "empty (PA-15)", text: "", says: /is empty/ },
+    { why: "null (PA-15)", text: "null", says: /is null/ },
+    { why: "a list (PA-15)", text: "[]", says: /is a list/ },
+    { why: "a number (PA-15)", text: "42", says: /is a number/ },
     { why: "NaN", text: '{"temperature": NaN}', says: /JSON has no NaN/ },
     { why: "cut short", text: '{"model": "x', says: /not valid JSON/ },
-    { why: "nested too deep", text: `{"a":${"[".repeat(100_000)}`, says: /deeper than 64 levels/ },
+    {
+      why: "nested too deep (PA-08)",
+      text: `{"a":${"[".repeat(100_000)}`,
+      says: /deeper than 64 levels/,
+    },
     { why: "a list too long", text: `{"a":[${"0,".repeat(20_000)}0]}`, says: /20001 members/ },
-    { why: "poisoned", text: '{"a": {"__proto__": {"b": 1}}}', says: /"__proto__"/ },
-    { why: "half a character", text: String.raw`{"a": "\ud800"}`, says: /surrogate/ },
+    { why: "poisoned (PA-10)", text: '{"a": {"__proto__": {"b": 1}}}', says: /"__proto__"/ },
+    { why: "half a character (PT-08)", text: String.raw`{"a": "\ud800"}`, says: /surrogate/ },
   ])("that is $why is refused", ({ text, says }) => {
     expect(() => parseText(text)).toThrow(
       expect.objectContaining({ code: "invalid_request", message: expect.stringMatching(says) }),
     );
   });
 
-  test("that is no UTF-8 is refused", () => {
+  test("that is no UTF-8 is refused (PA-11)", () => {
     const body = Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]);
     expect(() => parseJsonBody(body)).toThrow(/UTF-8/);
   });

@@ -11,7 +11,7 @@ const check = (body: Record<string, unknown>): string[] =>
 
 describe("fields of a request", () => {
   test.each([{ best_of: 3 }, { chat_template: "{{ x }}" }, { chat_template_kwargs: { a: 1 } }])(
-    "that ask for what we do not do are refused by name: %o",
+    "that ask for what we do not do are refused by name: %o (PT-13)",
     (body) => {
       const [field] = Object.keys(body);
       expect(() => check(body)).toThrow(
@@ -30,7 +30,7 @@ describe("fields of a request", () => {
     expect(check(body)).toEqual([]);
   });
 
-  test("that nobody knows are listed", () => {
+  test("that nobody knows are listed (PA-12)", () => {
     expect(check({ user: "u", constructor: 1, metadata: {} })).toEqual([
       "user",
       "constructor",

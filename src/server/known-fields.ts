@@ -68,6 +68,7 @@ const unsupportedSampling: UnsupportedFields = {
   logits_processors: isEmpty,
   cache_salt: isEmpty,
   mm_processor_kwargs: isEmpty,
+  media_io_kwargs: isEmpty,
 };
 
 export const unsupportedByChat: UnsupportedFields = {

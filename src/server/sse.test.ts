@@ -17,7 +17,7 @@ async function* each<Value>(values: readonly Value[]): AsyncGenerator<Value> {
 }
 
 describe("server-sent events", () => {
-  test("hold one object each, whatever text is in it, and end with [DONE]", async () => {
+  test("hold one object each, whatever text is in it, and end with [DONE] (PT-10)", async () => {
     const text = fc.oneof(
       fc.string({ unit: "binary" }),
       fc.constantFrom("\n\ndata: [DONE]\n\n", "\r\n", "\u2028"),

@@ -19,7 +19,7 @@ function pieces(bytes: Uint8Array, at: readonly number[]): string[] {
   return [...out, detokenizer.end()];
 }
 
-test("bytes cut anywhere decode to the same text, and no piece ends in half a character", () => {
+test("bytes cut anywhere decode to the same text, and no piece ends in half a character (PT-09)", () => {
   fc.assert(
     fc.property(anyText, cuts, (text, at) => {
       const got = pieces(new TextEncoder().encode(text), at);

@@ -45,7 +45,7 @@ function specialsIn(tokenizer: Tokenizer, ids: readonly number[]): string[] {
     .map((id) => new TextDecoder().decode(vocabulary.bytesOf(id)));
 }
 
-describe("what people write stays text", async () => {
+describe("what people write stays text (PT-01, PT-02)", async () => {
   const tokenizer = await openTokenizer(withTemplate(template));
   afterAll(() => tokenizer[Symbol.asyncDispose]());
   const structure = (await tokenizer.renderChat([say("x")], chat)).tokenIds;
@@ -201,7 +201,7 @@ describe("a template that does harm is stopped, and the next conversation is ser
 });
 
 describe("limits", () => {
-  test("a text that takes too long is refused, and the next is encoded", async () => {
+  test("a text that takes too long is refused, and the next is encoded (PT-06)", async () => {
     await using tokenizer = await openTokenizer(trained, {
       limits: { ...defaultTokenizerLimits, encodeTimeoutMs: 150 },
     });
@@ -214,7 +214,7 @@ describe("limits", () => {
     expect(await next).toHaveLength(1);
   });
 
-  test("a text that is too long is refused at once, with both numbers", async () => {
+  test("a text that is too long is refused at once, with both numbers (PT-06)", async () => {
     await using tokenizer = await openTokenizer(trained);
     await expect(
       tokenizer.encode("x".repeat(4 * 1024 * 1024), { specialTokens: true }),
