@@ -39,8 +39,9 @@ export function measuresOf({ numTokens, promptTokens, streams }: Sizes): Measure
       unit: "tokens/s",
       better: "more",
       run: async (contestant, prompts, signal) => {
-        const prompt = prompts.next(contestant, QUESTION_TOKENS);
-        return speedOf(await time(contestant, prompt, { maxTokens: numTokens, signal }));
+        const next = (): EnginePrompt => prompts.next(contestant, QUESTION_TOKENS);
+        const firstMs = await firstTokenMs(contestant, next(), signal);
+        return speedOf(await time(contestant, next(), { maxTokens: numTokens, signal }), firstMs);
       },
     },
     {
@@ -120,9 +121,13 @@ export function measuresOf({ numTokens, promptTokens, streams }: Sizes): Measure
   ];
 }
 
-/** Between the first token and the last. */
-function speedOf({ tokenMs }: Timing): number {
-  const [first = 0] = tokenMs;
+/**
+ * Between the first token and the last.
+ *
+ * @param firstMs when the first token of such a prompt comes alone: the tokens of a small model may all arrive at once
+ */
+function speedOf({ tokenMs }: Timing, firstMs: number): number {
+  const first = Math.min(tokenMs[0] ?? 0, firstMs);
   return ((tokenMs.length - 1) * 1_000) / ((tokenMs.at(-1) ?? 0) - first);
 }
 
