@@ -15,6 +15,7 @@ import { logs } from "./attacks/logs.ts";
 import { modelFiles } from "./attacks/model-files.ts";
 import { otherMachines } from "./attacks/other-machines.ts";
 import { parameters } from "./attacks/parameters.ts";
+import { pictures } from "./attacks/pictures.ts";
 import { prompts } from "./attacks/prompts.ts";
 import type { Section } from "./attacks/section.ts";
 import { serverSideFetches } from "./attacks/server-side-fetches.ts";
@@ -29,6 +30,7 @@ const sections: readonly Section[] = [
   http,
   prompts,
   parameters,
+  pictures,
   tools,
   modelFiles,
   downloads,

@@ -16,7 +16,7 @@ test("an owner's picture is nobody else's", () => {
   expect(contentHash(image, "key-1")).toBe(hashes[1]);
 });
 
-test("the same bytes in another shape are another picture", () => {
+test("the same bytes in another shape are another picture (IM-21)", () => {
   expect(contentHash({ width: 2, height: 3, pixels })).not.toBe(
     contentHash({ width: 3, height: 2, pixels }),
   );

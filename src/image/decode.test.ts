@@ -44,8 +44,8 @@ describe("a picture is decoded to its pixels", () => {
     ["PNG", small.clone().png()],
     ["interlaced PNG", small.clone().png({ progressive: true })],
     ["palette PNG", small.clone().png({ palette: true })],
-    ["16-bit PNG", small.clone().toColourspace("rgb16").png()],
-    ["lossless WebP", small.clone().webp({ lossless: true })],
+    ["16-bit PNG (IM-11)", small.clone().toColourspace("rgb16").png()],
+    ["lossless WebP (IM-13)", small.clone().webp({ lossless: true })],
     ["GIF", small.clone().gif()],
   ])("from a %s", async (_, file) => {
     expect(await decodeImage(await file.toBuffer())).toEqual({
@@ -78,7 +78,7 @@ describe("a picture is decoded to its pixels", () => {
     expect(new Set(pixels)).toEqual(new Set([200]));
   });
 
-  test("grey becomes RGB, and what is clear becomes white", async () => {
+  test("grey becomes RGB, and what is clear becomes white (IM-11)", async () => {
     const grey = sharp(Uint8Array.of(7, 250), { raw: { width: 2, height: 1, channels: 1 } });
     expect(pixelsOf((await decodeImage(await grey.png().toBuffer())).pixels)).toEqual([
       [7, 7, 7],
@@ -156,7 +156,7 @@ test.each([
       [0, 3],
     ],
   },
-])("EXIF orientation $orientation is applied", async ({ orientation, shown }) => {
+])("EXIF orientation $orientation is applied (IM-12)", async ({ orientation, shown }) => {
   const file = await small
     .clone()
     .withMetadata({ orientation })
@@ -176,11 +176,14 @@ describe("a picture that cannot be is refused with one sentence", () => {
     { claim: [10, 1_000_000], says: "is 1,000,000 pixels high; at most 16,384" },
     { claim: [10_000, 10_000], says: "10,000 × 10,000 = 100,000,000 pixels; at most 50,000,000" },
     { claim: [0, 5], says: "claims 0 × 5 pixels" },
-  ])("by what its header claims: $claim", async ({ claim: [width = 0, height = 0], says }) => {
-    const started = performance.now();
-    expect(await refusal(pngClaiming(width, height))).toContain(says);
-    expect(performance.now() - started).toBeLessThan(50);
-  });
+  ])(
+    "by what its header claims (IM-03, IM-16): $claim",
+    async ({ claim: [width = 0, height = 0], says }) => {
+      const started = performance.now();
+      expect(await refusal(pngClaiming(width, height))).toContain(says);
+      expect(performance.now() - started).toBeLessThan(50);
+    },
+  );
 
   test.each([
     { what: "no bytes", bytes: Buffer.alloc(0) },
@@ -192,7 +195,7 @@ describe("a picture that cannot be is refused with one sentence", () => {
     { what: "a TIFF", bytes: tiff },
     { what: "an AVIF", bytes: avif },
     { what: "text", bytes: Buffer.from("data:image/png;base64,iVBORw0KGgo=") },
-  ])("$what is none of the four formats", async ({ bytes }) => {
+  ])("$what is none of the four formats (IM-14)", async ({ bytes }) => {
     expect(await refusal(bytes)).toMatch(/is not a PNG, JPEG, WebP or GIF file/);
   });
 
@@ -202,7 +205,7 @@ describe("a picture that cannot be is refused with one sentence", () => {
     );
   });
 
-  test("a file cut short", async () => {
+  test("a file cut short (IM-05)", async () => {
     const noise = sharp({
       create: {
         width: 200,
@@ -224,7 +227,7 @@ describe("a picture that cannot be is refused with one sentence", () => {
     );
   });
 
-  test("a header with anything behind it, and in words of ours alone", async () => {
+  test("a header with anything behind it, and in words of ours alone (IM-19)", async () => {
     const starts = [
       await small.clone().png().toBuffer(),
       await small.clone().jpeg().toBuffer(),
@@ -245,7 +248,7 @@ describe("a picture that cannot be is refused with one sentence", () => {
   });
 });
 
-test("many pictures at once are all answered", async () => {
+test("many pictures at once are all answered (IM-22)", async () => {
   const file = await small.clone().png().toBuffer();
   const answers = await Promise.all(Array.from({ length: 64 }, () => decodeImage(file)));
   expect(answers).toHaveLength(64);

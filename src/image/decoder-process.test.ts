@@ -6,7 +6,7 @@ const plain = { create: { width: 3000, height: 3000, channels: 3, background: "#
 const large = await sharp(plain).png({ compressionLevel: 1 }).toBuffer();
 const noSignal = undefined;
 
-test("a decoder at its time limit is killed in the middle of its work", async () => {
+test("a decoder at its time limit is killed in the middle of its work (IM-18)", async () => {
   const decoder = new DecoderProcess();
   expect(await decoder.decode(large, { timeoutMs: 1, signal: noSignal })).toBe("timed-out");
   expect(decoder.isAlive).toBe(false);

@@ -5,7 +5,7 @@ import { PixelBudget } from "./pixel-budget.ts";
 const never = new AbortController().signal;
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test("requests have their room in order, never more than there is, and all come to it", async () => {
+test("requests have their room in order, never more than there is, and all come to it (IM-20, IM-22)", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(30), { maxLength: 12 }), async (sizes) => {
       const budget = new PixelBudget(20);

@@ -41,7 +41,7 @@ describe("a picture as text", () => {
       url: "data:image/png;base64,AA==AAAA",
       says: /not valid base64/,
     },
-  ])("$why is refused by the name of its field", ({ url, says }) => {
+  ])("$why is refused by the name of its field (IM-07, IM-08)", ({ url, says }) => {
     expect(() => imageFromUrl(url, "messages[0].content[1].image_url")).toThrow(
       expect.objectContaining({
         code: "invalid_image",

@@ -46,7 +46,7 @@ describe("resizedSize", () => {
     });
   });
 
-  test("always fits the canvas and has pixels", () => {
+  test("always fits the canvas and has pixels (IM-15)", () => {
     fc.assert(
       fc.property(side, side, maxTiles, tileSize, (width, height, max, size) => {
         const grid = chooseTileGrid({ width, height }, { tileSize: size, maxTiles: max });
