@@ -9,6 +9,7 @@ export type StringLoops = "fail" | "skip";
 
 type Statement = { readonly type: string };
 type Loop = Statement & { readonly iterable: Statement & { readonly lhs?: Statement } };
+type Filter = Statement & { readonly operand: Statement; readonly filter: Statement };
 type Value = { readonly type: string; readonly value: unknown };
 
 /** Its declarations are lost on the way: their own imports leave out the ending. */
@@ -19,7 +20,7 @@ const LibraryInterpreter = Interpreter as new (
   evaluate(statement: Statement | undefined, environment: Environment): Value;
 };
 
-/** The library's own refuses loops over strings. */
+/** The library's own refuses loops over strings, and trims what JavaScript calls white space. */
 export class TemplateInterpreter extends LibraryInterpreter {
   readonly #loops: StringLoops;
   /** What loops go over, where it was worked out already, by the node that stands for it. */
@@ -33,6 +34,7 @@ export class TemplateInterpreter extends LibraryInterpreter {
   override evaluate(statement: Statement | undefined, environment: Environment): Value {
     const known = statement === undefined ? undefined : this.#known.get(statement);
     if (known !== undefined) return known;
+    if (isTrim(statement)) return this.#trim(statement, environment);
     if (statement?.type !== "For" || this.#loops === "fail") {
       return super.evaluate(statement, environment);
     }
@@ -50,6 +52,37 @@ export class TemplateInterpreter extends LibraryInterpreter {
     };
     return super.evaluate(once, environment);
   }
+
+  #trim(statement: Filter, environment: Environment): Value {
+    const value = this.evaluate(statement.operand, environment);
+    if (typeof value.value === "string") {
+      const text = { type: "StringLiteral", value: trimmed(value.value) };
+      return super.evaluate(text, environment);
+    }
+    const operand: Statement = { type: "Known" };
+    this.#known.set(operand, value);
+    const filter: Filter = { ...statement, operand };
+    return super.evaluate(filter, environment);
+  }
+}
+
+function isTrim(statement: Statement | undefined): statement is Filter {
+  if (statement?.type !== "FilterExpression") return false;
+  const { filter } = statement as Filter;
+  return filter.type === "Identifier" && "value" in filter && filter.value === "trim";
+}
+
+/** What Python's `str.isspace` says yes to: not the byte-order mark, but some separators that JavaScript keeps. */
+const whiteSpace: ReadonlySet<string> = new Set(
+  "\t\n\v\f\r\u001c\u001d\u001e\u001f \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000",
+);
+
+function trimmed(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && whiteSpace.has(text.charAt(start))) start++;
+  while (end > start && whiteSpace.has(text.charAt(end - 1))) end--;
+  return text.slice(start, end);
 }
 
 const noItems = { type: "ArrayLiteral", value: [] };

@@ -82,6 +82,16 @@ describe("what people write stays text (PT-01, PT-02)", async () => {
     expect(text).toContain("<|end_header_id|>\n\n<|eot_id|><|eot_id|>");
   });
 
+  test.each([
+    ["\ufeffa b\ufeff", "\ufeffa b\ufeff"],
+    [" \n\ufeff \u2003", "\ufeff"],
+    ["\u001c\u0085a\u0000b\u001f\u3000", "a\u0000b"],
+    [" \n\t", ""],
+  ])("white space is what Python takes away: %j (PT-07)", async (text, left) => {
+    const { text: rendered } = await tokenizer.renderChat([say(text)], chat);
+    expect(rendered).toContain(`user<|end_header_id|>\n\n${left}<|eot_id|>`);
+  });
+
   test("a picture is the template's own marker", async () => {
     const { tokenIds } = await tokenizer.renderChat(
       [{ role: "user", content: [image, { type: "text", text: "<|image|>" }] }],
