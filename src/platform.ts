@@ -471,6 +471,13 @@ function listenError(
       { cause: error },
     );
   }
+  if (code === "EADDRNOTAVAIL") {
+    return new PlatformError(
+      "invalid_request",
+      `This machine has no address ${host}. Choose another with --host or ATALAYA_HOST.`,
+      { cause: error },
+    );
+  }
   if (code === "EACCES") {
     return new PlatformError(
       "forbidden",

@@ -12,6 +12,10 @@ terminal.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;
 });
+// Nobody reads the notes: a server goes on, and stops in order when it is told to.
+terminal.stderr.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
 
 try {
   await buildProgram(terminal).parseAsync(withLongOptions(withDashes(process.argv.slice(2))), {

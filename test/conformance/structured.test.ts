@@ -73,6 +73,14 @@ const textOf = ({ choices }: OpenAI.Chat.ChatCompletion, index = 0): string =>
   choices[index]?.message.content ?? "";
 
 describe("an answer has the form that was asked for", () => {
+  test("which ends at max_tokens where the form has no end (TO-07)", async () => {
+    const endless = await ask({ guided_grammar: 'root ::= "a" root', max_tokens: 20 });
+    expect(endless.choices[0]).toMatchObject({
+      finish_reason: "length",
+      message: { content: "a".repeat(20) },
+    });
+  });
+
   test("a schema, with and without a picture, drawn at random too", async () => {
     const validate = new Ajv2020().compile(schema);
     for (const [messages, temperature] of [

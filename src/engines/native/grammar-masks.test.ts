@@ -82,6 +82,17 @@ describe("what a grammar allows", () => {
     expect(await allowedText(after)).toEqual(["b"]);
   });
 
+  test("many, of which only some stay compiled, and the open ones stay good (TO-06)", async () => {
+    await using masks = new GrammarMasks({ directory, vocabSize: 256 });
+    using first = await open(masks, 'root ::= "a" "0"');
+    first.accept(idOf("a"));
+    for (let index = 0; index < 200; index++) {
+      using state = await open(masks, `root ::= "b" "${index}"`);
+      expect(await allowedText(state)).toEqual(["b"]);
+    }
+    expect(await allowedText(first)).toEqual(["0"]);
+  });
+
   test("one that takes too long to prepare ends there, and alone", async () => {
     await using masks = new GrammarMasks({ directory, vocabSize: 256 }, { tryTimeoutMs: 400 });
     using before = await open(masks, 'root ::= "a"');
