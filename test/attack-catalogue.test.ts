@@ -10,6 +10,7 @@ import { packageRoot } from "../src/config/package.ts";
 import { authentication } from "./attacks/authentication.ts";
 import { downloads } from "./attacks/downloads.ts";
 import { faults } from "./attacks/faults.ts";
+import { guarantees } from "./attacks/guarantees.ts";
 import { http } from "./attacks/http.ts";
 import { logs } from "./attacks/logs.ts";
 import { modelFiles } from "./attacks/model-files.ts";
@@ -40,6 +41,7 @@ const sections: readonly Section[] = [
   supplyChain,
   logs,
   faults,
+  guarantees,
 ];
 
 const prefixes = sections.map(({ prefix }) => prefix);

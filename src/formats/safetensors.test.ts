@@ -222,7 +222,7 @@ describe("a mangled file is refused or true to itself, and never worse", () => {
     }
   }
 
-  test("bytes of the header replaced", () => {
+  test("bytes of the header replaced (G-03)", () => {
     const byte = fc.record({ at: fc.nat(sampleHeaderBytes - 1), value: fc.nat(255) });
     fc.assert(
       fc.property(fc.array(byte, { minLength: 1, maxLength: 4 }), (changes) => {

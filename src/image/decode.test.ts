@@ -227,7 +227,7 @@ describe("a picture that cannot be is refused with one sentence", () => {
     );
   });
 
-  test("a header with anything behind it, and in words of ours alone (IM-19)", async () => {
+  test("a header with anything behind it, and in words of ours alone (IM-19, G-04)", async () => {
     const starts = [
       await small.clone().png().toBuffer(),
       await small.clone().jpeg().toBuffer(),

@@ -100,7 +100,7 @@ describe("a key that floods", () => {
     expect(Math.max(...beside)).toBeLessThan(2 * Math.max(...alone) + slackMs);
   });
 
-  test("gives up its latest when the queue is full, and is told how long that takes", async () => {
+  test("gives up its latest when the queue is full, and is told how long that takes (G-14)", async () => {
     const server = await busyServer({ maxQueuedRequests: 20 });
     for (let i = 0; i < 3; i++) await chat(server, server.adminKey);
     const flood = Array.from({ length: 60 }, () => chat(server, server.adminKey));

@@ -184,7 +184,7 @@ describe("the state database", () => {
     expect(await readFile(file)).toEqual(before);
   });
 
-  test("says that the disk is full, and goes on when there is room", async () => {
+  test("says that the disk is full, and goes on when there is room (G-08)", async () => {
     await using database = await open([first]);
     const tables = database.tables<Things>();
     await sql`PRAGMA max_page_count = 8`.execute(tables);

@@ -83,7 +83,7 @@ const chatHead = (more: string): string =>
 const numDescriptors = (): number => readdirSync("/proc/self/fd").length;
 const withoutProc = process.platform === "linux" ? "" : " (skipped: there is no /proc)";
 
-describe("what is no well-formed request ends its connection", () => {
+describe("what is no well-formed request ends its connection (G-01)", () => {
   const smuggled = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
   test.each([
     ["HT-01: both framings", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"],
@@ -317,6 +317,37 @@ describe("clients that do not come to an end", () => {
     expect(server.engine.numRunning).toBe(0);
     expect(server.engine.requests).toHaveLength(0);
   });
+});
+
+test(`G-10: a thousand answers whose readers go away leave nothing${withoutProc}`, {
+  timeout: 120_000,
+}, async ({ skip }) => {
+  skip(process.platform !== "linux");
+  const answer = { ...server.engine.answer };
+  server.engine.answer = { text: "x".repeat(2_000), tokenDelayMs: 5 };
+  const body = JSON.stringify({
+    model: "fake",
+    messages: [{ role: "user", content: "hi" }],
+    max_tokens: 2_000,
+    stream: true,
+  });
+  const request = `${chatHead(`Content-Length: ${body.length}\r\n`)}${body}`;
+  const before = numDescriptors();
+  const leaveOften = async (): Promise<void> => {
+    for (let count = 0; count < 40; count++) {
+      const socket = await open();
+      socket.write(request);
+      const [first] = (await once(socket, "data")) as [Buffer];
+      socket.resetAndDestroy();
+      expect(first.toString("latin1")).toMatch(/^HTTP\/1\.1 200 /);
+    }
+  };
+  await Promise.all(Array.from({ length: 25 }, leaveOften));
+  const isFree = (): boolean => server.engine.numRunning === 0 && numDescriptors() <= before + 5;
+  for (let wait = 0; wait < 200 && !isFree(); wait++) await sleep(50);
+  server.engine.answer = answer;
+  expect(server.engine.numRunning).toBe(0);
+  expect(numDescriptors()).toBeLessThanOrEqual(before + 5);
 });
 
 test("HT-19: a thousand requests in one go are answered in their order", {

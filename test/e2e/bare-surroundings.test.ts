@@ -67,7 +67,7 @@ test.skipIf(!hasPrlimit)(
 test.each([
   ["far east, Turkish", { TZ: "Pacific/Kiritimati", LC_ALL: "tr_TR.UTF-8" }],
   ["far west, no language", { TZ: "Etc/GMT+12", LC_ALL: "C" }],
-])("a server serves where it is %s (RL-04)", async (_where, env) => {
+])("a server serves where it is %s (RL-04, G-19)", async (_where, env) => {
   const { server, url } = await serve(env);
   const before = Date.now();
   expect(await health(url)).toBe(200);
@@ -125,6 +125,32 @@ test.skipIf(!canBeAlone)(
     }
   },
 );
+
+test.skipIf(!canBeAlone)("a server whose default address does not exist says so (RL-07)", () => {
+  const home = mkdtempSync(join(tmpdir(), "atalaya-home-"));
+  try {
+    const { status, stderr } = spawnSync(
+      "unshare",
+      [
+        ...alone,
+        'ip link set lo up && ip addr del 127.0.0.1/8 dev lo && exec "$0" dist/src/cli/main.js serve',
+        process.execPath,
+      ],
+      {
+        cwd: packageRoot(),
+        env: { ...process.env, ATALAYA_HOME: home },
+        encoding: "utf8",
+        timeout: 100_000,
+      },
+    );
+    expect(stderr).toBe(
+      "atalaya: This machine has no address 127.0.0.1. Choose another with --host or ATALAYA_HOST.\n",
+    );
+    expect(status).toBe(2);
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+});
 
 /** A program: starts a server, prints what its two addresses answer, and how it ends. */
 const askServer = `

@@ -124,7 +124,7 @@ describe("without a model", () => {
     expect(ended.stdout).toBe("");
   });
 
-  test("a port in use is one sentence that names it and another", async () => {
+  test("a port in use is one sentence that names it and another (G-18)", async () => {
     await using taken = await takePort();
     const ended = await atalaya("serve", "--port", `${taken.port}`);
     expect(ended.exitCode).toBe(73);

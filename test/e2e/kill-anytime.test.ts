@@ -74,7 +74,7 @@ async function json<Reply>(url: string, path: string, body?: object): Promise<Re
   return reply;
 }
 
-test(`killed ${numKills} times at any moment, it forgets nothing that it acknowledged (RL-01)`, {
+test(`killed ${numKills} times at any moment, it forgets nothing that it acknowledged (RL-01, G-09)`, {
   timeout: 60_000 + numKills * 30_000,
 }, async () => {
   using folder = temporaryFolder();

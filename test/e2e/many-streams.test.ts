@@ -8,7 +8,7 @@ import { requireBuild } from "../support/program.ts";
 
 const body = { model: "fake", messages: [{ role: "user", content: "hi" }] };
 
-test("a thousand streams at once: under 300 MB, all whole, none starved", {
+test("a thousand streams at once: under 300 MB, all whole, none starved (G-12)", {
   timeout: 120_000,
 }, async () => {
   requireBuild();
@@ -46,7 +46,7 @@ test("a thousand streams at once: under 300 MB, all whole, none starved", {
   expect(gaps.at(-1)).toBeLessThan(10 * median);
 });
 
-test("two hundred clients that stop reading cost bounded memory, and others are answered", {
+test("two hundred clients that stop reading cost bounded memory, and others are answered (G-11)", {
   timeout: 120_000,
 }, async () => {
   requireBuild();

@@ -216,7 +216,7 @@ describe("what goes wrong", () => {
     expect(ended).toMatchObject({ exitCode, stdout: "" });
   });
 
-  test("a token never shows, not even when everything does (LG-01)", async () => {
+  test("a token never shows, not even when everything does (LG-01, G-20)", async () => {
     hub.addRepo("a/b", tinyRepo(), { access: "private" });
     for (const token of ["hf_unknown", "hf_canary"]) {
       const env = { HF_TOKEN: token, ATALAYA_LOG_LEVEL: "debug" };

@@ -19,7 +19,7 @@ async function serve(home: string, ...args: readonly string[]) {
   return { server, client: new AtalayaClient({ endpoint: url }), url };
 }
 
-test("what ran comes back after kill -9, and what was terminated does not (RL-01)", async () => {
+test("what ran comes back after kill -9, and what was terminated does not (RL-01, G-18)", async () => {
   using folder = temporaryFolder();
   const home = join(folder.path, "home");
   const first = await serve(home);
@@ -58,7 +58,7 @@ test("what ran comes back after kill -9, and what was terminated does not (RL-01
   expect((await fourth.server.ended).stderr).not.toContain("Starting again");
 });
 
-test("a server that is told to stop lets an answer end (RL-08, WK-14)", async () => {
+test("a server that is told to stop lets an answer end (RL-08, WK-14, G-16)", async () => {
   using folder = temporaryFolder();
   const { server, client } = await serve(join(folder.path, "home"), "demo");
   await server.says(/demo is ready/);

@@ -322,7 +322,7 @@ describe.each(testedEngines)("the engine $title", (engineUnderTest) => {
       },
     );
 
-    test("fails its answers within a second, leaves its last words, and is started again (WK-01, WK-15)", async () => {
+    test("fails its answers within a second, leaves its last words, and is started again (WK-01, WK-15, G-05)", async () => {
       const ends: WorkerEnd[] = [];
       await using engine = await start(tiny, {}, { onUnexpectedEnd: (end) => ends.push(end) });
       const pid = await engine.workerPid();

@@ -54,7 +54,7 @@ test.each(["garbage", "halfFrame", "hugeFrame", "silentExit", "unknownToken"] as
   },
 );
 
-test("a request that ends the worker every time is answered with an error, and ends no third one (WK-10)", async () => {
+test("a request that ends the worker every time is answered with an error, and ends no third one (WK-10, G-06)", async () => {
   const ends: WorkerEnd[] = [];
   await using engine = await start(ends);
   const poison = promptOf([misdeeds.silentExit, 20], []);

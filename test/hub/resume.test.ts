@@ -105,7 +105,7 @@ describe("a download that is killed", () => {
     return { here: last("here"), done: last("done"), isWhole: said.endsWith("whole\n"), signal };
   }
 
-  test("at every step goes on, has nothing unverified under a final name, and leaves nothing behind (DL-01)", async () => {
+  test("at every step goes on, has nothing unverified under a final name, and leaves nothing behind (DL-01, G-07)", async () => {
     if (!existsSync(child)) throw new Error("Build first: npm run build");
     hub.fault({ at: "cdn", does: { type: "slow", chunkBytes: 32_768, everyMs: 1 } });
     const kills: [step: string, count: number][] = [

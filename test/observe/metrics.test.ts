@@ -38,7 +38,7 @@ async function sample(name: string, labels: Record<string, string> = {}): Promis
     .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
 }
 
-test("an answer is counted, timed and logged, and none of its words are (LG-01)", async () => {
+test("an answer is counted, timed and logged, and none of its words are (LG-01, G-20)", async () => {
   server.engine.answer = { text: "a secret", tokenDelayMs: 2 };
   const response = await ask({ messages: [{ role: "user", content: "whisper" }] });
   const { usage } = (await response.json()) as {
