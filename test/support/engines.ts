@@ -76,8 +76,12 @@ export const testedEngines: readonly TestedEngine[] = [
   vllmOnCpu(process.env["ATALAYA_VLLM_PYTHON"]),
 ];
 
-/** All of the model on the first Vulkan device; CI has Mesa's lavapipe. */
+/**
+ * All of the model on the first Vulkan device; CI has Mesa's lavapipe. Its workers compute in single precision, so that they
+ * can be compared as the processor's; `vulkan.test.ts` and `mllama-vulkan.test.ts` leave the device as it is.
+ */
 function nativeOnVulkan(lacks: string | undefined): TestedEngine {
+  process.env["GGML_VK_DISABLE_F16"] = "1";
   return {
     kind: "native",
     lacks,
