@@ -16,7 +16,7 @@ import { tokenId } from "../../src/base/ids.ts";
 import type { LoadProgress, WorkerEnd } from "../../src/engines/engine.ts";
 import type { WorkerDriver } from "../../src/engines/worker/worker-driver.ts";
 import { demoCases, demoPicture } from "../support/demo-golden.ts";
-import { testedEngines } from "../support/engines.ts";
+import { onVulkan, testedEngines } from "../support/engines.ts";
 import { demoCheckpoint, goldenCheckpoint, goldenPicture, manifest } from "../support/golden.ts";
 import { ask, goldenPrompt, greedily, promptOf } from "../support/native-engine.ts";
 
@@ -76,7 +76,7 @@ async function statusOf(socketPath: string, path: string): Promise<number | unde
   }
 }
 
-describe.each(testedEngines)("the engine $title", (engineUnderTest) => {
+describe.each([...testedEngines, onVulkan])("the engine $title", (engineUnderTest) => {
   const { kind, lacks, start, profiles, keepsPictures, refuses, isSlow } = engineUnderTest;
   describe.skipIf(lacks !== undefined)("running", () => {
     let engine: WorkerDriver;

@@ -71,10 +71,12 @@ export const testedEngines: readonly TestedEngine[] = [
     refuses: [],
     start: startNativeEngine,
   },
-  nativeOnVulkan(lackOfVulkan()),
   await pythonEngine("transformers", ["torch", "transformers"]),
   vllmOnCpu(process.env["ATALAYA_VLLM_PYTHON"]),
 ];
+
+/** Beside those: the native engine with all of a model on a card, for what a card could do otherwise. */
+export const onVulkan = nativeOnVulkan(lackOfVulkan());
 
 /**
  * All of the model on the first Vulkan device; CI has Mesa's lavapipe. Its workers compute in single precision, so that they
