@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { packageRoot } from "../../src/config/package.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 
-const metric = /\b(?:atalaya|xinference)[_:][a-z_]+/g;
+const metric =
+  /\b(?:atalaya|xinference)[_:][a-z_]+|\b(?:requests_total|responses_total|exceptions_total|status_codes)_counter\b/g;
 
 async function known(): Promise<Set<string>> {
   const metrics = new Metrics({
