@@ -29,10 +29,11 @@ LENGTHS_WITH_PICTURE = [2048, 8192, 32768]
 ANSWER = 4
 # Of this linear congruential generator the upper bits choose; its products stay below 2^53.
 MULTIPLIER, INCREMENT, MODULUS, SHIFT = 1103515, 12345, 2**31, 16
-WORDS = (
-    "red green blue yellow circle square triangle star left right above below small large two three four is a the "
-    "of and picture shows number between rot Kreis über cuadrado अंक 圆 12 7, . ? yes"
-).split()
+TEXT = """
+red green blue yellow circle square triangle star left right above below small large two three four is a the
+of and picture shows number between rot Kreis über cuadrado अंक 圆 12 7, . ? yes
+"""
+WORDS = TEXT.split()
 
 
 def draws(seed: int, count: int) -> list[int]:
@@ -157,7 +158,9 @@ def write_long(root: Path, only: list[str]) -> None:
             "seed": case.seed,
             "picture": case.picture,
             "lengths": case.lengths,
-            "promptSha256": hashlib.sha256(torch.tensor(ids, dtype=torch.int32).numpy()).hexdigest(),
+            "promptSha256": hashlib.sha256(
+                torch.tensor(ids, dtype=torch.int32).numpy()
+            ).hexdigest(),
             "file": path.name,
             "sha256": file_sha256(path),
             "weights": file_sha256(directory / "model.safetensors"),
